@@ -1,0 +1,56 @@
+import type { HerdSpec } from './herd-spec.js'
+import { RESERVED_DATABASES } from './names.js'
+import { nodeNames } from './node-names.js'
+import { refuseSetting } from './setting-rules.js'
+import type { FieldProblem } from './spec-path.js'
+
+const LAST_PORT = 65_535
+
+/** What is wrong with a spec whose fields are each right by themselves. */
+export function compareFields(spec: HerdSpec): FieldProblem[] {
+  return [
+    ...reservedDatabase(spec),
+    ...repeatedGroups(spec),
+    ...portsThatDoNotFit(spec),
+    ...hastyProbes(spec),
+    ...refusedSettings(spec),
+  ]
+}
+
+function reservedDatabase({ database }: HerdSpec): FieldProblem[] {
+  if (!RESERVED_DATABASES.includes(database)) return []
+  const message = `database cannot be "${database}", which PostgreSQL keeps for itself; choose another name`
+  return [{ path: ['database'], at: 'value', message }]
+}
+
+function repeatedGroups({ groups }: HerdSpec): FieldProblem[] {
+  return groups.flatMap(({ name }, index) => {
+    const first = groups.findIndex((group) => group.name === name)
+    if (first === index) return []
+    const message = `groups[${index}].name is "${name}", which is the name of groups[${first}] already`
+    return [{ path: ['groups', index, 'name'], at: 'value', message } as const]
+  })
+}
+
+function portsThatDoNotFit({ port, groups }: HerdSpec): FieldProblem[] {
+  const names = groups.flatMap(nodeNames)
+  if (port === 'auto' || port + names.length - 1 <= LAST_PORT) return []
+  const message = `port ${port} leaves no room for ${names.length} nodes: ${names.at(-1)} would need port ${port + names.length - 1}, and the last is ${LAST_PORT}`
+  return [{ path: ['port'], at: 'value', message }]
+}
+
+function hastyProbes({ probes }: HerdSpec): FieldProblem[] {
+  if (probes.hangAfterMs >= 2 * probes.intervalMs) return []
+  const message = `probes.hangAfterMs must be at least twice probes.intervalMs (2 * ${probes.intervalMs} = ${2 * probes.intervalMs}), not ${probes.hangAfterMs}`
+  return [{ path: ['probes', 'hangAfterMs'], at: 'value', message }]
+}
+
+function refusedSettings({ postgres, groups }: HerdSpec): FieldProblem[] {
+  const zeroLossGroup = groups.find((group) => group.durability === 'zero-loss')?.name
+  return Object.entries(postgres.settings).flatMap(([name, value]) => {
+    const reason = refuseSetting(name, value, zeroLossGroup)
+    if (reason === undefined) return []
+    const path = ['postgres', 'settings', name]
+    return [{ path, at: 'key', message: `postgres.settings.${name} ${reason}` } as const]
+  })
+}

@@ -1,0 +1,45 @@
+import type { z } from 'zod'
+import { closestMatch } from './closest-match.js'
+import { knownKeys, sectionOf } from './known-keys.js'
+import { type FieldProblem, formatPath, type SpecPath, showValue, valueAt } from './spec-path.js'
+
+/** Turns what zod found in `data` into sentences a person can act on. */
+export function describeIssue(issue: z.core.$ZodIssue, data: unknown): FieldProblem[] {
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
+  if (issue.code === 'invalid_key') return [badSettingName(path)]
+  const value = valueAt(data, path)
+  if (value === undefined) {
+    const message = `${formatPath(path)} is missing; write, for example, "name: my-herd"`
+    return [{ path, at: 'key', message }]
+  }
+  const guess = closestMatch(String(value), wordsFor(issue))
+  const message = `${formatPath(path)} must be ${issue.message}, not ${showValue(value)}${didYouMean(guess)}`
+  return [{ path, at: 'value', message }]
+}
+
+function unknownKey(path: SpecPath, key: string): FieldProblem {
+  const section = path.length === 0 ? 'at the top level' : `in ${formatPath(path)}`
+  const guess = closestMatch(key, knownKeys(path))
+  const home = guess === undefined ? sectionOf(key) : undefined
+  const advice = home === undefined ? didYouMean(guess) : `; it belongs ${home}`
+  return { path: [...path, key], at: 'key', message: `unknown key ${showValue(key)} ${section}${advice}` }
+}
+
+function badSettingName(path: SpecPath): FieldProblem {
+  const name = path.at(-1)
+  const message = `${formatPath(path.slice(0, -1))}: ${showValue(name)} is not the name of a setting; those are lower-case letters, digits, underscores and dots`
+  return { path, at: 'key', message }
+}
+
+/** The words a field takes, if it takes words. */
+function wordsFor(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String)
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(wordsFor)
+  return []
+}
+
+function didYouMean(guess: string | undefined): string {
+  if (guess === undefined) return ''
+  return `; did you mean ${/^\d+$/.test(guess) ? guess : `"${guess}"`}?`
+}

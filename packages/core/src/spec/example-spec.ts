@@ -1,0 +1,39 @@
+import { stringify } from 'yaml'
+import { HerdError } from '../errors.js'
+import { defaultDatabase, NAME_PATTERN, NAME_RULE, RESERVED_DATABASES } from './names.js'
+import { showValue } from './spec-path.js'
+
+/**
+ * A spec with comments, for `pgherd init`; `parseSpec` reads it back to the defaults.
+ * Throws `USAGE` if a herd cannot have this name.
+ */
+export function exampleSpec(name: string): string {
+  if (!NAME_PATTERN.test(name)) {
+    throw new HerdError('USAGE', `a herd cannot be called ${showValue(name)}: it needs ${NAME_RULE}`)
+  }
+  const wanted = defaultDatabase(name)
+  const database = RESERVED_DATABASES.includes(wanted) ? 'app' : wanted
+  return `# What this herd should be. Every field but "name" may be left out.
+
+name: ${stringify(name).trimEnd()}
+database: ${stringify(database).trimEnd()}   # the database applications connect to
+
+host: 127.0.0.1   # the address servers listen on
+port: 5440        # the first port; the nodes get 5440, 5441, 5442 ... or write "auto"
+
+postgres:
+  version: 18     # 15, 16, 17 or 18
+  # bin: /usr/lib/postgresql/18/bin   # your own PostgreSQL instead of the one from npm
+  settings: {}    # lines for postgresql.conf, for example { work_mem: 8MB }
+
+groups:
+  - name: main
+    nodes: 3                # one primary and two standbys
+    durability: zero-loss   # a commit waits for standbys; or "fast": it does not, and a failure may lose the last writes
+    withoutStandby: wait    # commits wait while no standby is left; or "continue": the primary alone acknowledges them
+
+probes:
+  intervalMs: 500     # how often the supervisor looks at each node
+  hangAfterMs: 1500   # a node that is silent for this long counts as hung
+`
+}

@@ -1,0 +1,48 @@
+import { compareFields } from './compare-fields.js'
+import { describeIssue } from './describe-issue.js'
+import type { HerdSpec } from './herd-spec.js'
+import { defaultDatabase } from './names.js'
+import { SpecError, type SpecProblem } from './spec-error.js'
+import { type FieldProblem, showValue } from './spec-path.js'
+import { type ParsedSpec, specSchema } from './spec-schema.js'
+import { readYaml, type YamlSource } from './yaml-source.js'
+
+/**
+ * Reads a spec and fills in its defaults. `file` is only a name for messages; nothing is opened.
+ *
+ * Throws a SpecError (`SPEC_INVALID`) that lists every problem with its line and column.
+ */
+export function parseSpec(text: string, file: string): HerdSpec {
+  const source = readYaml(text, file)
+  refuseNonMapping(source.data, file)
+  const parsed = specSchema.safeParse(source.data)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, source.data))
+    throw new SpecError(file, locateEach(problems, source))
+  }
+  const spec = withDatabase(parsed.data)
+  const problems = compareFields(spec)
+  if (problems.length > 0) throw new SpecError(file, locateEach(problems, source))
+  return spec
+}
+
+function withDatabase(parsed: ParsedSpec): HerdSpec {
+  return { ...parsed, database: parsed.database ?? defaultDatabase(parsed.name) }
+}
+
+function refuseNonMapping(data: unknown, file: string): void {
+  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return
+  const message =
+    data === null ? 'the spec is empty' : `a spec must be a mapping of keys to values, not ${showValue(data)}`
+  throw new SpecError(file, [{ line: 1, column: 1, path: '', message }], {
+    hint: 'The shortest spec is one line, "name: my-herd"; "pgherd init" writes one with comments.',
+  })
+}
+
+/** One field can break several rules that say the same sentence; it is said once. */
+function locateEach(problems: readonly FieldProblem[], source: YamlSource): SpecProblem[] {
+  const located = problems.map((problem) => source.locate(problem))
+  return located.filter(
+    (one, index) => located.findIndex((p) => p.path === one.path && p.message === one.message) === index,
+  )
+}

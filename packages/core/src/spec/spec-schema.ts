@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { DATABASE_PATTERN, DATABASE_RULE, NAME_PATTERN, NAME_RULE, RESERVED_DATABASES } from './names.js'
+import { REFUSED_SETTINGS } from './setting-rules.js'
+
+// Every message below completes the sentence "<field> must be ..., not <value>".
+
+function wholeNumber(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
+  return z.int(what).min(min, what).max(max, what)
+}
+
+const settingName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_.]*$/)
+  .meta({ not: { enum: Object.keys(REFUSED_SETTINGS) } })
+
+const SETTING_RULE = 'text on one line, a number, true or false'
+const settingValue = z.union(
+  [
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL cannot stand in a configuration file
+    z.string().regex(/^[^\r\n\u0000]*$/),
+    z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number)),
+    z.boolean(),
+  ],
+  SETTING_RULE,
+)
+
+const PORT_RULE = 'a whole number from 1024 to 65535, or auto'
+const HOST_RULE = 'an IP address or a host name'
+const BIN_RULE = 'the absolute path of a directory, or null'
+
+const groupSchema = z
+  .strictObject(
+    {
+      name: z
+        .string(NAME_RULE)
+        .regex(NAME_PATTERN, NAME_RULE)
+        .default('main')
+        .describe('Name of the group, unique in the herd. Its nodes are called `main-1`, `main-2`, ...'),
+      nodes: wholeNumber(1, 16)
+        .default(3)
+        .describe(
+          'How many servers hold the data: one primary, the rest standbys. With 1 there is no standby to take over.',
+        ),
+      durability: z
+        .enum(['zero-loss', 'fast'], 'zero-loss or fast')
+        .default('zero-loss')
+        .describe(
+          '`zero-loss`: a commit is acknowledged once enough standbys have it on disk. `fast`: as soon as the primary has.',
+        ),
+      withoutStandby: z
+        .enum(['wait', 'continue'], 'wait or continue')
+        .default('wait')
+        .describe(
+          'Under `zero-loss`, what a commit does while no standby is left. `wait`: until one is back, so nothing can be lost. `continue`: the primary alone acknowledges it; losing the primary then loses those writes.',
+        ),
+    },
+    'a mapping',
+  )
+  .describe('Nodes that hold the same data: one primary and its standbys.')
+
+const postgresSchema = z
+  .strictObject(
+    {
+      version: z
+        .literal([15, 16, 17, 18], '15, 16, 17 or 18')
+        .default(18)
+        .describe('Major version of PostgreSQL.'),
+      bin: z
+        .string(BIN_RULE)
+        .regex(/^(\/|[A-Za-z]:[\\/])[^\r\n]*$/, BIN_RULE)
+        .nullable()
+        .default(null)
+        .describe(
+          'Absolute path of the directory with your own PostgreSQL programs (`postgres`, `initdb`, `pg_ctl`). `null`: programs from npm.',
+        ),
+      settings: z
+        .record(settingName, settingValue, 'a mapping of settings to values')
+        .default({})
+        .describe(
+          'Lines for `postgresql.conf` of every node, for example `work_mem: 8MB`. Settings that pgherd needs for itself are refused.',
+        ),
+    },
+    'a mapping',
+  )
+  .describe('Which PostgreSQL, and how it is set.')
+
+const probesSchema = z
+  .strictObject(
+    {
+      intervalMs: wholeNumber(50, 60_000)
+        .default(500)
+        .describe('Milliseconds between two looks at each node.'),
+      hangAfterMs: wholeNumber(100, 600_000)
+        .default(1500)
+        .describe(
+          'Milliseconds without an answer after which a node counts as hung. At least twice `intervalMs`.',
+        ),
+    },
+    'a mapping',
+  )
+  .describe('How the supervisor watches the nodes.')
+
+/** The one source of what a spec may say: types, messages, JSON Schema and docs/spec.md come from it. */
+export const specSchema = z
+  .strictObject(
+    {
+      name: z.string(NAME_RULE).regex(NAME_PATTERN, NAME_RULE).describe('Name of the herd.'),
+      database: z
+        .string(DATABASE_RULE)
+        .regex(DATABASE_PATTERN, DATABASE_RULE)
+        .meta({ not: { enum: RESERVED_DATABASES } })
+        .optional()
+        .describe(
+          'The database applications connect to. Left out, it is the name of the herd with `-` turned into `_`.',
+        ),
+      host: z
+        .string(HOST_RULE)
+        .regex(/^[A-Za-z0-9:]([A-Za-z0-9.:%_-]{0,251}[A-Za-z0-9:])?$/, HOST_RULE)
+        .default('127.0.0.1')
+        .describe('The address every server listens on.'),
+      port: z
+        .union([wholeNumber(1024, 65_535), z.literal('auto')], PORT_RULE)
+        .default(5440)
+        .describe(
+          'The first port; the nodes of all groups, in order, get it and the ones after it. `auto`: free ports are chosen.',
+        ),
+      postgres: postgresSchema.prefault({}),
+      groups: z
+        .array(groupSchema, 'a list of groups')
+        .min(1, 'a list of at least one group')
+        .prefault([{}])
+        .describe('The groups of the herd. Left out, it is one group `main` of 3 nodes under `zero-loss`.'),
+      probes: probesSchema.prefault({}),
+    },
+    'a mapping',
+  )
+  .meta({ title: 'pgherd spec', description: 'What a herd of PostgreSQL servers should be.' })
+
+/** A spec whose every field is right by itself; the fields are not yet compared with each other. */
+export type ParsedSpec = z.output<typeof specSchema>
