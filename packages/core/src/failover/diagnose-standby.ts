@@ -1,0 +1,37 @@
+import type { NodeAnswer } from './observation.js'
+
+/** What is wrong with a standby that follows the right upstream and yet gets no WAL. */
+export type StandbyDiagnosis =
+  | { kind: 'well' }
+  /** It has WAL that the primary's history does not contain. */
+  | { kind: 'diverged'; reason: string }
+  /** What it needs next has been removed on the primary. */
+  | { kind: 'fell-behind'; reason: string }
+
+/**
+ * Holds a standby's last answer against the primary's. Only what proves that it can never catch up
+ * counts; a standby that is merely late or cut off is left alone.
+ */
+export function diagnoseStandby(standby: NodeAnswer, primary: NodeAnswer): StandbyDiagnosis {
+  if (standby.streaming) return { kind: 'well' }
+  if (standby.timeline > primary.timeline) {
+    return {
+      kind: 'diverged',
+      reason: `it is on timeline ${standby.timeline}, the primary on ${primary.timeline}`,
+    }
+  }
+  const forkLsn = primary.history[standby.timeline]
+  if (standby.timeline < primary.timeline && forkLsn !== undefined && standby.lsn > forkLsn) {
+    return {
+      kind: 'diverged',
+      reason: `it has ${standby.lsn - forkLsn} bytes of WAL from after timeline ${standby.timeline} ended`,
+    }
+  }
+  if (standby.timeline === primary.timeline && standby.settled && standby.lsn > primary.lsn) {
+    return { kind: 'diverged', reason: `it is ${standby.lsn - primary.lsn} bytes ahead of the primary` }
+  }
+  if (standby.settled && primary.oldestWalLsn !== null && standby.lsn < primary.oldestWalLsn) {
+    return { kind: 'fell-behind', reason: 'the WAL it needs next is no longer on the primary' }
+  }
+  return { kind: 'well' }
+}

@@ -1,0 +1,139 @@
+import type { Action, DecisionEvent, GroupSettings } from './decision.js'
+import { diagnoseStandby } from './diagnose-standby.js'
+import type { GroupMemory } from './group-memory.js'
+import {
+  type Condition,
+  conditionOf,
+  type GroupObservation,
+  type NodeAnswer,
+  type NodeObservation,
+} from './observation.js'
+import { ruleFor } from './rule-for.js'
+
+/**
+ * A standby that hangs harms nobody, and killing it makes an overloaded machine slower still, so it
+ * gets long to come to.
+ */
+const HUNG_STANDBY_MS = 20_000
+
+interface Tended {
+  actions: Action[]
+  events: DecisionEvent[]
+}
+
+interface Situation {
+  settings: GroupSettings
+  memory: GroupMemory
+  seen: GroupObservation
+  node: NodeObservation
+  /** The last answer of the primary while it writes in a steady group; null otherwise. */
+  primary: NodeAnswer | null
+}
+
+/**
+ * Looks after every node that is not the one the group turns on: brings it up, points it at the right
+ * upstream, makes it anew when it cannot catch up. `seekHelp`: nobody may take over, so the old primary
+ * is started too, as a standby, since it has every commit.
+ */
+export function tendStandbys(
+  settings: GroupSettings,
+  memory: GroupMemory,
+  seen: GroupObservation,
+  { seekHelp }: { seekHelp: boolean },
+): Tended {
+  if (memory.phase === 'forming' || memory.phase === 'switching-over') return { actions: [], events: [] }
+  const subject = seen.nodes[memory.primary]
+  const primary =
+    memory.phase === 'steady' && subject !== undefined && conditionOf(subject) === 'writes'
+      ? subject.answer
+      : null
+  const tended: Tended = { actions: [], events: [] }
+  for (const name of settings.nodes) {
+    const node = seen.nodes[name]
+    if (node === undefined || node.busy !== null) continue
+    if (
+      name === memory.successor ||
+      (name === memory.primary && !(seekHelp && memory.phase === 'failing-over'))
+    )
+      continue
+    const one = TEND[conditionOf(node)]({ settings, memory, seen, node, primary })
+    tended.actions.push(...one.actions)
+    tended.events.push(...one.events)
+  }
+  if (primary !== null) tended.actions.push(...tendSlots(settings, memory, seen))
+  return tended
+}
+
+const NOTHING: Tended = { actions: [], events: [] }
+
+const TEND: Readonly<Record<Condition, (situation: Situation) => Tended>> = {
+  writes: () => NOTHING,
+  quiet: () => NOTHING,
+  follows: tendFollower,
+  hung: ({ node }) =>
+    node.paused || node.silentMs < HUNG_STANDBY_MS ? NOTHING : act({ kind: 'fence', node: node.name }),
+  stopped: ({ node }) => act({ kind: 'fence', node: node.name }),
+  fenced: (situation) =>
+    mayTry(situation) && situation.memory.phase !== 'promoting' ? act(start(situation)) : NOTHING,
+  absent: (situation) =>
+    situation.primary !== null && mayTry(situation)
+      ? cloneFor(situation, 'it has no data yet', false)
+      : NOTHING,
+}
+
+function tendFollower(situation: Situation): Tended {
+  const { settings, memory, node, primary } = situation
+  const answer = node.answer as NodeAnswer
+  const upstream =
+    memory.phase === 'promoting' ? memory.successor : memory.phase === 'steady' ? memory.primary : null
+  if (upstream !== null && answer.upstream !== upstream)
+    return act({ kind: 'follow', node: node.name, upstream })
+  if (primary === null || !mayTry(situation)) return NOTHING
+  const diagnosis = diagnoseStandby(answer, primary)
+  if (diagnosis.kind === 'well') return NOTHING
+  const mayHoldAcknowledged = settings.durability === 'fast' || memory.lossAccepted
+  return cloneFor(situation, diagnosis.reason, diagnosis.kind === 'diverged' && mayHoldAcknowledged)
+}
+
+function cloneFor({ memory, node }: Situation, reason: string, keep: boolean): Tended {
+  const anew = node.disk !== 'absent'
+  const kept = keep ? ' Its old data is kept aside, since it may hold acknowledged writes.' : ''
+  return {
+    actions: [{ kind: 'clone', node: node.name, from: memory.primary, reason, keep }],
+    events: anew
+      ? [
+          {
+            kind: 'standby-cloned-anew',
+            node: node.name,
+            message: `${node.name} cannot follow ${memory.primary} any more: ${reason}. Making it anew.${kept}`,
+          },
+        ]
+      : [],
+  }
+}
+
+function start({ settings, memory, node }: Situation): Action {
+  const upstream = node.name === memory.primary ? null : memory.primary
+  return { kind: 'start', node: node.name, upstream, rule: ruleFor(settings, memory, node.name) }
+}
+
+/** The primary holds a slot for each of the others; a standby holds none, or it would keep WAL for ever. */
+function tendSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): Action[] {
+  return settings.nodes.flatMap((name): Action[] => {
+    const node = seen.nodes[name]
+    if (node === undefined || node.busy !== null || node.answer === null || node.vitals !== 'answers')
+      return []
+    const wanted = name === memory.primary ? settings.nodes.filter((other) => other !== name) : []
+    const same =
+      wanted.length === node.answer.slots.length && wanted.every((slot) => node.answer?.slots.includes(slot))
+    return same ? [] : [{ kind: 'slots', node: name, slots: wanted }]
+  })
+}
+
+function mayTry({ seen, node }: Situation): boolean {
+  return seen.nowMs >= node.retryAtMs
+}
+
+function act(action: Action): Tended {
+  return { actions: [action], events: [] }
+}
