@@ -30,10 +30,13 @@ export function renderErrors(catalogue) {
 /** The schema as a file, laid out as the formatter of this repository lays it out. */
 export function renderSchema(schema) {
   const spread = JSON.stringify(schema, null, 2)
-  const narrow = spread.replace(/^(.*)\[\s+((?:\{\}|[^[\]{}])*?)\s+\](,?)$/gm, (whole, before, items, after) => {
-    const line = `${before}[${items.replace(/\n\s+/g, ' ')}]${after}`
-    return line.length <= 110 ? line : whole
-  })
+  const narrow = spread.replace(
+    /^(.*)\[\s+((?:\{\}|[^[\]{}])*?)\s+\](,?)$/gm,
+    (whole, before, items, after) => {
+      const line = `${before}[${items.replace(/\n\s+/g, ' ')}]${after}`
+      return line.length <= 110 ? line : whole
+    },
+  )
   return `${narrow}\n`
 }
 

@@ -2,7 +2,7 @@ import type { HerdSpec } from './herd-spec.js'
 import { RESERVED_DATABASES } from './names.js'
 import { nodeNames } from './node-names.js'
 import { refuseSetting } from './setting-rules.js'
-import type { FieldProblem } from './spec-path.js'
+import { type FieldProblem, showValue } from './spec-path.js'
 
 const LAST_PORT = 65_535
 
@@ -14,6 +14,7 @@ export function compareFields(spec: HerdSpec): FieldProblem[] {
     ...portsThatDoNotFit(spec),
     ...hastyProbes(spec),
     ...refusedSettings(spec),
+    ...tooFewSenders(spec),
   ]
 }
 
@@ -52,5 +53,16 @@ function refusedSettings({ postgres, groups }: HerdSpec): FieldProblem[] {
     if (reason === undefined) return []
     const path = ['postgres', 'settings', name]
     return [{ path, at: 'key', message: `postgres.settings.${name} ${reason}` } as const]
+  })
+}
+
+/** One for each standby, and one to spare for a connection that broke and is not yet known to have. */
+function tooFewSenders({ postgres, groups }: HerdSpec): FieldProblem[] {
+  const nodes = Math.max(...groups.map((group) => group.nodes))
+  return ['max_wal_senders', 'max_replication_slots'].flatMap((name) => {
+    const value = postgres.settings[name]
+    if (value === undefined || Number(value) >= nodes) return []
+    const message = `postgres.settings.${name} must be at least ${nodes}, because a group has ${nodes} nodes, not ${showValue(value)}`
+    return [{ path: ['postgres', 'settings', name], at: 'value', message } as const]
   })
 }

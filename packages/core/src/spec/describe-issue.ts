@@ -13,7 +13,7 @@ export function describeIssue(issue: z.core.$ZodIssue, data: unknown): FieldProb
     const message = `${formatPath(path)} is missing; write, for example, "name: my-herd"`
     return [{ path, at: 'key', message }]
   }
-  const guess = closestMatch(String(value), wordsFor(issue))
+  const guess = typeof value === 'string' ? closestMatch(value, wordsFor(issue)) : undefined
   const message = `${formatPath(path)} must be ${issue.message}, not ${showValue(value)}${didYouMean(guess)}`
   return [{ path, at: 'value', message }]
 }

@@ -6,20 +6,26 @@ interface SchemaNode {
   items?: SchemaNode
 }
 
+let schema: SchemaNode | undefined
+
 /** The keys a mapping at this path may have; empty where no mapping with fixed keys stands. */
 export function knownKeys(path: SpecPath): string[] {
+  schema ??= herdSchema() as SchemaNode
   const node = path.reduce<SchemaNode | undefined>(
     (at, step) => (typeof step === 'number' ? at?.items : at?.properties?.[step]),
-    herdSchema() as SchemaNode,
+    schema,
   )
   return Object.keys(node?.properties ?? {})
 }
 
-/** The section where a key belongs, as a person says it; undefined if no section has such a key. */
+const SECTIONS: readonly { path: SpecPath; where: string }[] = [
+  { path: [], where: 'at the top level' },
+  { path: ['groups', 0], where: 'in a group' },
+  { path: ['postgres'], where: 'in postgres' },
+  { path: ['probes'], where: 'in probes' },
+]
+
+/** Where a key belongs, as a person says it; undefined if no section has such a key. */
 export function sectionOf(key: string): string | undefined {
-  if (knownKeys([]).includes(key)) return 'at the top level'
-  if (knownKeys(['groups', 0]).includes(key)) return 'in a group'
-  return ['postgres', 'probes']
-    .map((section) => ({ section, keys: knownKeys([section]) }))
-    .find(({ keys }) => keys.includes(key))?.section
+  return SECTIONS.find(({ path }) => knownKeys(path).includes(key))?.where
 }

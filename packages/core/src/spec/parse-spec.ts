@@ -41,8 +41,6 @@ function refuseNonMapping(data: unknown, file: string): void {
 
 /** One field can break several rules that say the same sentence; it is said once. */
 function locateEach(problems: readonly FieldProblem[], source: YamlSource): SpecProblem[] {
-  const located = problems.map((problem) => source.locate(problem))
-  return located.filter(
-    (one, index) => located.findIndex((p) => p.path === one.path && p.message === one.message) === index,
-  )
+  const distinct = new Map(problems.map((problem) => [problem.message, problem]))
+  return [...distinct.values()].map((problem) => source.locate(problem))
 }

@@ -1,5 +1,7 @@
 import type { SettingValue } from './herd-spec.js'
 
+const STOPS_SHORT = 'a standby must follow the primary without stopping short'
+
 /** Settings a spec may not write, with the reason a person gets. */
 export const REFUSED_SETTINGS: Readonly<Record<string, string>> = {
   port: 'pgherd gives every node its own port; write "port" at the top of the spec',
@@ -14,6 +16,11 @@ export const REFUSED_SETTINGS: Readonly<Record<string, string>> = {
   synchronous_standby_names: 'pgherd sets it from "durability" of the group',
   primary_conninfo: 'pgherd points each standby at the primary',
   primary_slot_name: 'pgherd gives each standby its replication slot',
+  recovery_target: STOPS_SHORT,
+  recovery_target_lsn: STOPS_SHORT,
+  recovery_target_name: STOPS_SHORT,
+  recovery_target_time: STOPS_SHORT,
+  recovery_target_xid: STOPS_SHORT,
   recovery_target_timeline: 'a standby must follow the latest timeline to survive a failover',
   cluster_name: 'pgherd sets it to the name of the node, by which standbys are told apart',
   hot_standby: 'pgherd needs standbys that answer queries',

@@ -3,6 +3,7 @@ import { DATABASE_PATTERN, DATABASE_RULE, NAME_PATTERN, NAME_RULE, RESERVED_DATA
 import { REFUSED_SETTINGS } from './setting-rules.js'
 
 // Every message below completes the sentence "<field> must be ..., not <value>".
+// Branches of a union say it too: zod reports a branch's own message where only that branch fits the type.
 
 function wholeNumber(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
   return z.int(what).min(min, what).max(max, what)
@@ -17,8 +18,8 @@ const SETTING_RULE = 'text on one line, a number, true or false'
 const settingValue = z.union(
   [
     // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL cannot stand in a configuration file
-    z.string().regex(/^[^\r\n\u0000]*$/),
-    z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number)),
+    z.string().regex(/^[^\r\n\u0000]*$/, SETTING_RULE),
+    z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number), SETTING_RULE),
     z.boolean(),
   ],
   SETTING_RULE,
@@ -119,7 +120,7 @@ export const specSchema = z
         .default('127.0.0.1')
         .describe('The address every server listens on.'),
       port: z
-        .union([wholeNumber(1024, 65_535), z.literal('auto')], PORT_RULE)
+        .union([wholeNumber(1024, 65_535, PORT_RULE), z.literal('auto')], PORT_RULE)
         .default(5440)
         .describe(
           'The first port; the nodes of all groups, in order, get it and the ones after it. `auto`: free ports are chosen.',

@@ -23,7 +23,7 @@ export interface YamlSource {
   locate(problem: FieldProblem): SpecProblem
 }
 
-const MOST_CHARACTERS = 1_000_000
+const MOST_CHARACTERS = 100_000
 const MOST_ALIASES = 100
 
 /** Reads one YAML 1.2 document. Throws a SpecError on anything that is not plain YAML. */
