@@ -6,6 +6,7 @@ const STOPS_SHORT = 'a standby must follow the primary without stopping short'
 export const REFUSED_SETTINGS: Readonly<Record<string, string>> = {
   port: 'pgherd gives every node its own port; write "port" at the top of the spec',
   listen_addresses: 'pgherd sets it from "host" at the top of the spec',
+  unix_socket_directories: 'nodes are reached over TCP only',
   data_directory: 'pgherd decides where the data of each node lives',
   config_file: 'pgherd writes the configuration of each node',
   hba_file: 'pgherd writes who may connect to each node',
