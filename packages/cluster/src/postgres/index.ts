@@ -1,6 +1,16 @@
+export { BASE_BACKUP_SKIP } from './base-backup-skip.js'
 export { type Binaries, findBinaries } from './binaries.js'
 export { cacheFolder } from './cache-folder.js'
+export { type CopyOptions, copyDirectory } from './copy-directory.js'
 export { inspectDataDirectory, markStandby, unmarkStandby } from './data-directory.js'
+export {
+  type ControlData,
+  decodeControl,
+  newSystemIdentifier,
+  readControl,
+  rewriteSystemIdentifier,
+} from './pg-control.js'
+export { findFreePorts, isPortFree, whoHoldsPort } from './ports.js'
 export {
   adoptServer,
   launchServer,

@@ -1,0 +1,283 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { HerdError } from '@pgherd/core'
+import type { ServerUser } from './server-user.js'
+
+export interface CopyOptions {
+  /** Who shall own the copy; null for ourselves. */
+  user: ServerUser | null
+  /** Leaves a path (relative to the top, with `/`) out, and all below it. */
+  skip?: (relativePath: string) => boolean
+  /** Flush every file and folder before it resolves. Default: no. */
+  fsync?: boolean
+}
+
+interface Copy extends CopyOptions {
+  from: string
+  to: string
+  /** Until the file system says that it cannot share blocks between files. */
+  clones: boolean
+  buffer: Buffer
+  folders: string[]
+  files: string[]
+}
+
+/** Up to here a file is copied in one synchronous read and write: three times faster than by promises. */
+const SMALL_BYTES = 256 * 1024
+const CHUNK_BYTES = 1024 * 1024
+const CONCURRENCY = 8
+/** The event loop gets its turn this often; health checks of other nodes run on it. */
+const TURN_MS = 4
+/** Copied last, so that the copy never claims a checkpoint that its files do not have yet. */
+const CONTROL_FILE = 'global/pg_control'
+
+/**
+ * Copies a data directory, also one that a server is writing to: files that vanish or change meanwhile
+ * are no error, the WAL replayed afterwards makes up for them. Blocks are shared where the file system can.
+ *
+ * A `pg_wal` that is a symbolic link becomes a folder, since two servers must never share one.
+ *
+ * Throws NO_SPACE or PERMISSION_DENIED with the path, OPERATION_FAILED when there are tablespaces or
+ * there is nothing to copy. What was copied until then stays.
+ */
+export async function copyDirectory(from: string, to: string, options: CopyOptions): Promise<void> {
+  const copy: Copy = {
+    ...options,
+    from,
+    to,
+    clones: true,
+    buffer: Buffer.allocUnsafe(SMALL_BYTES),
+    folders: [],
+    files: [],
+  }
+  if (statSync(from, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new HerdError('OPERATION_FAILED', `${from} is not there to be copied.`)
+  }
+  copyFolder(copy, '')
+  const big = await copySmallFiles(copy)
+  await forEachAtOnce(big, (path) => copyBigFile(copy, path))
+  if (copy.files.includes(CONTROL_FILE)) copySmallFile(copy, CONTROL_FILE)
+  if (options.fsync) await flush(copy)
+}
+
+/** Makes the folders and notes the files. */
+function copyFolder(copy: Copy, folder: string): void {
+  const source = join(copy.from, folder)
+  const entries = unlessVanished(source, () => readdirSync(source, { withFileTypes: true }))
+  if (entries === null) return
+  makeFolder(copy, folder)
+  for (const entry of entries) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+    if (copy.skip?.(path)) continue
+    if (entry.isDirectory() || (entry.isSymbolicLink() && path === 'pg_wal')) copyFolder(copy, path)
+    else if (entry.isFile()) copy.files.push(path)
+    else if (entry.isSymbolicLink()) copyLink(copy, path)
+  }
+}
+
+function makeFolder(copy: Copy, folder: string): void {
+  const target = join(copy.to, folder)
+  reportingAt(target, () => {
+    const mode = statSync(join(copy.from, folder), { throwIfNoEntry: false })?.mode ?? 0o700
+    mkdirSync(target, { recursive: true })
+    chmodSync(target, mode & 0o777)
+    if (copy.user) chownSync(target, copy.user.uid, copy.user.gid)
+  })
+  copy.folders.push(folder)
+}
+
+function copyLink(copy: Copy, path: string): void {
+  if (path.startsWith('pg_tblspc/')) {
+    throw new HerdError(
+      'OPERATION_FAILED',
+      `${copy.from} has a tablespace (${path}), and a herd cannot hold tablespaces: its nodes would share one folder.`,
+      { hint: 'Move its tables to pg_default and drop the tablespace.' },
+    )
+  }
+  const link = unlessVanished(join(copy.from, path), () => readlinkSync(join(copy.from, path)))
+  if (link !== null) reportingAt(join(copy.to, path), () => symlinkSync(link, join(copy.to, path)))
+}
+
+/** Copies what is small, in slices of time; returns what is big. */
+async function copySmallFiles(copy: Copy): Promise<string[]> {
+  const big: string[] = []
+  let turnEnds = performance.now() + TURN_MS
+  for (const path of copy.files) {
+    if (path !== CONTROL_FILE && !copySmallFile(copy, path)) big.push(path)
+    if (performance.now() > turnEnds) {
+      await nextTurn()
+      turnEnds = performance.now() + TURN_MS
+    }
+  }
+  return big
+}
+
+/** False when the file is too big to be copied at one go. */
+function copySmallFile(copy: Copy, path: string): boolean {
+  if (clone(copy, path)) return true
+  const source = openSource(join(copy.from, path))
+  if (source === null) return true
+  try {
+    const { mode, size } = fstatSync(source)
+    if (size >= SMALL_BYTES) return false
+    const length = readSync(source, copy.buffer, 0, SMALL_BYTES, 0)
+    if (length === SMALL_BYTES) return false
+    reportingAt(join(copy.to, path), () => writeSmall(copy, path, mode & 0o777, length))
+    return true
+  } finally {
+    closeSync(source)
+  }
+}
+
+function writeSmall(copy: Copy, path: string, mode: number, length: number): void {
+  const target = openSync(join(copy.to, path), 'w', mode)
+  try {
+    for (let at = 0; at < length; ) at += writeSync(target, copy.buffer, at, length - at)
+    if (mode & ~0o700) fchmodSync(target, mode)
+    if (copy.user) fchownSync(target, copy.user.uid, copy.user.gid)
+  } finally {
+    closeSync(target)
+  }
+}
+
+/**
+ * Not `fs.copyFile`: libuv copies as many bytes as the file had at first, and spins for ever when the
+ * server truncates it meanwhile (seen with Node 20: DROP TABLE does that). This stops at the end of file.
+ */
+async function copyBigFile(copy: Copy, path: string): Promise<void> {
+  const source = await openSourceLater(join(copy.from, path))
+  if (source === null) return
+  const target = join(copy.to, path)
+  try {
+    const mode = (await source.stat()).mode & 0o777
+    await reportingLaterAt(target, () => writeBig(copy, source, target, mode))
+  } finally {
+    await source.close()
+  }
+}
+
+async function writeBig(copy: Copy, source: FileHandle, path: string, mode: number): Promise<void> {
+  const target = await open(path, 'w', mode)
+  try {
+    await pour(source, target)
+    await target.chmod(mode)
+    if (copy.user) await target.chown(copy.user.uid, copy.user.gid)
+  } finally {
+    await target.close()
+  }
+}
+
+async function pour(source: FileHandle, target: FileHandle): Promise<void> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  for (;;) {
+    const { bytesRead } = await source.read(buffer, 0, CHUNK_BYTES)
+    if (bytesRead === 0) return
+    for (let at = 0; at < bytesRead; ) at += (await target.write(buffer, at, bytesRead - at)).bytesWritten
+  }
+}
+
+/** Copies by sharing blocks, which is at once and always whole. False where the file system cannot. */
+function clone(copy: Copy, path: string): boolean {
+  if (!copy.clones) return false
+  const target = join(copy.to, path)
+  try {
+    copyFileSync(join(copy.from, path), target, constants.COPYFILE_FICLONE_FORCE)
+    if (copy.user) chownSync(target, copy.user.uid, copy.user.gid)
+    return true
+  } catch {
+    // Whatever the reason, the plain copy either works or says what is wrong.
+    copy.clones = false
+    return false
+  }
+}
+
+async function flush({ to, files, folders }: Copy): Promise<void> {
+  await forEachAtOnce([...files, ...folders.toReversed()], async (path) => {
+    const file = await openSourceLater(join(to, path))
+    if (file === null) return
+    try {
+      await reportingLaterAt(join(to, path), () => file.sync())
+    } finally {
+      await file.close()
+    }
+  })
+}
+
+async function forEachAtOnce(paths: string[], act: (path: string) => Promise<void>): Promise<void> {
+  const queue = paths.values()
+  const worker = async () => {
+    for (const path of queue) await act(path)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+}
+
+function openSource(path: string): number | null {
+  return unlessVanished(path, () => openSync(path, 'r'))
+}
+
+async function openSourceLater(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw copyFailure(path, error)
+  }
+}
+
+function unlessVanished<T>(path: string, act: () => T): T | null {
+  try {
+    return reportingAt(path, act)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+function reportingAt<T>(path: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw copyFailure(path, error)
+  }
+}
+
+async function reportingLaterAt(path: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    throw copyFailure(path, error)
+  }
+}
+
+function copyFailure(path: string, cause: unknown): unknown {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new HerdError('NO_SPACE', `There is no space left to write ${path}.`, { cause })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new HerdError('PERMISSION_DENIED', `The operating system refused access to ${path}.`, { cause })
+    default:
+      return cause
+  }
+}
