@@ -1,1 +1,8 @@
-export {}
+export { Herd } from './herd.js'
+export { type HerdOptions, openHerd } from './open-herd.js'
+export { withAdminConnection } from './replication/admin-connection.js'
+export { APPLICATION_ROLE } from './replication/node-settings.js'
+export { type HerdEvent, readEvents } from './state/event-log.js'
+export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
+export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'
+export { readSupervisor, type SupervisorRecord } from './state/supervisor-lock.js'

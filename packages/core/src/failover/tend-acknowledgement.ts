@@ -26,7 +26,7 @@ export function tendAcknowledgement(
   primary: NodeAnswer,
 ): Tended {
   const reign = memory.reigns.at(-1)
-  if (settings.durability === 'fast' || reign === undefined) return { memory, actions: [], events: [] }
+  if (reign === undefined) return { memory, actions: [], events: [] }
   const rule = reign.rules.at(-1) as AckRule
   if (!sameRule(primary.rule, rule)) {
     return { memory, actions: [{ kind: 'acknowledge', node: memory.primary, rule }], events: [] }
@@ -50,6 +50,7 @@ function wantedRule(
   primary: NodeAnswer,
   current: AckRule,
 ): AckRule {
+  if (settings.durability === 'fast') return ALONE
   const standbys = settings.nodes.filter((name) => name !== memory.primary)
   const streaming = standbys.filter(
     (name) => primary.replicas[name]?.streaming && seen.nodes[name]?.vitals !== 'hung',

@@ -1,0 +1,238 @@
+import { HerdError, type HerdStatus } from '@pgherd/core'
+import type { HerdSpec } from '@pgherd/core/spec'
+import type { ChangeSignal } from './change-signal.js'
+import { APPLICATION_ROLE } from './replication/node-settings.js'
+import type { EventLog, HerdEvent } from './state/event-log.js'
+import type { Secrets } from './state/herd-identity.js'
+import type { HerdPaths } from './state/herd-paths.js'
+import { releaseLock, type SupervisorRecord } from './state/supervisor-lock.js'
+import type { GroupSupervisor } from './supervisor/group-supervisor.js'
+import type { ManagedNode } from './supervisor/managed-node.js'
+
+/** Errors that trying again will not mend: `whenWhole` gives up on them. */
+const FINAL = new Set(['PORT_TAKEN', 'SPEC_INVALID', 'NO_SPACE', 'NO_SHARED_MEMORY', 'PERMISSION_DENIED'])
+const GIVE_UP_AFTER_FAILURES = 5
+const REFRESH_MS = 100
+const ANNOUNCED_TIMEOUT_MS = 30_000
+
+export interface HerdParts {
+  paths: HerdPaths
+  spec: HerdSpec
+  events: EventLog
+  secrets: Secrets
+  lock: SupervisorRecord
+  groups: readonly GroupSupervisor[]
+  changes: ChangeSignal
+}
+
+/**
+ * A herd under supervision: the process that holds this object starts its servers, watches them and
+ * acts. Only one such object can exist for a herd at a time, over all processes.
+ */
+export class Herd {
+  readonly name: string
+  readonly paths: HerdPaths
+  readonly spec: HerdSpec
+  readonly events: EventLog
+  readonly #secrets: Secrets
+  readonly #lock: SupervisorRecord
+  readonly #groups: readonly GroupSupervisor[]
+  readonly #changes: ChangeSignal
+  #closing: Promise<void> | null = null
+
+  /** For `openHerd`, which puts the parts together. */
+  constructor(parts: HerdParts) {
+    this.name = parts.spec.name
+    this.paths = parts.paths
+    this.spec = parts.spec
+    this.events = parts.events
+    this.#secrets = parts.secrets
+    this.#lock = parts.lock
+    this.#groups = parts.groups
+    this.#changes = parts.changes
+  }
+
+  /** The topology as it is known; with `fresh`, every node is asked first (at most 100 ms). */
+  async status({ fresh = true }: { fresh?: boolean } = {}): Promise<HerdStatus> {
+    if (fresh) await Promise.all(this.#groups.map((group) => group.refresh(REFRESH_MS)))
+    const groups = this.#groups.map((group) => group.describe())
+    return {
+      name: this.name,
+      epoch: groups.reduce((sum, group) => sum + group.epoch, 0),
+      groups,
+      proxy: null,
+      api: null,
+    }
+  }
+
+  /** Every group is steady, every standby streams and counts. */
+  isWhole(): boolean {
+    return this.#groups.every((group) => group.isWhole())
+  }
+
+  /** Resolves when the herd is whole. Rejects with why a server cannot be started, or when `timeoutMs` pass. */
+  async whenWhole(timeoutMs = 60_000, signal?: AbortSignal): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    while (!this.isWhole()) {
+      if (signal?.aborted) throw new HerdError('INTERRUPTED', 'Interrupted while the herd was coming up.')
+      for (const group of this.#groups) {
+        const failure = group.startFailure()
+        const failures = Math.max(...[...group.nodes.values()].map((node) => node.record.failures))
+        if (failure !== null && (FINAL.has(failure.code) || failures >= GIVE_UP_AFTER_FAILURES)) throw failure
+      }
+      if (performance.now() > deadline) {
+        throw new HerdError('OPERATION_FAILED', `The herd is not whole after ${timeoutMs / 1000} s.`, {
+          hint: 'See "pgherd status" and "pgherd logs" for which node is missing and why.',
+        })
+      }
+      await this.#changes.next(50)
+    }
+  }
+
+  /** Tells of every change of what is known; returns how to stop listening. */
+  onChange(listener: () => void): () => void {
+    return this.#changes.listen(listener)
+  }
+
+  onEvent(listener: (event: HerdEvent) => void): () => void {
+    return this.events.listen(listener)
+  }
+
+  /**
+   * Sets the primary aside and lets a standby take over. Resolves once it has.
+   * Throws NO_ELIGIBLE_SUCCESSOR, UNKNOWN_GROUP, OPERATION_FAILED.
+   */
+  async failover(group: string, { acceptLoss = false }: { acceptLoss?: boolean } = {}): Promise<void> {
+    const supervisor = this.#group(group)
+    const { epoch } = supervisor
+    await supervisor.order({ kind: 'failover', acceptLoss })
+    await this.#whenAnnounced(supervisor, epoch)
+  }
+
+  /**
+   * Hands primaryship over in order. Resolves once the new primary serves.
+   * Throws SWITCHOVER_REFUSED, UNKNOWN_GROUP, UNKNOWN_NODE, OPERATION_FAILED.
+   */
+  async switchover(group: string, { to = null }: { to?: string | null } = {}): Promise<void> {
+    const supervisor = this.#group(group)
+    if (to !== null && !supervisor.nodes.has(to)) throw unknownNode(to, [...supervisor.nodes.keys()])
+    const { epoch } = supervisor
+    await supervisor.order({ kind: 'switchover', to })
+    await this.#whenAnnounced(supervisor, epoch)
+  }
+
+  /** For experiments: `kill` is kill -9 of the postmaster, `pause` stops every process of the node. */
+  async disturb(node: string, how: 'kill' | 'pause' | 'resume'): Promise<void> {
+    const group = this.#groups.find((each) => each.nodes.has(node))
+    if (group === undefined)
+      throw unknownNode(
+        node,
+        this.#groups.flatMap((each) => [...each.nodes.keys()]),
+      )
+    await group.disturb(node, how)
+  }
+
+  /**
+   * A connection string. Without a node: all nodes of the first group with the primary asked for, which
+   * libpq and most drivers understand and which goes on working after a failover.
+   */
+  dsn(node: string | null = null, role: 'application' | 'superuser' = 'application'): string {
+    const group = node === null ? this.#groups[0] : this.#groups.find((each) => each.nodes.has(node))
+    const managed = node === null ? [...(group?.nodes.values() ?? [])] : [group?.nodes.get(node)]
+    const hosts = managed.flatMap((each: ManagedNode | undefined) =>
+      each === undefined ? [] : [hostAndPort(each)],
+    )
+    if (hosts.length === 0)
+      throw unknownNode(
+        String(node),
+        this.#groups.flatMap((each) => [...each.nodes.keys()]),
+      )
+    const credentials = `${role === 'superuser' ? 'postgres' : APPLICATION_ROLE}:${this.#secrets[role]}`
+    const suffix = node === null && hosts.length > 1 ? '?target_session_attrs=read-write' : ''
+    return `postgres://${credentials}@${hosts.join(',')}/${this.spec.database}${suffix}`
+  }
+
+  /** The announced primary of a group (default: the first), or null before there is one. */
+  primaryOf(group?: string): { name: string; host: string; port: number } | null {
+    const node = (group === undefined ? this.#groups[0] : this.#group(group))?.primary()
+    return node ? { name: node.name, ...node.node.server.address } : null
+  }
+
+  logFile(node: string): string {
+    for (const group of this.#groups) {
+      const found = group.nodes.get(node)
+      if (found !== undefined) return found.node.paths.log
+    }
+    throw unknownNode(
+      node,
+      this.#groups.flatMap((each) => [...each.nodes.keys()]),
+    )
+  }
+
+  /** Stops every server in order and stops supervising; the data stays. */
+  stop(): Promise<void> {
+    this.#closing ??= this.#close(true)
+    return this.#closing
+  }
+
+  /** Stops supervising and leaves the servers running; the next `open` adopts them. */
+  leave(): Promise<void> {
+    this.#closing ??= this.#close(false)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #close(stopServers: boolean): Promise<void> {
+    await Promise.all(this.#groups.map((group) => group.close()))
+    if (stopServers) await Promise.all(this.#groups.map((group) => group.stopServers()))
+    await this.events.flush()
+    releaseLock(this.paths.lock, this.#lock)
+  }
+
+  async #whenAnnounced(group: GroupSupervisor, epoch: number): Promise<void> {
+    const deadline = performance.now() + ANNOUNCED_TIMEOUT_MS
+    while (group.epoch === epoch) {
+      const { phase, blocked } = group.describe()
+      if (phase === 'steady') throw new HerdError('OPERATION_FAILED', this.#whyGivenUp(group.name))
+      if (blocked !== null || performance.now() > deadline) {
+        throw new HerdError(
+          'OPERATION_FAILED',
+          `${group.name} is still ${phase}: ${blocked ?? 'it takes too long'}.`,
+        )
+      }
+      await this.#changes.next(50)
+    }
+  }
+
+  #whyGivenUp(group: string): string {
+    const last = this.events
+      .recent(20)
+      .findLast((event) => event.group === group && event.kind.endsWith('abandoned'))
+    return last?.message ?? 'The change was given up; the primary is the same as before.'
+  }
+
+  #group(name: string): GroupSupervisor {
+    const found = this.#groups.find((group) => group.name === name)
+    if (found === undefined) {
+      const names = this.#groups.map((group) => group.name).join(', ')
+      throw new HerdError('UNKNOWN_GROUP', `There is no group "${name}"; this herd has ${names}.`)
+    }
+    return found
+  }
+}
+
+function hostAndPort(node: ManagedNode): string {
+  const { host, port } = node.node.server.address
+  const shown = EVERYWHERE[host] ?? host
+  return `${shown.includes(':') ? `[${shown}]` : shown}:${port}`
+}
+
+/** Servers that listen everywhere are reached on this machine's own address. */
+const EVERYWHERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+function unknownNode(name: string, known: readonly string[]): HerdError {
+  return new HerdError('UNKNOWN_NODE', `There is no node "${name}"; this herd has ${known.join(', ')}.`)
+}

@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs'
+import { chown, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
+import { ChangeSignal } from './change-signal.js'
+import { choosePorts, refuseTakenPorts } from './choose-ports.js'
+import { Herd } from './herd.js'
+import {
+  type Binaries,
+  chooseServerUser,
+  findBinaries,
+  inspectDataDirectory,
+  type ServerUser,
+} from './postgres/index.js'
+import { newSystemIdentifier } from './postgres/pg-control.js'
+import { findServerProcesses } from './postgres/server-processes.js'
+import { recoverReplaced } from './replication/replace-folder.js'
+import { makePrivateFolder } from './state/durable-file.js'
+import { EventLog } from './state/event-log.js'
+import {
+  type HerdIdentity,
+  readIdentity,
+  readOrMakeSecrets,
+  type Secrets,
+  writeIdentity,
+} from './state/herd-identity.js'
+import { type HerdPaths, herdPaths, nodePaths, pathToken } from './state/herd-paths.js'
+import { refuseChangedSpec } from './state/refuse-changed-spec.js'
+import { releaseLock, type SupervisorRecord, takeLock } from './state/supervisor-lock.js'
+import { GroupSupervisor } from './supervisor/group-supervisor.js'
+import type { Node } from './supervisor/node.js'
+
+export interface HerdOptions {
+  spec: HerdSpec
+  /** The folder that holds `NAME/`, usually `.pgherd` beside the spec. */
+  stateDir: string
+}
+
+/**
+ * Creates the herd the spec describes, or carries on with the one that is on disk, adopting servers
+ * that run. Resolves as soon as it is supervised; `Herd.whenWhole` tells when every node serves.
+ *
+ * Throws HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN, PERMISSION_DENIED,
+ * NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
+ */
+export async function openHerd({ spec, stateDir }: HerdOptions): Promise<Herd> {
+  const paths = herdPaths(stateDir, spec.name)
+  await makePrivateFolder(paths.root)
+  const lock = takeLock(paths.lock, paths.socket)
+  try {
+    const user = chooseServerUser()
+    const binaries = await findBinaries(spec.postgres, user)
+    const identity = await establishIdentity(paths, spec, user)
+    const secrets = await readOrMakeSecrets(paths.secrets)
+    const events = new EventLog(paths.events)
+    await events.open()
+    const nodes = nodesOf(identity)
+    await prepareNodes(nodes, binaries)
+    const { herd, groups } = assemble({
+      paths,
+      identity: { ...identity, spec },
+      secrets,
+      events,
+      lock,
+      nodes,
+      binaries,
+      user,
+    })
+    for (const group of groups) await group.open()
+    return herd
+  } catch (error) {
+    releaseLock(paths.lock, lock)
+    throw error
+  }
+}
+
+interface Parts {
+  paths: HerdPaths
+  identity: HerdIdentity
+  secrets: Secrets
+  events: EventLog
+  lock: SupervisorRecord
+  nodes: readonly Node[]
+  binaries: Binaries
+  user: ServerUser | null
+}
+
+function assemble({ paths, identity, secrets, events, lock, nodes, binaries, user }: Parts): {
+  herd: Herd
+  groups: GroupSupervisor[]
+} {
+  const { spec } = identity
+  const changes = new ChangeSignal()
+  const groups = spec.groups.map(
+    (group) =>
+      new GroupSupervisor({
+        context: {
+          spec,
+          settings: {
+            name: group.name,
+            nodes: nodeNames(group),
+            durability: group.durability,
+            withoutStandby: group.withoutStandby,
+          },
+          systemIdentifier: BigInt(identity.systemIdentifiers[group.name] ?? 0),
+          secrets,
+          binaries,
+          user,
+        },
+        nodes: nodes.filter((node) => node.group === group.name),
+        memoryFile: paths.group(group.name),
+        probes: spec.probes,
+        tell: (kind, node, message) =>
+          events.add({ at: new Date().toISOString(), kind, group: group.name, node, message }),
+        onChange: () => changes.fire(),
+      }),
+  )
+  return { herd: new Herd({ paths, spec, events, secrets, lock, groups, changes }), groups }
+}
+
+async function establishIdentity(
+  paths: HerdPaths,
+  spec: HerdSpec,
+  user: ServerUser | null,
+): Promise<HerdIdentity> {
+  const known = await readIdentity(paths.identity)
+  if (known !== null) {
+    refuseChangedSpec(known.spec, spec)
+    const updated = { ...known, spec: { ...spec, port: known.spec.port } }
+    if (JSON.stringify(updated) !== JSON.stringify(known)) await writeIdentity(paths.identity, updated)
+    await linkNodes(paths, updated)
+    return updated
+  }
+  const now = Date.now()
+  const identity: HerdIdentity = {
+    format: 1,
+    spec,
+    createdAt: new Date(now).toISOString(),
+    dataRoot: user === null ? join(paths.root, 'nodes') : foreignDataRoot(paths, spec.name),
+    serverUser: user?.name ?? null,
+    systemIdentifiers: Object.fromEntries(
+      spec.groups.map((group, index) => [
+        group.name,
+        String(newSystemIdentifier(now + index, Math.random())),
+      ]),
+    ),
+    ports: await choosePorts(spec),
+  }
+  await writeIdentity(paths.identity, identity)
+  await linkNodes(paths, identity)
+  return identity
+}
+
+/**
+ * As root the servers run as another user, who must reach their data, while the state folder is only
+ * root's: the data is then in a folder of its own, and `nodes` in the state folder leads there.
+ */
+function foreignDataRoot(paths: HerdPaths, name: string): string {
+  return join(process.env.PGHERD_DATA ?? '/var/lib/pgherd', `${name}-${pathToken(paths.root)}`)
+}
+
+async function linkNodes(paths: HerdPaths, identity: HerdIdentity): Promise<void> {
+  const { dataRoot } = identity
+  await makePrivateFolder(dataRoot)
+  if (identity.serverUser === null) return
+  const user = chooseServerUser()
+  if (user !== null) await chown(dataRoot, user.uid, user.gid)
+  const link = join(paths.root, 'nodes')
+  if (!existsSync(link)) {
+    await rm(link, { force: true })
+    await symlink(dataRoot, link)
+  }
+}
+
+function nodesOf(identity: HerdIdentity): Node[] {
+  const { spec, dataRoot, ports } = identity
+  return spec.groups.flatMap((group) =>
+    nodeNames(group).map((name): Node => {
+      const paths = nodePaths(dataRoot, name)
+      const address = { host: spec.host, port: ports[name] as number }
+      return {
+        name,
+        group: group.name,
+        paths,
+        server: { name, dataDir: paths.data, logFile: paths.log, address },
+      }
+    }),
+  )
+}
+
+/** Looks at every data directory and port before anything is started. */
+async function prepareNodes(nodes: readonly Node[], binaries: Binaries): Promise<void> {
+  const idle: Node[] = []
+  for (const node of nodes) {
+    await recoverReplaced(node.paths)
+    await inspectDataDirectory(node.paths.data, binaries.major)
+    if (findServerProcesses(node.paths.data).postmaster === null) idle.push(node)
+  }
+  await refuseTakenPorts(idle.map((node) => ({ name: node.name, ...node.server.address })))
+}

@@ -1,0 +1,413 @@
+import { type GroupStatus, HerdError, type WalSample, withSample } from '@pgherd/core'
+import {
+  type Action,
+  conditionOf,
+  decideGroup,
+  type GroupMemory,
+  type GroupObservation,
+  type NodeObservation,
+  type Order,
+  unformed,
+} from '@pgherd/core/failover'
+import { pauseAllProcesses, resumeAllProcesses, signalServer, stopServer } from '../postgres/index.js'
+import { slotName } from '../replication/node-settings.js'
+import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
+import { describeGroup } from './describe-group.js'
+import type { GroupContext } from './group-context.js'
+import { ManagedNode } from './managed-node.js'
+import type { Node } from './node.js'
+import { performAction } from './perform-action.js'
+import { populateWithTemplatePassword } from './populate-primary.js'
+
+/** Of these, one at a time is done to a node, and nothing else is asked of it meanwhile. */
+const EXCLUSIVE: ReadonlySet<Action['kind']> = new Set(['create', 'start', 'fence', 'clone', 'drain'])
+
+/** How often the world is looked at while something is changing. */
+const CHANGING_INTERVAL_MS = 20
+/** How long after a start or a change standbys are watched closely. */
+const SETTLING_MS = 5000
+/** A timer this late means that the machine or this process slept. */
+const SLEPT_MS = 400
+const STOP_TIMEOUT_MS = 15_000
+
+export interface GroupSupervisorOptions {
+  context: Omit<GroupContext, 'nodes' | 'memory' | 'tell'>
+  nodes: readonly Node[]
+  memoryFile: string
+  probes: { intervalMs: number; hangAfterMs: number }
+  tell: (kind: string, node: string | null, message: string) => void
+  onChange: () => void
+}
+
+interface PendingOrder {
+  order: Order
+  resolve: () => void
+  reject: (error: HerdError) => void
+}
+
+/** Keeps one group as its memory says it should be: observes, decides, remembers, acts, again and again. */
+export class GroupSupervisor {
+  readonly #options: GroupSupervisorOptions
+  readonly #context: GroupContext
+  readonly #nodes: Map<string, ManagedNode>
+  readonly #inFlight = new Map<string, Promise<void>>()
+  readonly #queues = new Map<string, Promise<void>>()
+  #memory: GroupMemory
+  #phaseSinceMs = performance.now()
+  #settlingUntilMs = performance.now() + SETTLING_MS
+  #blocked: string | null = null
+  #order: PendingOrder | null = null
+  #samples: readonly WalSample[] = []
+  #timer: NodeJS.Timeout | null = null
+  #nextTickMs = 0
+  #deciding = false
+  #decideAgain = false
+  #closed = false
+  #memoryFailure: unknown = null
+
+  constructor(options: GroupSupervisorOptions) {
+    this.#options = options
+    const byPort = new Map(options.nodes.map((node) => [node.server.address.port, node.name]))
+    const bySlot = new Map(options.nodes.map((node) => [slotName(node.name), node.name]))
+    const directory = {
+      nodeAtPort: (port: number) => byPort.get(port) ?? null,
+      nodeOfSlot: (slot: string) => bySlot.get(slot) ?? null,
+    }
+    this.#nodes = new Map(
+      options.nodes.map((node) => [
+        node.name,
+        new ManagedNode({
+          node,
+          superuserPassword: options.context.secrets.superuser,
+          directory,
+          onChange: () => this.#wake(),
+          onExit: (managed, how) => this.#onExit(managed, how),
+          onStartFailure: (managed, error) => this.#tell('start-failed', managed.name, error.message),
+        }),
+      ]),
+    )
+    this.#memory = unformed(options.nodes[0]?.name ?? '')
+    this.#context = {
+      ...options.context,
+      nodes: this.#nodes,
+      memory: () => this.#memory,
+      tell: (kind, node, message) => this.#tell(kind, node, message),
+    }
+  }
+
+  get name(): string {
+    return this.#options.context.settings.name
+  }
+
+  get epoch(): number {
+    return this.#memory.epoch
+  }
+
+  get nodes(): ReadonlyMap<string, ManagedNode> {
+    return this.#nodes
+  }
+
+  /** Reads what is on disk, takes over servers that run, and begins to supervise. */
+  async open(): Promise<void> {
+    this.#memory = (await readGroupMemory(this.#options.memoryFile)) ?? this.#memory
+    for (const node of this.#nodes.values()) {
+      if (!(await node.adopt())) continue
+      this.#tell('server-adopted', node.name, `${node.name} was running: taken over as it is.`)
+      // Its first supervisor may have died before the roles were made.
+      if (this.#memory.phase === 'forming') await populateWithTemplatePassword(this.#context, node)
+    }
+    this.#tick()
+    this.#wake()
+  }
+
+  /** Gives a person's order; resolves when it is taken, rejects with the reason when it is refused. */
+  order(order: Order): Promise<void> {
+    if (this.#order !== null) {
+      return Promise.reject(
+        new HerdError('OPERATION_FAILED', 'Another order for this group is still being answered.'),
+      )
+    }
+    return new Promise((resolve, reject) => {
+      this.#order = { order, resolve, reject }
+      this.#wake()
+    })
+  }
+
+  /** Steady, its primary writes, every standby streams and is counted on. */
+  isWhole(): boolean {
+    const primary = this.#nodes.get(this.#memory.primary)
+    if (this.#memory.phase !== 'steady' || primary === undefined || primary.record.answer === null)
+      return false
+    if (primary.record.answer.recovery || this.#inFlight.size > 0) return false
+    const { replicas } = primary.record.answer
+    const others = this.#options.context.settings.nodes.filter((name) => name !== primary.name)
+    const allStream = others.every(
+      (name) => replicas[name]?.streaming && this.#nodes.get(name)?.record.answer?.streaming,
+    )
+    return allStream && this.#memory.reigns.length === 1 && this.#memory.reigns[0]?.rules.length === 1
+  }
+
+  /** The last reason a server of this group did not start, while it does not. */
+  startFailure(): HerdError | null {
+    const failed = [...this.#nodes.values()].find(
+      (node) => node.lastFailure !== null && node.running === null,
+    )
+    return failed?.lastFailure ?? null
+  }
+
+  primary(): ManagedNode | null {
+    return this.#memory.epoch > 0 ? (this.#nodes.get(this.#memory.primary) ?? null) : null
+  }
+
+  describe(): GroupStatus {
+    return describeGroup({
+      settings: this.#options.context.settings,
+      memory: this.#memory,
+      blocked: this.#blocked,
+      nodes: this.#nodes,
+      samples: this.#samples,
+      patience: { hangAfterMs: this.#options.probes.hangAfterMs },
+    })
+  }
+
+  /** Asks every node at once and waits a moment for the answers, so that a description is fresh. */
+  async refresh(timeoutMs: number): Promise<void> {
+    const askedAtMs = performance.now()
+    const deadline = askedAtMs + timeoutMs
+    for (const node of this.#nodes.values()) node.probe(false)
+    const isFresh = (node: ManagedNode): boolean =>
+      node.running === null ||
+      (node.record.answeredAtMs ?? 0) >= askedAtMs ||
+      node.record.answeredAtMs === null
+    while (performance.now() < deadline && ![...this.#nodes.values()].every(isFresh)) {
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  }
+
+  /** For experiments: kills a postmaster, or stops and continues every process of a node. */
+  async disturb(name: string, how: 'kill' | 'pause' | 'resume'): Promise<void> {
+    const node = this.#nodes.get(name) as ManagedNode
+    if (node.running === null) {
+      throw new HerdError('OPERATION_FAILED', `${name} is not running.`)
+    }
+    this.#tell(`chaos-${how}`, name, `By order: ${how} ${name}.`)
+    if (how === 'kill') signalServer(node.running, 'kill')
+    if (how === 'pause') await pauseAllProcesses(node.node.server)
+    if (how === 'resume') await resumeAllProcesses(node.node.server)
+    node.record = { ...node.record, paused: how === 'pause' }
+  }
+
+  /** Stops supervising and leaves the servers as they are. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#order?.reject(new HerdError('INTERRUPTED', 'The supervisor is stopping.'))
+    for (const node of this.#nodes.values()) node.close()
+    const unfinished = [...this.#inFlight.entries()].filter(([key]) => !key.startsWith('clone'))
+    await Promise.race([
+      Promise.allSettled(unfinished.map(([, done]) => done)),
+      new Promise((resolve) => setTimeout(resolve, 3000).unref()),
+    ])
+  }
+
+  /** Stops all servers in order: the primary first, so that standbys get all it has. */
+  async stopServers(): Promise<void> {
+    const nodes = [...this.#nodes.values()]
+    const primary = nodes.filter((node) => node.name === this.#memory.primary)
+    const standbys = nodes.filter((node) => node.name !== this.#memory.primary)
+    for (const each of [primary, standbys]) await Promise.all(each.map((node) => stopNode(node)))
+  }
+
+  #wake(): void {
+    if (this.#closed) return
+    if (this.#deciding) {
+      this.#decideAgain = true
+      return
+    }
+    this.#deciding = true
+    setImmediate(() => {
+      this.#decideUntilQuiet().finally(() => {
+        this.#deciding = false
+        if (this.#decideAgain) this.#wake()
+      })
+    })
+  }
+
+  async #decideUntilQuiet(): Promise<void> {
+    do {
+      this.#decideAgain = false
+      await this.#decide()
+    } while (this.#decideAgain && !this.#closed)
+    this.#options.onChange()
+  }
+
+  async #decide(): Promise<void> {
+    if (this.#closed) return
+    const pending = this.#order
+    const seen = await this.#observe(pending?.order ?? null)
+    const decision = decideGroup(this.#context.settings, this.#memory, seen)
+    if (!(await this.#remember(decision.memory))) return
+    if (pending !== null && decision.reply !== null) this.#answer(pending, decision.reply)
+    if (
+      decision.blocked !== null &&
+      decision.blocked !== this.#blocked &&
+      this.#memory.phase === 'failing-over'
+    ) {
+      this.#tell('failover-blocked', this.#memory.primary, `Nobody may take over: ${decision.blocked}.`)
+    }
+    this.#blocked = decision.blocked
+    for (const action of decision.actions) this.#begin(action)
+    for (const event of decision.events) this.#tell(event.kind, event.node, event.message)
+    this.#sampleWal(seen.nodes[this.#memory.primary])
+    this.#hurry()
+  }
+
+  async #observe(order: Order | null): Promise<GroupObservation> {
+    const patience = { hangAfterMs: this.#options.probes.hangAfterMs }
+    const nodes = await Promise.all([...this.#nodes.values()].map((node) => node.observe(patience)))
+    const nowMs = performance.now()
+    return {
+      nowMs,
+      phaseAgeMs: nowMs - this.#phaseSinceMs,
+      nodes: Object.fromEntries(nodes.map((node) => [node.name, node])),
+      order,
+    }
+  }
+
+  /** Puts the memory on disk before anything it says is done. Without that, nothing is done. */
+  async #remember(memory: GroupMemory): Promise<boolean> {
+    if (JSON.stringify(memory) === JSON.stringify(this.#memory)) return true
+    try {
+      await writeGroupMemory(this.#options.memoryFile, memory)
+    } catch (error) {
+      if (this.#memoryFailure === null) {
+        this.#tell(
+          'memory-not-written',
+          null,
+          `Nothing is decided while it cannot be recorded: ${String(error)}`,
+        )
+      }
+      this.#memoryFailure = error
+      return false
+    }
+    this.#memoryFailure = null
+    if (memory.phase !== this.#memory.phase) this.#phaseSinceMs = performance.now()
+    if (memory.epoch !== this.#memory.epoch) this.#samples = []
+    this.#memory = memory
+    this.#settlingUntilMs = performance.now() + SETTLING_MS
+    return true
+  }
+
+  #answer(pending: PendingOrder, reply: { accepted: true } | { accepted: false; reason: string }): void {
+    this.#order = null
+    if (reply.accepted) {
+      pending.resolve()
+      return
+    }
+    const isFailover = pending.order.kind === 'failover'
+    const hint = isFailover
+      ? { hint: `Bring a missing node back, or accept the loss: pgherd failover ${this.name} --accept-loss` }
+      : {}
+    pending.reject(
+      isFailover
+        ? new HerdError('NO_ELIGIBLE_SUCCESSOR', `No failover: ${reply.reason}.`, hint)
+        : new HerdError('SWITCHOVER_REFUSED', `No switchover: ${reply.reason}.`, hint),
+    )
+  }
+
+  #begin(action: Action): void {
+    const key = `${action.kind} ${action.node}`
+    if (this.#inFlight.has(key) || this.#closed) return
+    const node = this.#nodes.get(action.node)
+    if (node === undefined) return
+    const exclusive = EXCLUSIVE.has(action.kind)
+    if (exclusive) node.record = { ...node.record, busy: action.kind }
+    const before = exclusive ? this.#queues.get(action.node) : undefined
+    const done = (before ?? Promise.resolve())
+      .then(() => performAction(this.#context, action))
+      .catch((error: unknown) => this.#onActionFailure(action, node, error))
+      .then(() => {
+        this.#inFlight.delete(key)
+        if (exclusive && this.#queues.get(action.node) === done) {
+          this.#queues.delete(action.node)
+          node.record = { ...node.record, busy: null }
+        }
+        this.#wake()
+      })
+    if (exclusive) this.#queues.set(action.node, done)
+    this.#inFlight.set(key, done)
+  }
+
+  #onActionFailure(action: Action, node: ManagedNode, error: unknown): void {
+    if (this.#closed) return
+    if (EXCLUSIVE.has(action.kind)) {
+      node.noteFailure()
+      if (error instanceof HerdError) node.lastFailure = error
+      this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`)
+    }
+  }
+
+  #onExit(node: ManagedNode, { code, signal }: { code: number | null; signal: string | null }): void {
+    if (node.stopping || this.#closed) return
+    const how =
+      signal !== null ? `was ended by ${signal}` : code !== null ? `exited with code ${code}` : 'is gone'
+    this.#tell('server-exited', node.name, `The server process of ${node.name} ${how}.`)
+  }
+
+  #sampleWal(primary: NodeObservation | undefined): void {
+    const answer = primary?.answer
+    if (primary === undefined || !answer || conditionOf(primary) !== 'writes') return
+    if (this.#samples.at(-1)?.atMs === answer.askedAtMs) return
+    this.#samples = withSample(this.#samples, { atMs: answer.askedAtMs, lsn: answer.lsn })
+  }
+
+  /** The regular look at every node; closer together while something changes. */
+  #tick(): void {
+    if (this.#closed) return
+    const nowMs = performance.now()
+    const sleptMs = this.#nextTickMs === 0 ? 0 : nowMs - this.#nextTickMs
+    if (sleptMs > SLEPT_MS) {
+      for (const node of this.#nodes.values()) node.forgiveSilence(sleptMs)
+    }
+    const detail = !this.isWhole()
+    for (const node of this.#nodes.values()) node.probe(detail)
+    // A hang is a lack of answers: it has to be looked for.
+    this.#wake()
+    this.#schedule(this.#isChanging() ? CHANGING_INTERVAL_MS : this.#options.probes.intervalMs)
+  }
+
+  #schedule(inMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#nextTickMs = performance.now() + inMs
+    this.#timer = setTimeout(() => this.#tick(), inMs)
+  }
+
+  /** Does not wait for a slow tick once something has begun to change. */
+  #hurry(): void {
+    if (this.#closed || !this.#isChanging()) return
+    if (this.#nextTickMs - performance.now() > CHANGING_INTERVAL_MS) this.#schedule(CHANGING_INTERVAL_MS)
+  }
+
+  #isChanging(): boolean {
+    if (this.#memory.phase !== 'steady') return this.#blocked === null
+    return performance.now() < this.#settlingUntilMs && !this.isWhole()
+  }
+
+  #tell(kind: string, node: string | null, message: string): void {
+    this.#options.tell(kind, node, message)
+  }
+}
+
+async function stopNode(node: ManagedNode): Promise<void> {
+  const { running } = node
+  if (running === null) return
+  node.stopping = true
+  if (node.record.paused) await resumeAllProcesses(node.node.server)
+  await stopServer(node.node.server, running, 'fast', STOP_TIMEOUT_MS).catch(() =>
+    stopServer(node.node.server, running, 'immediate', STOP_TIMEOUT_MS),
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

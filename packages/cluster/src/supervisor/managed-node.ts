@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { HerdError, Lsn } from '@pgherd/core'
+import {
+  forgiveSilence,
+  type NodeObservation,
+  type NodeRecord,
+  newNodeRecord,
+  noteAnswer,
+  noteFailure,
+  noteRefusal,
+  noteStarted,
+  noteStopped,
+  observeNode,
+  type Patience,
+} from '@pgherd/core/failover'
+import { adoptServer, type RunningServer, waitReady } from '../postgres/index.js'
+import { readControl } from '../postgres/pg-control.js'
+import type { Node } from './node.js'
+import type { GroupDirectory, ProbeResult } from './probe-sql.js'
+import { Prober } from './prober.js'
+
+export interface ManagedNodeOptions {
+  node: Node
+  superuserPassword: string
+  directory: GroupDirectory
+  /** Something about this node is different: time to decide again. */
+  onChange: () => void
+  /** The server ended without being asked to by an action. */
+  onExit: (node: ManagedNode, how: { code: number | null; signal: string | null }) => void
+  onStartFailure: (node: ManagedNode, error: HerdError) => void
+}
+
+const READY_TIMEOUT_MS = 60_000
+
+/** A node with all that lives over time: its process, the connection that probes it, what is known of it. */
+export class ManagedNode {
+  readonly node: Node
+  readonly #options: ManagedNodeOptions
+  readonly #prober: Prober
+  record: NodeRecord
+  running: RunningServer | null = null
+  lastProbe: ProbeResult | null = null
+  /** Why its last start failed; null once it has answered. */
+  lastFailure: HerdError | null = null
+  /** Its process ends because an action ends it. */
+  stopping = false
+
+  constructor(options: ManagedNodeOptions) {
+    this.node = options.node
+    this.#options = options
+    this.record = newNodeRecord(options.node.name, performance.now())
+    this.#prober = new Prober({
+      address: options.node.server.address,
+      password: options.superuserPassword,
+      directory: options.directory,
+      onAnswer: (result) => this.#onAnswer(result),
+      onRefusal: () => {
+        this.record = noteRefusal(this.record, performance.now())
+        options.onChange()
+      },
+      onBroken: options.onChange,
+    })
+  }
+
+  get name(): string {
+    return this.node.name
+  }
+
+  /** Takes over a server that an earlier supervisor left running. */
+  async adopt(): Promise<boolean> {
+    const running = await adoptServer(this.node.server)
+    if (running !== null) this.watch(running)
+    return running !== null
+  }
+
+  /** A server process is there: from now on its end is noticed and it is probed. */
+  watch(running: RunningServer): void {
+    this.running = running
+    this.stopping = false
+    this.record = noteStarted(this.record, performance.now())
+    this.#prober.reset()
+    running.exited.then((how) => {
+      if (this.running !== running) return
+      this.running = null
+      this.record = noteStopped(this.record, performance.now())
+      this.#prober.reset()
+      this.#options.onExit(this, how)
+      this.#options.onChange()
+    })
+    if (!running.startedByUs) return
+    waitReady(this.node.server, running, READY_TIMEOUT_MS).then(
+      () => this.#options.onChange(),
+      (error: HerdError) => {
+        this.lastFailure = error
+        if (!this.stopping) this.#options.onStartFailure(this, error)
+      },
+    )
+  }
+
+  /** Asks how it is, unless a question is under way. */
+  probe(detail: boolean): void {
+    if (this.running !== null) this.#prober.probe(performance.now(), detail)
+  }
+
+  /** No process of it is left, orphaned backends included. */
+  noteGone(): void {
+    this.running = null
+    this.#prober.reset()
+    this.record = { ...noteStopped(this.record, performance.now()), failures: this.record.failures }
+  }
+
+  noteFailure(): void {
+    this.record = noteFailure(this.record, performance.now())
+  }
+
+  forgiveSilence(sleptMs: number): void {
+    this.record = forgiveSilence(this.record, sleptMs)
+  }
+
+  async observe(patience: Patience): Promise<NodeObservation> {
+    const { data } = this.node.paths
+    const hasData = existsSync(join(data, 'global/pg_control'))
+    const role = !hasData ? 'absent' : existsSync(join(data, 'standby.signal')) ? 'standby' : 'primary'
+    const cleanShutdownLsn = hasData && this.running === null ? await this.#cleanShutdownLsn() : null
+    return observeNode(this.record, { role, cleanShutdownLsn }, patience, performance.now())
+  }
+
+  close(): void {
+    this.#prober.close()
+  }
+
+  async #cleanShutdownLsn(): Promise<Lsn | null> {
+    const control = await readControl(this.node.paths.data).catch(() => null)
+    return control?.state === 'shut-down' ? control.checkpointLsn : null
+  }
+
+  #onAnswer(result: ProbeResult): void {
+    this.lastProbe = result
+    this.lastFailure = null
+    this.record = noteAnswer(this.record, result.answer, performance.now())
+    this.#options.onChange()
+  }
+}
