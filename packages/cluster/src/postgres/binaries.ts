@@ -98,7 +98,7 @@ function readFolder(dir: string, source: Binaries['source']): Binaries | null {
     const said = execFileSync(postgres, ['-V'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     const version = /PostgreSQL\) (\d+\S*)/.exec(said)?.[1]
     if (!version) return null
-    return binariesIn(realpathSync(dir), version, source)
+    return binariesIn(programFolder(dir), version, source)
   } catch {
     return null
   }
@@ -107,6 +107,12 @@ function readFolder(dir: string, source: Binaries['source']): Binaries | null {
 function fromNpm(found: NpmPackage, user: ServerUser | null): Binaries {
   const { dir, version } = readyNpmPackage(found, user)
   return binariesIn(dir, version, 'npm')
+}
+
+/** Where the programs really are: /usr/local/bin often holds links to a few of them only. */
+function programFolder(dir: string): string {
+  const real = dirname(realpathSync(join(dir, 'postgres')))
+  return isExecutable(join(real, 'postgres')) && isExecutable(join(real, 'initdb')) ? real : realpathSync(dir)
 }
 
 /** Describes a folder whose version is already known. */

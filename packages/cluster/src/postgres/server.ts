@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { Binaries } from './binaries.js'
+import { whoHoldsPort } from './ports.js'
 import { readPostmasterPidFile } from './postmaster-pid-file.js'
 import { findServerProcesses, isAlive } from './server-processes.js'
 import { type ServerUser, spawnIdentity } from './server-user.js'
@@ -105,7 +106,7 @@ export async function waitReady(server: Server, running: RunningServer, timeoutM
     exit = how
   })
   while (!isReady(server, running.pid, launch)) {
-    if (exit) throw startFailure(server, launch, exit)
+    if (exit) throw await startFailure(server, launch, exit)
     if (performance.now() > deadline) {
       throw new HerdError(
         'SERVER_START_FAILED',
@@ -185,10 +186,28 @@ function isReady(server: Server, pid: number, launch: Launch): boolean {
   return file.status === 'ready' || file.status === 'standby'
 }
 
-function startFailure(server: Server, launch: Launch, exit: ServerExit): HerdError {
+async function startFailure(server: Server, launch: Launch, exit: ServerExit): Promise<HerdError> {
   const said = readLogTail(server.logFile, launch.logOffset)
-  if (said.trim() !== '' || exit.signal === null) return classifyStartFailure(said, server)
-  return new HerdError('SERVER_START_FAILED', `${server.name} did not start: it was ended by ${exit.signal}.`)
+  if (said.trim() === '' && exit.signal !== null) {
+    return new HerdError(
+      'SERVER_START_FAILED',
+      `${server.name} did not start: it was ended by ${exit.signal}.`,
+    )
+  }
+  const failure = classifyStartFailure(said, server)
+  return failure.code === 'PORT_TAKEN' ? namePortHolder(server, failure) : failure
+}
+
+/** Who holds the port is known to the system, not to PostgreSQL. */
+async function namePortHolder({ name, address }: Server, failure: HerdError): Promise<HerdError> {
+  const holder = await whoHoldsPort(address.port)
+  if (holder === null) return failure
+  const who = `process ${holder.pid} (${holder.command.slice(0, 80)})`
+  return new HerdError(
+    'PORT_TAKEN',
+    `${name} did not start: port ${address.port} on ${address.host} is in use by ${who}.`,
+    failure.hint === undefined ? {} : { hint: failure.hint },
+  )
 }
 
 function readLogTail(logFile: string, from: number): string {
