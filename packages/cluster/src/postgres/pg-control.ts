@@ -28,7 +28,7 @@ export interface ControlData {
 
 const CONTROL_FILE = 'global/pg_control'
 const OFFSET = { systemIdentifier: 0, version: 8, state: 16, checkpoint: 32, redo: 40, timeline: 48 }
-/** The checksum closes the struct, whose length differs by version (PostgreSQL 15 to 18: 288 to 296). */
+/** The checksum closes the struct, whose length differs by version (at 288 in PostgreSQL 15 and 17, at 292 in 18). */
 const CHECKSUM_BETWEEN = { first: 200, last: 400 }
 const TORN_READ_RETRIES = 5
 const TORN_READ_RETRY_MS = 5
