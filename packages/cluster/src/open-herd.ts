@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { chown, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chown, mkdir, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
 import { choosePorts, refuseTakenPorts } from './choose-ports.js'
@@ -161,6 +161,8 @@ function foreignDataRoot(paths: HerdPaths, name: string): string {
 
 async function linkNodes(paths: HerdPaths, identity: HerdIdentity): Promise<void> {
   const { dataRoot } = identity
+  // The folder above it is shared by all herds: anyone may pass, nobody may list.
+  if (identity.serverUser !== null) await mkdir(dirname(dataRoot), { recursive: true, mode: 0o711 })
   await makePrivateFolder(dataRoot)
   if (identity.serverUser === null) return
   const user = chooseServerUser()

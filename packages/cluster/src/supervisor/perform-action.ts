@@ -73,7 +73,7 @@ const PERFORM: Perform = {
   async promote(context, action) {
     const { node, running } = nodeNamed(context, action.node)
     if (running === null) return
-    await writeFile(join(node.paths.data, 'promote.signal'), '', { mode: 0o600 })
+    await writeFile(join(node.paths.data, 'promote'), '', { mode: 0o600 })
     process.kill(running.pid, 'SIGUSR1')
     await sleep(PROMOTE_AGAIN_MS)
   },

@@ -29,7 +29,7 @@ select r.recovery,
     where slot_type = 'physical' and coalesce(wal_status, '') <> 'lost') as slots,
   case when $1 and not r.recovery
     then (select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') end as oldest_wal_file,
-  current_setting('wal_segment_size')::bigint as wal_segment_bytes,
+  pg_size_bytes(current_setting('wal_segment_size')) as wal_segment_bytes,
   current_setting('synchronous_standby_names') as rule,
   (select system_identifier::text from pg_control_system()) as system_identifier,
   (select coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'flush', flush_lsn,

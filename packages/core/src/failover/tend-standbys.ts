@@ -9,6 +9,7 @@ import {
   type NodeObservation,
 } from './observation.js'
 import { ruleFor } from './rule-for.js'
+import { tendSlots } from './tend-slots.js'
 
 /**
  * A standby that hangs harms nobody, and killing it makes an overloaded machine slower still, so it
@@ -60,7 +61,7 @@ export function tendStandbys(
     tended.actions.push(...one.actions)
     tended.events.push(...one.events)
   }
-  if (primary !== null) tended.actions.push(...tendSlots(settings, memory, seen))
+  if (primary !== null) tended.actions.push(...tendAllSlots(settings, memory, seen))
   return tended
 }
 
@@ -118,15 +119,11 @@ function start({ settings, memory, node }: Situation): Action {
 }
 
 /** The primary holds a slot for each of the others; a standby holds none, or it would keep WAL for ever. */
-function tendSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): Action[] {
+function tendAllSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): Action[] {
   return settings.nodes.flatMap((name): Action[] => {
     const node = seen.nodes[name]
-    if (node === undefined || node.busy !== null || node.answer === null || node.vitals !== 'answers')
-      return []
-    const wanted = name === memory.primary ? settings.nodes.filter((other) => other !== name) : []
-    const same =
-      wanted.length === node.answer.slots.length && wanted.every((slot) => node.answer?.slots.includes(slot))
-    return same ? [] : [{ kind: 'slots', node: name, slots: wanted }]
+    if (node === undefined || node.busy !== null || node.vitals !== 'answers') return []
+    return tendSlots(node, name === memory.primary ? settings.nodes.filter((other) => other !== name) : [])
   })
 }
 
