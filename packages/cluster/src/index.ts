@@ -1,4 +1,14 @@
 export { Herd } from './herd.js'
+export { nodesOf } from './herd-nodes.js'
+export {
+  describeLeftHerd,
+  destroyHerd,
+  type LeftHerd,
+  listHerds,
+  readLeftHerd,
+  sizeOfHerd,
+  stopLeftServers,
+} from './left-herd.js'
 export { type HerdOptions, openHerd } from './open-herd.js'
 export { withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'

@@ -5,6 +5,7 @@ import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
 import { choosePorts, refuseTakenPorts } from './choose-ports.js'
 import { Herd } from './herd.js'
+import { nodesOf } from './herd-nodes.js'
 import {
   type Binaries,
   chooseServerUser,
@@ -24,7 +25,7 @@ import {
   type Secrets,
   writeIdentity,
 } from './state/herd-identity.js'
-import { type HerdPaths, herdPaths, nodePaths, pathToken } from './state/herd-paths.js'
+import { type HerdPaths, herdPaths, pathToken } from './state/herd-paths.js'
 import { refuseChangedSpec } from './state/refuse-changed-spec.js'
 import { releaseLock, type SupervisorRecord, takeLock } from './state/supervisor-lock.js'
 import { GroupSupervisor } from './supervisor/group-supervisor.js'
@@ -172,22 +173,6 @@ async function linkNodes(paths: HerdPaths, identity: HerdIdentity): Promise<void
     await rm(link, { force: true })
     await symlink(dataRoot, link)
   }
-}
-
-function nodesOf(identity: HerdIdentity): Node[] {
-  const { spec, dataRoot, ports } = identity
-  return spec.groups.flatMap((group) =>
-    nodeNames(group).map((name): Node => {
-      const paths = nodePaths(dataRoot, name)
-      const address = { host: spec.host, port: ports[name] as number }
-      return {
-        name,
-        group: group.name,
-        paths,
-        server: { name, dataDir: paths.data, logFile: paths.log, address },
-      }
-    }),
-  )
 }
 
 /** Looks at every data directory and port before anything is started. */
