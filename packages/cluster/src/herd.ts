@@ -1,13 +1,12 @@
 import { HerdError, type HerdStatus } from '@pgherd/core'
 import type { HerdSpec } from '@pgherd/core/spec'
 import type { ChangeSignal } from './change-signal.js'
-import { APPLICATION_ROLE } from './replication/node-settings.js'
+import { type DsnRole, dsnNodes, formatDsn } from './dsn.js'
 import type { EventLog, HerdEvent } from './state/event-log.js'
 import type { Secrets } from './state/herd-identity.js'
 import type { HerdPaths } from './state/herd-paths.js'
 import { releaseLock, type SupervisorRecord } from './state/supervisor-lock.js'
 import type { GroupSupervisor } from './supervisor/group-supervisor.js'
-import type { ManagedNode } from './supervisor/managed-node.js'
 
 /** Errors that trying again will not mend: `whenWhole` gives up on them. */
 const FINAL = new Set(['PORT_TAKEN', 'SPEC_INVALID', 'NO_SPACE', 'NO_SHARED_MEMORY', 'PERMISSION_DENIED'])
@@ -132,24 +131,10 @@ export class Herd {
     await group.disturb(node, how)
   }
 
-  /**
-   * A connection string. Without a node: all nodes of the first group with the primary asked for, which
-   * libpq and most drivers understand and which goes on working after a failover.
-   */
-  dsn(node: string | null = null, role: 'application' | 'superuser' = 'application'): string {
-    const group = node === null ? this.#groups[0] : this.#groups.find((each) => each.nodes.has(node))
-    const managed = node === null ? [...(group?.nodes.values() ?? [])] : [group?.nodes.get(node)]
-    const hosts = managed.flatMap((each: ManagedNode | undefined) =>
-      each === undefined ? [] : [hostAndPort(each)],
-    )
-    if (hosts.length === 0)
-      throw unknownNode(
-        String(node),
-        this.#groups.flatMap((each) => [...each.nodes.keys()]),
-      )
-    const credentials = `${role === 'superuser' ? 'postgres' : APPLICATION_ROLE}:${this.#secrets[role]}`
-    const suffix = node === null && hosts.length > 1 ? '?target_session_attrs=read-write' : ''
-    return `postgres://${credentials}@${hosts.join(',')}/${this.spec.database}${suffix}`
+  /** See `formatDsn`. Throws UNKNOWN_NODE. */
+  dsn(node: string | null = null, role: DsnRole = 'application'): string {
+    const nodes = this.#groups.flatMap((group) => [...group.nodes.values()].map((managed) => managed.node))
+    return formatDsn(dsnNodes(nodes, node), this.spec.database, this.#secrets, role)
   }
 
   /** The announced primary of a group (default: the first), or null before there is one. */
@@ -223,15 +208,6 @@ export class Herd {
     return found
   }
 }
-
-function hostAndPort(node: ManagedNode): string {
-  const { host, port } = node.node.server.address
-  const shown = EVERYWHERE[host] ?? host
-  return `${shown.includes(':') ? `[${shown}]` : shown}:${port}`
-}
-
-/** Servers that listen everywhere are reached on this machine's own address. */
-const EVERYWHERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 function unknownNode(name: string, known: readonly string[]): HerdError {
   return new HerdError('UNKNOWN_NODE', `There is no node "${name}"; this herd has ${known.join(', ')}.`)

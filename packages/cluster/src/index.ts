@@ -1,3 +1,4 @@
+export { type DsnRole, dsnOf } from './dsn.js'
 export { Herd } from './herd.js'
 export { nodesOf } from './herd-nodes.js'
 export {

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Herd, herdPaths, openHerd } from '@pgherd/cluster'
+import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
+import pc from 'picocolors'
+import { ControlServer } from '../control/control-server.js'
+import { renderEvent } from '../view/render-event.js'
+import { renderStatus } from '../view/render-status.js'
+import type { LocatedSpec } from './herd-location.js'
+import { describeConnections } from './print-connections.js'
+
+export interface UpOptions {
+  json: boolean
+}
+
+/** What a detached supervisor tells the command that started it, once. */
+export type DetachedReport =
+  | { kind: 'up'; status: HerdStatus; connections: string; dsn: string }
+  | { kind: 'failed'; code: ErrorCode; message: string; hint?: string }
+
+/** Brings the herd up and supervises it in this terminal until it is told to stop. Resolves to the exit code. */
+export async function runUp(located: LocatedSpec, options: UpOptions): Promise<number> {
+  const stopping = new StopRequest()
+  const herd = await openHerd(located)
+  const control = await ControlServer.listen(herd, () => stopping.ask())
+  const live = process.stdout.isTTY && !options.json
+  // Drawing in place needs a library that a supervisor without a terminal can do without.
+  const view = live
+    ? new (await import('../view/live-view.js')).LiveView(herd, 'Coming up …', () => stopping.ask())
+    : null
+  const print = view === null && !options.json
+  if (print) herd.onEvent((event) => console.log(renderEvent(event)))
+  view?.start()
+  try {
+    await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
+    if (!stopping.isAsked) {
+      view?.showConnections(describeConnections(herd))
+      if (print) console.log(`\n${renderStatus(await herd.status())}\n\n${describeConnections(herd)}\n`)
+      if (options.json) console.log(JSON.stringify({ ...(await herd.status()), dsn: herd.dsn() }))
+      await stopping.asked
+    }
+    // A stop that was asked for is a success, whoever asked.
+    return 0
+  } finally {
+    view?.stop()
+    if (!options.json) console.log(pc.dim('Stopping every server; the data stays.'))
+    await control.close()
+    await herd.stop()
+  }
+}
+
+/** Supervises without a terminal and reports to the parent over the channel it opened. */
+export async function runDetached(located: LocatedSpec): Promise<number> {
+  const stopping = new StopRequest()
+  const report = (message: DetachedReport): void => {
+    process.send?.(message, () => process.disconnect?.())
+  }
+  let herd: Herd
+  try {
+    herd = await openHerd(located)
+  } catch (error) {
+    report(failure(error))
+    return 1
+  }
+  const control = await ControlServer.listen(herd, () => stopping.ask())
+  herd.onEvent((event) => console.log(renderEvent(event)))
+  try {
+    await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
+    if (!stopping.isAsked) {
+      report({
+        kind: 'up',
+        status: await herd.status(),
+        connections: describeConnections(herd),
+        dsn: herd.dsn(),
+      })
+    }
+    await stopping.asked
+    return 0
+  } catch (error) {
+    report(failure(error))
+    return 1
+  } finally {
+    await control.close()
+    await herd.stop()
+  }
+}
+
+/** Starts a supervisor that outlives this command, and resolves when the herd serves. */
+export async function startDetached(
+  located: LocatedSpec,
+  argumentsForChild: readonly string[],
+): Promise<Extract<DetachedReport, { kind: 'up' }>> {
+  const { supervisorLog, root } = herdPaths(located.stateDir, located.spec.name)
+  mkdirSync(root, { recursive: true, mode: 0o700 })
+  const log = openSync(supervisorLog, 'a', 0o600)
+  const bin = fileURLToPath(new URL('../bin.js', import.meta.url))
+  const child = spawn(process.execPath, [bin, 'supervise', ...argumentsForChild], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, NO_COLOR: '1' },
+  })
+  // Ctrl-C here means the whole undertaking: the child is in a session of its own and must be told.
+  const cancel = (): void => {
+    child.kill('SIGTERM')
+  }
+  process.once('SIGINT', cancel).once('SIGTERM', cancel).once('SIGHUP', cancel)
+  const report = await firstReport(child, supervisorLog)
+  child.unref()
+  if (report.kind === 'up') return report
+  throw new HerdError(report.code, report.message, report.hint === undefined ? {} : { hint: report.hint })
+}
+
+function firstReport(child: ChildProcess, logFile: string): Promise<DetachedReport> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as DetachedReport))
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      if (signal === 'SIGTERM' || code === 0) {
+        resolve({ kind: 'failed', code: 'INTERRUPTED', message: 'Interrupted while the herd was coming up.' })
+      } else {
+        const message = `The supervisor ended (${signal ?? `code ${code}`}) before the herd was up; see ${logFile}.`
+        resolve({ kind: 'failed', code: 'OPERATION_FAILED', message })
+      }
+    })
+  })
+}
+
+function failure(error: unknown): DetachedReport {
+  if (error instanceof HerdError) return { kind: 'failed', ...error.toJSON() }
+  return { kind: 'failed', code: 'INTERNAL', message: String((error as Error)?.stack ?? error) }
+}
+
+/** Someone wants this supervisor to end: a key, a signal, the closing of the terminal, `pgherd down`. */
+class StopRequest {
+  readonly #controller = new AbortController()
+  readonly asked: Promise<void>
+
+  constructor() {
+    this.asked = new Promise((resolve) => {
+      this.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.ask())
+    // A terminal that was closed: what cannot be printed any more must not end us half-way.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get isAsked(): boolean {
+    return this.signal.aborted
+  }
+
+  ask(): void {
+    this.#controller.abort()
+  }
+}
