@@ -26,6 +26,7 @@ export default function giveTemporaryFolder(): () => void {
   // Run as root, servers belong to another account, which must be able to pass.
   chmodSync(folder, 0o755)
   process.env.TMPDIR = folder
+  process.env.PGHERD_DATA = join(folder, 'data')
   return () => {
     const left = findLeftovers(folder)
     for (const { pid } of left) killIfThere(pid)
