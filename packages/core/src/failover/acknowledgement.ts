@@ -19,6 +19,10 @@ export interface Reign {
   rules: readonly AckRule[]
   /** Once the last rule is in force: how far the members must have flushed before older ones lapse. */
   settleLsn: number | null
+  /** It was announced. Without this it is an attempt, which may have begun a timeline of its own. */
+  announced?: true
+  /** A person accepted that commits of this reign may be lost; it is not asked for any more. */
+  lossAccepted?: true
 }
 
 /** The rule over these standbys: at least half of them, so that losing the primary loses nothing. */
@@ -56,12 +60,12 @@ export function parseRule(text: string): AckRule | null {
  * Whether the nodes in reach together hold every commit acknowledged in these reigns.
  *
  * If `count` of `members` have a commit, any set of more than `members - count` of them contains one
- * that has it (quorum intersection; Gifford 1979, "Weighted Voting for Replicated Data").
+ * that has it (quorum intersection; Gifford 1979, "Weighted Voting for Replicated Data"). Reigns stand
+ * in the order in which they began, and who began one had every commit of those before it.
  */
 export function holdsEveryCommit(reigns: readonly Reign[], inReach: ReadonlySet<string>): boolean {
-  return reigns.every(
-    (reign) => inReach.has(reign.primary) || reign.rules.every((rule) => isCovered(rule, inReach)),
-  )
+  const since = reigns.findLastIndex((reign) => inReach.has(reign.primary)) + 1
+  return reigns.slice(since).every((reign) => reign.rules.every((rule) => isCovered(rule, inReach)))
 }
 
 function isCovered(rule: AckRule, inReach: ReadonlySet<string>): boolean {

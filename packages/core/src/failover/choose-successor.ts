@@ -17,13 +17,21 @@ const ELECTION_PATIENCE_MS = 1000
  * Under zero-loss a choice is made only among nodes that together hold every acknowledged commit, and
  * falls on the one with the furthest WAL, names breaking a tie so that two observers agree
  * (PostgreSQL documentation, "Synchronous Replication"). `notBeforeMs` keeps out answers that were
- * given while the old primary could still write.
+ * given while the old primary could still write. `timeline` is the last one that was announced: while
+ * no attempt to go beyond it is on record, a node on a later one was promoted by someone else. It and
+ * those known to be `astray` do not count as having what others hold, and come last where anyone will do.
  */
 export function chooseSuccessor(
   settings: GroupSettings,
   seen: GroupObservation,
   reigns: readonly Reign[],
-  options: { notBeforeMs: number; lossAccepted: boolean; except?: string },
+  options: {
+    notBeforeMs: number
+    lossAccepted: boolean
+    timeline: number
+    astray?: readonly string[] | undefined
+    except?: string | undefined
+  },
 ): Succession {
   const nodes = settings.nodes.map((name) => seen.nodes[name]).filter((node) => node !== undefined)
   const others = nodes.filter((node) => node.name !== options.except)
@@ -31,15 +39,37 @@ export function chooseSuccessor(
   const mayCome = others.filter(
     (node) => node.process === 'running' && !candidates.includes(node) && node.vitals !== 'hung',
   )
-  const inReach = new Set(candidates.map((node) => node.name))
-  const anyoneWillDo = settings.durability === 'fast' || options.lossAccepted
+  const legitimate = candidates.filter((node) => !isAstray(node, reigns, options))
+  const inReach = new Set(legitimate.map((node) => node.name))
+  const best = furthest(legitimate) ?? furthest(candidates)
+  const zeroLoss = settings.durability === 'zero-loss'
+  if (best !== null && zeroLoss && holdsEveryCommit(reigns, inReach)) return { kind: 'promote', node: best }
 
-  const best = furthest(candidates)
-  if (best !== null && (anyoneWillDo || holdsEveryCommit(reigns, inReach)))
+  // From here on commits may be lost, so whoever may yet come is heard first.
+  const reason = whyNone(nodes, inReach, reigns, candidates)
+  const othersMayCome = mayCome.length > 0 && seen.phaseAgeMs < ELECTION_PATIENCE_MS
+  const mayLose =
+    !zeroLoss ||
+    options.lossAccepted ||
+    holdsEveryCommit(
+      reigns.filter((reign) => !reign.lossAccepted),
+      inReach,
+    )
+  if (best !== null && mayLose && (options.lossAccepted || !othersMayCome))
     return { kind: 'promote', node: best }
-  const reason = whyNone(nodes, inReach, reigns)
-  const patient = seen.phaseAgeMs < ELECTION_PATIENCE_MS || mayCome.some((node) => node.vitals === 'quiet')
-  return mayCome.length > 0 && patient ? { kind: 'later', reason } : { kind: 'none', reason }
+  return othersMayCome ? { kind: 'later', reason } : { kind: 'none', reason }
+}
+
+/** The old primary itself has all it acknowledged, whatever else was done to it. */
+function isAstray(
+  node: NodeObservation,
+  reigns: readonly Reign[],
+  { timeline, astray }: { timeline: number; astray?: readonly string[] | undefined },
+): boolean {
+  if (astray?.includes(node.name)) return true
+  const attempted = reigns.some((reign) => !reign.announced)
+  if (attempted || node.name === reigns.at(-1)?.primary) return false
+  return (node.answer?.timeline ?? 0) > timeline
 }
 
 function isCandidate(node: NodeObservation, notBeforeMs: number): boolean {
@@ -67,11 +97,12 @@ function whyNone(
   nodes: readonly NodeObservation[],
   inReach: ReadonlySet<string>,
   reigns: readonly Reign[],
+  candidates: readonly NodeObservation[],
 ): string {
   const missing = nodes
     .filter((node) => !inReach.has(node.name))
-    .map((node) => `${node.name} ${describe(node)}`)
-  if (inReach.size === 0) return `no standby answers (${missing.join(', ')})`
+    .map((node) => `${node.name} ${candidates.includes(node) ? 'went astray' : describe(node)}`)
+  if (candidates.length === 0) return `no standby answers (${missing.join(', ')})`
   const alone = reigns.some((reign) => reign.rules.some((rule) => rule.count === 0))
   const why = alone
     ? 'the primary acknowledged writes alone while it had no standby'

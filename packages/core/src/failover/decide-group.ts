@@ -13,6 +13,7 @@ import {
 import { newReign, ruleFor } from './rule-for.js'
 import { STEPS, type Step } from './steps.js'
 import { tendAcknowledgement } from './tend-acknowledgement.js'
+import { tendSlots } from './tend-slots.js'
 import { tendStandbys } from './tend-standbys.js'
 
 /** How long a switchover waits for its successor to have everything before it gives the primary back. */
@@ -43,6 +44,7 @@ export function decideGroup(settings: GroupSettings, memory: GroupMemory, seen: 
   const standbys = tendStandbys(settings, decided.memory, seen, { seekHelp: decided.blocked !== null })
   return {
     ...decided,
+    memory: withAstray(decided.memory, standbys.diverged),
     actions: [...decided.actions, ...withoutDoubles(decided.actions, standbys.actions)],
     events: [...ordered.events, ...decided.events, ...standbys.events],
     reply: ordered.reply,
@@ -67,21 +69,25 @@ const TAKE: Readonly<Record<Step, (situation: Situation) => Decision>> = {
   wait: ({ memory }) => undecided(memory),
   tend: ({ settings, memory, seen, node }) => {
     if (node.answer === null) return undecided(memory)
-    const tended = tendAcknowledgement(settings, memory, seen, node.answer)
-    return decision(forgetLoss(settings, tended.memory, node.answer), tended.actions, tended.events)
+    const current = { ...memory, timeline: node.answer.timeline }
+    const tended = tendAcknowledgement(settings, current, seen, node.answer)
+    const { replicas } = node.answer
+    const next = withoutAstray(tended.memory, (name) => replicas[name]?.streaming === true)
+    return decision(forgetLoss(settings, next, node.answer), tended.actions, tended.events)
   },
-  create: ({ memory, node }) => decision(memory, [{ kind: 'create', node: node.name }]),
+  create: ({ memory, seen, node }) =>
+    decision(memory, seen.nowMs < node.retryAtMs ? [] : [{ kind: 'create', node: node.name }]),
   revive: ({ settings, memory, seen, node }) => decision(memory, revive(settings, memory, seen, node)),
   announce,
   replace,
   condemn,
   fence: ({ memory, node }) => decision(memory, [{ kind: 'fence', node: node.name }]),
   elect,
-  promote: ({ settings, memory, node }) => decision(memory, promote(settings, node.name)),
+  promote: ({ settings, memory, node }) => decision(memory, promote(settings, node)),
   abandon: ({ memory, node }) =>
     decision(
       { ...memory, phase: 'failing-over', successor: null },
-      node.disk === 'primary' || node.process === 'running' ? [{ kind: 'fence', node: node.name }] : [],
+      [],
       [
         event(
           'successor-lost',
@@ -92,6 +98,19 @@ const TAKE: Readonly<Record<Step, (situation: Situation) => Decision>> = {
     ),
   drain: ({ memory, node }) => decision(memory, [{ kind: 'drain', node: node.name }]),
   handover,
+}
+
+function withAstray(memory: GroupMemory, names: readonly string[]): GroupMemory {
+  const known = memory.astray ?? []
+  const added = names.filter((name) => !known.includes(name))
+  return added.length === 0 ? memory : { ...memory, astray: [...known, ...added] }
+}
+
+function withoutAstray(memory: GroupMemory, isBack: (name: string) => boolean): GroupMemory {
+  const { astray, ...rest } = memory
+  const left = astray?.filter((name) => !isBack(name)) ?? []
+  if (left.length === (astray?.length ?? 0)) return memory
+  return left.length === 0 ? rest : { ...rest, astray: left }
 }
 
 /** Once every node streams again, nothing of before the accepted loss is left to be kept. */
@@ -106,6 +125,7 @@ function announce({ settings, memory, node }: Situation): Decision {
   const timeline = node.answer?.timeline ?? memory.timeline
   const epoch = memory.epoch + 1
   const reigns = memory.phase === 'forming' ? [newReign(settings, node.name)] : memory.reigns
+  const current = reigns.at(-1) as Reign
   const announced: GroupMemory = {
     ...memory,
     phase: 'steady',
@@ -113,7 +133,7 @@ function announce({ settings, memory, node }: Situation): Decision {
     primary: node.name,
     timeline,
     successor: null,
-    reigns,
+    reigns: [...reigns.slice(0, -1), { ...current, announced: true }],
   }
   const told =
     memory.phase === 'forming'
@@ -131,6 +151,8 @@ function replace(situation: Situation): Decision {
   const succession = chooseSuccessor(settings, seen, memory.reigns, {
     notBeforeMs: 0,
     lossAccepted: false,
+    timeline: memory.timeline,
+    astray: memory.astray,
     except: memory.primary,
   })
   if (succession.kind === 'promote') return condemn(situation)
@@ -179,12 +201,30 @@ function elect({ settings, memory, seen }: Situation): Decision {
       unfenced.map((node) => ({ kind: 'fence', node })),
     )
   const succession: Succession = chooseSuccessor(settings, seen, memory.reigns, {
-    notBeforeMs: seen.nodes[memory.primary]?.stoppedAtMs ?? 0,
-    lossAccepted: memory.lossAccepted,
+    notBeforeMs: lastWriteMs(memory, seen),
+    lossAccepted: false,
+    timeline: memory.timeline,
+    astray: memory.astray,
   })
   if (succession.kind === 'later') return decision(memory, [])
   if (succession.kind === 'none') return { ...decision(memory, []), blocked: succession.reason }
   return beginPromotion(settings, memory, seen, succession.node)
+}
+
+/**
+ * The last moment at which a node that reigned may have acknowledged something. One that follows by now
+ * is in reach itself, with all that it has.
+ */
+function lastWriteMs(memory: GroupMemory, seen: GroupObservation): number {
+  const names = [memory.primary, ...memory.reigns.map((reign) => reign.primary)]
+  return Math.max(
+    0,
+    ...names.map((name) => {
+      const node = seen.nodes[name]
+      if (node === undefined || conditionOf(node) === 'follows') return 0
+      return node.stoppedAtMs ?? seen.nowMs - node.silentMs
+    }),
+  )
 }
 
 /**
@@ -203,7 +243,7 @@ function beginPromotion(
   successor: string,
 ): Decision {
   const promoting: GroupMemory = {
-    ...memory,
+    ...withoutAstray(memory, (name) => name === successor),
     phase: 'promoting',
     successor,
     reigns: withNewReign(settings, memory.reigns, successor),
@@ -213,27 +253,32 @@ function beginPromotion(
     return name !== successor && node !== undefined && conditionOf(node) === 'follows' && node.busy === null
   })
   return decision(promoting, [
-    ...promote(settings, successor),
+    ...(seen.nodes[successor] === undefined ? [] : promote(settings, seen.nodes[successor])),
     ...followers.map((node): Action => ({ kind: 'follow', node, upstream: successor })),
   ])
 }
 
-/** Adds the reign that begins with this promotion, once: a node may be chosen again after it failed. */
+/**
+ * Adds the reign that begins with this promotion. A node chosen again has one reign, under every rule it
+ * may have had, so that there are never more reigns than nodes. Those whose loss was accepted have had
+ * their say: the choice is made.
+ */
 function withNewReign(settings: GroupSettings, reigns: readonly Reign[], successor: string): Reign[] {
   const next = newReign(settings, successor)
-  const same = (reign: Reign): boolean =>
-    reign.primary === successor &&
-    reign.rules.length === 1 &&
-    sameRule(reign.rules[0] ?? null, next.rules[0] ?? null)
-  return [...reigns.filter((reign) => !same(reign)), next]
+  const binding = reigns.filter((reign) => !reign.lossAccepted)
+  const earlierRules = binding
+    .filter((reign) => reign.primary === successor)
+    .flatMap((reign) => reign.rules)
+    .filter((rule) => next.rules.every((other) => !sameRule(rule, other)))
+  return [
+    ...binding.filter((reign) => reign.primary !== successor),
+    { ...next, rules: [...earlierRules, ...next.rules] },
+  ]
 }
 
-function promote(settings: GroupSettings, successor: string): Action[] {
-  const slots = settings.nodes.filter((name) => name !== successor)
-  return [
-    { kind: 'slots', node: successor, slots },
-    { kind: 'promote', node: successor },
-  ]
+function promote(settings: GroupSettings, successor: NodeObservation): Action[] {
+  const others = settings.nodes.filter((name) => name !== successor.name)
+  return [...tendSlots(successor, others), { kind: 'promote', node: successor.name }]
 }
 
 function handover(situation: Situation): Decision {
@@ -277,21 +322,26 @@ function settleRivals(settings: GroupSettings, memory: GroupMemory, seen: GroupO
     memory.phase === 'steady' &&
     expected !== undefined &&
     expected.process === 'stopped' &&
-    expected.busy === null &&
+    (expected.busy === null || expected.busy === 'fence') &&
     (first.answer?.timeline ?? 0) > memory.timeline
-  if (mayAdopt) {
+  if (mayAdopt && expected.disk === 'primary') return decision(memory, [{ kind: 'fence', node: subject }])
+  if (mayAdopt && expected.busy === null) {
     const adopting: GroupMemory = {
-      ...memory,
+      ...withoutAstray(memory, (name) => name === first.name),
       phase: 'promoting',
       successor: first.name,
       reigns: withNewReign(settings, memory.reigns, first.name),
+      // Nothing tells what the old primary acknowledged after this one went its own way.
+      lossAccepted: true,
     }
     const message = `${first.name} was promoted by someone else while ${subject} was stopped: taking it as the primary.`
-    const fences: Action[] = expected.disk === 'primary' ? [{ kind: 'fence', node: subject }] : []
-    return decision(adopting, fences, [event('rival-adopted', first.name, message)])
+    return decision(adopting, [], [event('rival-adopted', first.name, message)])
   }
   return decision(
-    memory,
+    withAstray(
+      memory,
+      rivals.map((node) => node.name),
+    ),
     rivals.map((node) => ({ kind: 'fence', node: node.name })),
     rivals.map((node) =>
       event(
@@ -336,12 +386,20 @@ function orderFailover(
   const succession = chooseSuccessor(settings, seen, memory.reigns, {
     notBeforeMs: 0,
     lossAccepted: acceptLoss,
-    except: memory.primary,
+    timeline: memory.timeline,
+    astray: memory.astray,
+    except: memory.phase === 'steady' ? memory.primary : undefined,
   })
   if (node === undefined || succession.kind !== 'promote') {
     return refused(memory, succession.kind === 'promote' ? 'the primary is not known' : succession.reason)
   }
-  const accepting: GroupMemory = { ...memory, lossAccepted: memory.lossAccepted || acceptLoss }
+  const accepting: GroupMemory = acceptLoss
+    ? {
+        ...memory,
+        lossAccepted: true,
+        reigns: memory.reigns.map((reign): Reign => ({ ...reign, lossAccepted: true })),
+      }
+    : memory
   if (memory.phase === 'failing-over') return { ...undecided(accepting), reply: { accepted: true } }
   return {
     ...condemn({ settings, memory: accepting, seen, node, condition: conditionOf(node) }),

@@ -3,8 +3,8 @@ import type { NodeAnswer } from './observation.js'
 /** What is wrong with a standby that follows the right upstream and yet gets no WAL. */
 export type StandbyDiagnosis =
   | { kind: 'well' }
-  /** It has WAL that the primary's history does not contain. */
-  | { kind: 'diverged'; reason: string }
+  /** It has WAL that the primary's history does not contain; `apart`: on a timeline that was begun apart. */
+  | { kind: 'diverged'; apart: boolean; reason: string }
   /** What it needs next has been removed on the primary. */
   | { kind: 'fell-behind'; reason: string }
 
@@ -17,18 +17,31 @@ export function diagnoseStandby(standby: NodeAnswer, primary: NodeAnswer): Stand
   if (standby.timeline > primary.timeline) {
     return {
       kind: 'diverged',
+      apart: true,
       reason: `it is on timeline ${standby.timeline}, the primary on ${primary.timeline}`,
     }
   }
   const forkLsn = primary.history[standby.timeline]
+  if (standby.timeline < primary.timeline && forkLsn === undefined) {
+    return {
+      kind: 'diverged',
+      apart: true,
+      reason: `timeline ${standby.timeline}, which it is on, is not in the history of the primary`,
+    }
+  }
   if (standby.timeline < primary.timeline && forkLsn !== undefined && standby.lsn > forkLsn) {
     return {
       kind: 'diverged',
+      apart: false,
       reason: `it has ${standby.lsn - forkLsn} bytes of WAL from after timeline ${standby.timeline} ended`,
     }
   }
   if (standby.timeline === primary.timeline && standby.settled && standby.lsn > primary.lsn) {
-    return { kind: 'diverged', reason: `it is ${standby.lsn - primary.lsn} bytes ahead of the primary` }
+    return {
+      kind: 'diverged',
+      apart: false,
+      reason: `it is ${standby.lsn - primary.lsn} bytes ahead of the primary`,
+    }
   }
   if (standby.settled && primary.oldestWalLsn !== null && standby.lsn < primary.oldestWalLsn) {
     return { kind: 'fell-behind', reason: 'the WAL it needs next is no longer on the primary' }

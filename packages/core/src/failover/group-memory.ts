@@ -32,6 +32,11 @@ export interface GroupMemory {
    * may hold acknowledged writes that exist nowhere else.
    */
   lossAccepted: boolean
+  /**
+   * Standbys that have WAL of their own which nobody is meant to follow: promoted behind our back, or
+   * found to have diverged. Until they stream again they show nothing about what was acknowledged.
+   */
+  astray?: readonly string[]
 }
 
 /** The memory of a group that does not exist yet. */

@@ -10,6 +10,7 @@ export {
   newNodeRecord,
   noteAnswer,
   noteFailure,
+  noteFenced,
   noteRefusal,
   noteStarted,
   noteStopped,
@@ -25,5 +26,6 @@ export {
   type NodeObservation,
   type Order,
 } from './observation.js'
+export { printSteps } from './print-steps.js'
 export { newReign, ruleFor } from './rule-for.js'
 export { STEPS, type Step } from './steps.js'

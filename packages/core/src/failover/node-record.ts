@@ -66,6 +66,14 @@ export function noteStopped(record: NodeRecord, nowMs: number): NodeRecord {
   return record.running && record.answeredAtMs === null ? noteFailure(stopped, nowMs) : stopped
 }
 
+/**
+ * A fence is complete: no backend is left either. What standbys answered before this moment does not
+ * show all that was acknowledged.
+ */
+export function noteFenced(record: NodeRecord, nowMs: number): NodeRecord {
+  return { ...record, running: false, stoppedAtMs: nowMs, answer: null, paused: false }
+}
+
 export function noteAnswer(record: NodeRecord, answer: NodeAnswer, nowMs: number): NodeRecord {
   if (!record.running) return record
   return { ...record, answer, answeredAtMs: nowMs, aliveAtMs: nowMs, failures: 0, retryAtMs: 0 }

@@ -23,7 +23,11 @@ export interface NodeAnswer {
   oldestWalLsn: Lsn | null
   /** Primary: where earlier timelines ended in this server's history: timeline → LSN of the switch. */
   history: Readonly<Record<number, Lsn>>
-  /** Primary: the rule its settings hold at this moment; null when they hold none of ours. */
+  /**
+   * Primary: the rule that is in force, which is more than that its settings hold it: it was started
+   * with it, or an acknowledge action has made sure that every process has read it. Null when that is
+   * not known, so that the action is done again.
+   */
   rule: AckRule | null
   /** Primary: those who stream from it, with what they have flushed. */
   replicas: Readonly<Record<string, { streaming: boolean; flushLsn: Lsn; replayLsn: Lsn }>>
@@ -42,7 +46,10 @@ export interface NodeObservation {
   answer: NodeAnswer | null
   /** Its data directory: none, one that starts as a primary, or one that starts as a standby. */
   disk: 'absent' | 'primary' | 'standby'
-  /** Since when it is known to be stopped, on the monotonic clock; null while it runs. */
+  /**
+   * Since when it is known that nothing of it can write, on the monotonic clock; null while it runs. A
+   * postmaster may die before its backends, so the end of a fence counts, not the start of it.
+   */
   stoppedAtMs: number | null
   /** Stopped only: the LSN of its shutdown checkpoint, if it was shut down in order as a primary. */
   cleanShutdownLsn: Lsn | null

@@ -14,7 +14,7 @@ import type { Condition } from './observation.js'
  * fence     kill what runs of it and mark its data so that it can only return as a standby
  * elect     the old primary cannot write: choose a successor among those that are allowed
  * promote   tell the chosen successor to become primary
- * abandon   the chosen successor failed: fence it too and choose again
+ * abandon   the chosen successor failed and is fenced: choose again
  * drain     let transactions finish, then stop the primary in order
  * handover  the primary is stopped: promote the successor if it has everything
  */
@@ -69,8 +69,8 @@ export const STEPS: Readonly<Record<Phase, Readonly<Record<Condition, Step>>>> =
     writes: 'announce',
     follows: 'promote',
     quiet: 'wait',
-    hung: 'abandon',
-    stopped: 'abandon',
+    hung: 'fence',
+    stopped: 'fence',
     fenced: 'abandon',
     absent: 'abandon',
   },

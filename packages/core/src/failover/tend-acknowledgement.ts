@@ -17,7 +17,8 @@ interface Tended {
  *
  * A change takes three decisions, each of which can be the last one a supervisor makes: the new rule
  * is put on record beside the old one; it is put in force; and when enough of its members have
- * flushed all that was written before it was in force, the old one lapses.
+ * flushed all that was written before it was in force, the old one lapses. Until then it stays on
+ * record, also beside a third one.
  */
 export function tendAcknowledgement(
   settings: GroupSettings,
@@ -31,13 +32,15 @@ export function tendAcknowledgement(
   if (!sameRule(primary.rule, rule)) {
     return { memory, actions: [{ kind: 'acknowledge', node: memory.primary, rule }], events: [] }
   }
-  if (memory.reigns.length > 1 || reign.rules.length > 1) {
-    return { memory: settle(memory, reign, rule, primary), actions: [], events: [] }
-  }
   const wanted = wantedRule(settings, memory, seen, primary, rule)
-  if (sameRule(wanted, rule)) return { memory, actions: [], events: [] }
+  if (sameRule(wanted, rule)) {
+    const settled = memory.reigns.length === 1 && reign.rules.length === 1
+    return { memory: settled ? memory : settle(memory, reign, rule, primary), actions: [], events: [] }
+  }
+  // Not only once the last change is settled: those it waits for may never come back.
+  const rules = [...reign.rules.filter((earlier) => !sameRule(earlier, wanted)), wanted]
   return {
-    memory: withReign(memory, { ...reign, rules: [rule, wanted], settleLsn: null }),
+    memory: withReign(memory, { ...reign, rules, settleLsn: null }),
     actions: [{ kind: 'acknowledge', node: memory.primary, rule: wanted }],
     events: [{ kind: 'acknowledgement-changed', node: memory.primary, message: describeChange(wanted) }],
   }

@@ -20,6 +20,8 @@ const HUNG_STANDBY_MS = 20_000
 interface Tended {
   actions: Action[]
   events: DecisionEvent[]
+  /** Those that were found to have WAL of their own. */
+  diverged: string[]
 }
 
 interface Situation {
@@ -42,13 +44,13 @@ export function tendStandbys(
   seen: GroupObservation,
   { seekHelp }: { seekHelp: boolean },
 ): Tended {
-  if (memory.phase === 'forming' || memory.phase === 'switching-over') return { actions: [], events: [] }
+  if (memory.phase === 'forming' || memory.phase === 'switching-over') return NOTHING
   const subject = seen.nodes[memory.primary]
   const primary =
     memory.phase === 'steady' && subject !== undefined && conditionOf(subject) === 'writes'
       ? subject.answer
       : null
-  const tended: Tended = { actions: [], events: [] }
+  const tended: Tended = { actions: [], events: [], diverged: [] }
   for (const name of settings.nodes) {
     const node = seen.nodes[name]
     if (node === undefined || node.busy !== null) continue
@@ -60,12 +62,13 @@ export function tendStandbys(
     const one = TEND[conditionOf(node)]({ settings, memory, seen, node, primary })
     tended.actions.push(...one.actions)
     tended.events.push(...one.events)
+    tended.diverged.push(...one.diverged)
   }
   if (primary !== null) tended.actions.push(...tendAllSlots(settings, memory, seen))
   return tended
 }
 
-const NOTHING: Tended = { actions: [], events: [] }
+const NOTHING: Tended = { actions: [], events: [], diverged: [] }
 
 const TEND: Readonly<Record<Condition, (situation: Situation) => Tended>> = {
   writes: () => NOTHING,
@@ -92,8 +95,12 @@ function tendFollower(situation: Situation): Tended {
   if (primary === null || !mayTry(situation)) return NOTHING
   const diagnosis = diagnoseStandby(answer, primary)
   if (diagnosis.kind === 'well') return NOTHING
-  const mayHoldAcknowledged = settings.durability === 'fast' || memory.lossAccepted
-  return cloneFor(situation, diagnosis.reason, diagnosis.kind === 'diverged' && mayHoldAcknowledged)
+  const diverged = diagnosis.kind === 'diverged'
+  // Who promotes a standby by hand may have had writes acknowledged there that no rule of ours covers.
+  const mayHoldAcknowledged =
+    diverged && (diagnosis.apart || settings.durability === 'fast' || memory.lossAccepted)
+  const cloning = cloneFor(situation, diagnosis.reason, mayHoldAcknowledged)
+  return { ...cloning, diverged: diverged ? [node.name] : [] }
 }
 
 function cloneFor({ memory, node }: Situation, reason: string, keep: boolean): Tended {
@@ -110,6 +117,7 @@ function cloneFor({ memory, node }: Situation, reason: string, keep: boolean): T
           },
         ]
       : [],
+    diverged: [],
   }
 }
 
@@ -132,5 +140,5 @@ function mayTry({ seen, node }: Situation): boolean {
 }
 
 function act(action: Action): Tended {
-  return { actions: [action], events: [] }
+  return { actions: [action], events: [], diverged: [] }
 }
