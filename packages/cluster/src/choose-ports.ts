@@ -21,9 +21,13 @@ export async function refuseTakenPorts(
   for (const { name, host, port } of wanted) {
     if (await isPortFree(host, port)) continue
     const holder = await whoHoldsPort(port)
-    const by = holder === null ? 'another program' : `${holder.command} (process ${holder.pid})`
+    const by = holder === null ? 'another program' : `${shorten(holder.command)} (process ${holder.pid})`
     throw new HerdError('PORT_TAKEN', `Port ${port}, wanted for ${name}, is in use by ${by}.`, {
       hint: 'Stop it, give another "port:" in the spec, or let pgherd choose: pgherd up --port auto',
     })
   }
+}
+
+function shorten(command: string): string {
+  return command.length > 100 ? `${command.slice(0, 99)}…` : command
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chown, mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -25,7 +26,7 @@ import {
   type Secrets,
   writeIdentity,
 } from './state/herd-identity.js'
-import { type HerdPaths, herdPaths, pathToken } from './state/herd-paths.js'
+import { type HerdPaths, herdPaths } from './state/herd-paths.js'
 import { refuseChangedSpec } from './state/refuse-changed-spec.js'
 import { releaseLock, type SupervisorRecord, takeLock } from './state/supervisor-lock.js'
 import { GroupSupervisor } from './supervisor/group-supervisor.js'
@@ -137,7 +138,7 @@ async function establishIdentity(
     format: 1,
     spec,
     createdAt: new Date(now).toISOString(),
-    dataRoot: user === null ? join(paths.root, 'nodes') : foreignDataRoot(paths, spec.name),
+    dataRoot: user === null ? join(paths.root, 'nodes') : foreignDataRoot(spec.name),
     serverUser: user?.name ?? null,
     systemIdentifiers: Object.fromEntries(
       spec.groups.map((group, index) => [
@@ -154,10 +155,10 @@ async function establishIdentity(
 
 /**
  * As root the servers run as another user, who must reach their data, while the state folder is only
- * root's: the data is then in a folder of its own, and `nodes` in the state folder leads there.
+ * root's: the data is then in a new folder of its own, and `nodes` in the state folder leads there.
  */
-function foreignDataRoot(paths: HerdPaths, name: string): string {
-  return join(process.env.PGHERD_DATA ?? '/var/lib/pgherd', `${name}-${pathToken(paths.root)}`)
+function foreignDataRoot(name: string): string {
+  return join(process.env.PGHERD_DATA ?? '/var/lib/pgherd', `${name}-${randomBytes(5).toString('hex')}`)
 }
 
 async function linkNodes(paths: HerdPaths, identity: HerdIdentity): Promise<void> {

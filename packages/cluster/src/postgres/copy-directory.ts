@@ -27,8 +27,6 @@ export interface CopyOptions {
   user: ServerUser | null
   /** Leaves a path (relative to the top, with `/`) out, and all below it. */
   skip?: (relativePath: string) => boolean
-  /** Flush every file and folder before it resolves. Default: no. */
-  fsync?: boolean
 }
 
 interface Copy extends CopyOptions {
@@ -76,7 +74,6 @@ export async function copyDirectory(from: string, to: string, options: CopyOptio
   const big = await copySmallFiles(copy)
   await forEachAtOnce(big, (path) => copyBigFile(copy, path))
   if (copy.files.includes(CONTROL_FILE)) copySmallFile(copy, CONTROL_FILE)
-  if (options.fsync) await flush(copy)
 }
 
 /** Makes the folders and notes the files. */
@@ -208,18 +205,6 @@ function clone(copy: Copy, path: string): boolean {
     copy.clones = false
     return false
   }
-}
-
-async function flush({ to, files, folders }: Copy): Promise<void> {
-  await forEachAtOnce([...files, ...folders.toReversed()], async (path) => {
-    const file = await openSourceLater(join(to, path))
-    if (file === null) return
-    try {
-      await reportingLaterAt(join(to, path), () => file.sync())
-    } finally {
-      await file.close()
-    }
-  })
 }
 
 async function forEachAtOnce(paths: string[], act: (path: string) => Promise<void>): Promise<void> {

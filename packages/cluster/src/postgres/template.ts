@@ -24,14 +24,20 @@ const UNFINISHED_LIVES_MS = 10 * 60_000
 /**
  * Returns the template for these programs, running `initdb` the first time (about a second).
  *
+ * `seed` is SQL that every copy starts with, one statement a line.
+ *
  * It is made under a temporary name and renamed, so two makers at once both end with one whole
  * template, and one that was cut off is never used.
  *
  * Throws NO_SPACE, NO_SHARED_MEMORY, PERMISSION_DENIED or SERVER_START_FAILED when `initdb` does.
  */
-export async function ensureTemplate(binaries: Binaries, user: ServerUser | null): Promise<Template> {
+export async function ensureTemplate(
+  binaries: Binaries,
+  user: ServerUser | null,
+  seed: readonly string[] = [],
+): Promise<Template> {
   const templates = join(cacheFolder(user), 'templates')
-  const home = join(templates, templateKey(binaries, user))
+  const home = join(templates, templateKey(binaries, user, seed))
   const ready = await readTemplate(home)
   if (ready) return ready
 
@@ -40,16 +46,19 @@ export async function ensureTemplate(binaries: Binaries, user: ServerUser | null
   await removeUnfinished(templates)
   const making = join(templates, `${UNFINISHED}${process.pid}-${randomBytes(4).toString('hex')}`)
   try {
-    await makeTemplate(making, binaries, user)
+    await makeTemplate(making, binaries, user, seed)
     return await publish(making, home)
   } finally {
     await rm(making, { recursive: true, force: true })
   }
 }
 
-function templateKey(binaries: Binaries, user: ServerUser | null): string {
+function templateKey(binaries: Binaries, user: ServerUser | null, seed: readonly string[]): string {
   const uid = user?.uid ?? process.getuid?.() ?? 0
-  const hash = createHash('sha256').update(`${RECIPE}\n${binaries.dir}\n${uid}`).digest('hex').slice(0, 12)
+  const hash = createHash('sha256')
+    .update([RECIPE, binaries.dir, uid, ...seed].join('\n'))
+    .digest('hex')
+    .slice(0, 12)
   return `${binaries.version}-${hash}`
 }
 
@@ -64,7 +73,12 @@ async function readTemplate(home: string): Promise<Template | null> {
   }
 }
 
-async function makeTemplate(home: string, binaries: Binaries, user: ServerUser | null): Promise<void> {
+async function makeTemplate(
+  home: string,
+  binaries: Binaries,
+  user: ServerUser | null,
+  seed: readonly string[],
+): Promise<void> {
   const dir = join(home, 'data')
   const passwordFile = join(home, 'superuser-password')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -75,6 +89,7 @@ async function makeTemplate(home: string, binaries: Binaries, user: ServerUser |
     await chown(passwordFile, user.uid, user.gid)
   }
   await runInitdb(binaries, user, dir, passwordFile)
+  if (seed.length > 0) await runSeed(binaries, user, dir, seed)
   await writeFile(join(home, 'ready'), '')
 }
 
@@ -102,6 +117,31 @@ async function runInitdb(binaries: Binaries, user: ServerUser | null, dir: strin
         env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH, HOME: dir },
       },
     )
+  } catch (cause) {
+    throw initdbFailure(cause, binaries, dir)
+  }
+}
+
+/** Runs SQL, one statement a line, in a single-user server that shuts down in order at the end. */
+async function runSeed(
+  binaries: Binaries,
+  user: ServerUser | null,
+  dir: string,
+  seed: readonly string[],
+): Promise<void> {
+  const done = promisify(execFile)(
+    binaries.postgres,
+    ['--single', '-D', dir, '-c', 'exit_on_error=true', 'postgres'],
+    {
+      ...spawnIdentity(user),
+      cwd: '/',
+      env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH, HOME: dir },
+    },
+  )
+  done.child.stdin?.on('error', () => {})
+  done.child.stdin?.end(`${seed.join('\n')}\n`)
+  try {
+    await done
   } catch (cause) {
     throw initdbFailure(cause, binaries, dir)
   }

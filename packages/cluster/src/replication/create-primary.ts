@@ -10,6 +10,19 @@ import type { NodePaths } from '../state/herd-paths.js'
 import { APPLICATION_ROLE, REPLICATION_ROLE } from './node-settings.js'
 import { replaceFolder } from './replace-folder.js'
 
+/** The name the application's database has in the template; a herd gives it its own. */
+const TEMPLATE_DATABASE = 'pgherd_application'
+
+/**
+ * What every herd's first primary has from the start: renaming a database takes a millisecond, making
+ * one a tenth of a second and a long checkpoint.
+ */
+export const TEMPLATE_SEED = [
+  `create role ${REPLICATION_ROLE} login replication;`,
+  `create role ${APPLICATION_ROLE} login;`,
+  `create database ${TEMPLATE_DATABASE} owner ${APPLICATION_ROLE};`,
+] as const
+
 /** Makes the data directory of a group's first primary, with an identity of its own. Appears in one step. */
 export async function createDataDirectory(
   paths: NodePaths,
@@ -17,15 +30,14 @@ export async function createDataDirectory(
   host: string,
   binaries: Binaries,
   user: ServerUser | null,
-): Promise<{ templatePassword: string }> {
-  const template = await ensureTemplate(binaries, user)
+): Promise<void> {
+  const template = await ensureTemplate(binaries, user, TEMPLATE_SEED)
   await makeNodeFolder(paths, user)
   await replaceFolder(paths, false, async (folder) => {
-    await copyDirectory(template.dir, folder, { user, fsync: true })
+    await copyDirectory(template.dir, folder, { user })
     await rewriteSystemIdentifier(folder, systemIdentifier)
     await prepareDataDirectory(folder, user, { allowFrom: allowFrom(host) })
   })
-  return { templatePassword: template.superuserPassword }
 }
 
 /** A node's own folder, which the server's user can enter. */
@@ -39,28 +51,21 @@ function allowFrom(host: string): string[] {
   return ['127.0.0.1', '::1', 'localhost'].includes(host) ? [] : ['samenet']
 }
 
-/** Gives a new server its roles, passwords and database. Can be run again after an interruption. */
+/** Gives a new server its passwords and its database's name. Can be run again after an interruption. */
 export async function populate(client: pg.Client, spec: HerdSpec, secrets: Secrets): Promise<void> {
   // Nobody streams yet: waiting for a standby here would be waiting for ever.
   await client.query('set synchronous_commit = local')
-  await makeRole(client, REPLICATION_ROLE, 'login replication', secrets.replication)
-  await makeRole(client, APPLICATION_ROLE, 'login', secrets.application)
   const { rowCount } = await client.query('select from pg_database where datname = $1', [spec.database])
   if (rowCount === 0) {
-    const name = client.escapeIdentifier(spec.database)
-    await client.query(`create database ${name} owner ${APPLICATION_ROLE} strategy wal_log`)
+    await client.query(
+      `alter database ${TEMPLATE_DATABASE} rename to ${client.escapeIdentifier(spec.database)}`,
+    )
   }
-  await client.query(`alter role postgres password ${client.escapeLiteral(secrets.superuser)}`)
+  await setPassword(client, REPLICATION_ROLE, secrets.replication)
+  await setPassword(client, APPLICATION_ROLE, secrets.application)
+  await setPassword(client, 'postgres', secrets.superuser)
 }
 
-async function makeRole(
-  client: pg.Client,
-  role: string,
-  attributes: string,
-  password: string,
-): Promise<void> {
-  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role])
-  const verb = rowCount === 0 ? 'create' : 'alter'
-  const name = client.escapeIdentifier(role)
-  await client.query(`${verb} role ${name} ${attributes} password ${client.escapeLiteral(password)}`)
+async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
+  await client.query(`alter role ${role} password ${client.escapeLiteral(password)}`)
 }

@@ -46,13 +46,8 @@ export function nodePaths(dataRoot: string, node: string): NodePaths {
   return { dir, data: join(dir, 'data'), log: join(dir, 'postgres.log'), kept: join(dir, 'kept') }
 }
 
-/** A short token of where a herd lives, to tell apart herds of one name. */
-export function pathToken(root: string): string {
-  return createHash('sha256').update(root).digest('hex').slice(0, 10)
-}
-
 function socketPath(root: string): string {
   const beside = join(root, 'control.sock')
   if (Buffer.byteLength(beside) <= SOCKET_PATH_LIMIT) return beside
-  return join(tmpdir(), `pgherd-${pathToken(root)}.sock`)
+  return join(tmpdir(), `pgherd-${createHash('sha256').update(root).digest('hex').slice(0, 16)}.sock`)
 }

@@ -6,12 +6,14 @@ import {
   killAllProcesses,
   launchServer,
   markStandby,
+  type RunningServer,
   type ServerAddress,
   type ServerSettings,
   signalServer,
   waitReady,
   writeSettings,
 } from '../postgres/index.js'
+import { syncDirectory } from '../postgres/sync-directory.js'
 import { withAdminConnection } from '../replication/admin-connection.js'
 import { cloneStandby } from '../replication/clone-standby.js'
 import { createDataDirectory } from '../replication/create-primary.js'
@@ -55,8 +57,10 @@ const PERFORM: Perform = {
     await configure(context, node, action.rule, action.upstream)
     const running = await launchServer(node.node.server, context.binaries, context.user)
     if (context.memory().phase === 'forming') {
-      await waitReady(node.node.server, running, 60_000)
-      await populateWithTemplatePassword(context, node)
+      await finishForming(context, node, running).catch(async (error: unknown) => {
+        await killAllProcesses(node.node.server)
+        throw error
+      })
     }
     node.watch(running)
   },
@@ -137,6 +141,18 @@ const PERFORM: Perform = {
     node.stopping = true
     await drainPrimary(node.node.server, node.running, context.secrets.superuser)
   },
+}
+
+/** What was copied reaches the disk while the server starts; it is announced only after that. */
+async function finishForming(
+  context: GroupContext,
+  node: ManagedNode,
+  running: RunningServer,
+): Promise<void> {
+  const flushed = syncDirectory(node.node.paths.data)
+  await waitReady(node.node.server, running, 60_000)
+  await populateWithTemplatePassword(context, node)
+  await flushed
 }
 
 async function configure(

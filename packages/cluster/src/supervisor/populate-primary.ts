@@ -1,6 +1,6 @@
 import { ensureTemplate } from '../postgres/index.js'
 import { withAdminConnection } from '../replication/admin-connection.js'
-import { populate } from '../replication/create-primary.js'
+import { populate, TEMPLATE_SEED } from '../replication/create-primary.js'
 import type { GroupContext } from './group-context.js'
 import type { ManagedNode } from './managed-node.js'
 
@@ -13,7 +13,7 @@ const TIMEOUT_MS = 30_000
  */
 export async function populateWithTemplatePassword(context: GroupContext, node: ManagedNode): Promise<void> {
   const { address } = node.node.server
-  const template = await ensureTemplate(context.binaries, context.user)
+  const template = await ensureTemplate(context.binaries, context.user, TEMPLATE_SEED)
   const run = (password: string): Promise<void> =>
     withAdminConnection(address, password, TIMEOUT_MS, (client) =>
       populate(client, context.spec, context.secrets),

@@ -17,7 +17,7 @@ import { failureOf, scratchFolder, scratchServer, user } from './scratch-server.
 test('a copy belongs to the server user and is closed to others', async () => {
   const { server } = await scratchServer()
   const copy = join(scratchFolder(), 'copy')
-  await copyDirectory(server.dataDir, copy, { user, fsync: true })
+  await copyDirectory(server.dataDir, copy, { user })
   for (const path of ['', 'base', 'PG_VERSION', 'global/pg_control']) {
     const stats = statSync(join(copy, path))
     expect(stats.mode & 0o077).toBe(0)
