@@ -36,4 +36,8 @@ function linkProgram() {
   symlinkSync('../pgherd/dist/bin.js', link)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = build()
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  // npm also asks for a build (`prepare`) when it only rewrites its lock file, or leaves out what builds.
+  const mayBuild = existsSync(join(ROOT, 'node_modules/typescript'))
+  if (mayBuild || !process.argv.includes('--if-installed')) process.exitCode = build()
+}
