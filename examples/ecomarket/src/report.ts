@@ -1,0 +1,18 @@
+import type { Account } from './account/account.js'
+import type { ReadingCounts } from './browsing/run-reader.js'
+import type { Failover } from './kill-primaries.js'
+import type { RunOptions } from './run-options.js'
+
+/** What a run came to. */
+export interface Report {
+  options: RunOptions
+  /** How long orders were placed. */
+  tradedMs: number
+  /** It was ended before its time. */
+  interrupted: boolean
+  /** What went wrong with the herd so that the run ended early, or null. */
+  failure: string | null
+  account: Account
+  reading: ReadingCounts
+  failovers: Failover[]
+}

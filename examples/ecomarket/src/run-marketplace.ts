@@ -1,0 +1,66 @@
+import { type Herd, openHerd } from '@pgherd/cluster'
+import type { HerdSpec } from '@pgherd/core/spec'
+import { loadMarketplace } from './data/load-marketplace.js'
+import { PrimaryConnection } from './primary-connection.js'
+import type { Report } from './report.js'
+import type { RunOptions } from './run-options.js'
+import { trade } from './trade.js'
+
+export interface Marketplace {
+  spec: HerdSpec
+  stateDir: string
+  options: RunOptions
+  /** Fires when the run is to end early; its account is taken all the same. */
+  signal: AbortSignal
+  tell: (line: string) => void
+}
+
+const WHOLE_TIMEOUT_MS = 60_000
+
+/**
+ * Opens the herd, loads the data if it is not there, trades, takes the account and stops the herd.
+ * Rejects with INTERRUPTED when `signal` fires before trade began.
+ */
+export async function runMarketplace({
+  spec,
+  stateDir,
+  options,
+  signal,
+  tell,
+}: Marketplace): Promise<Report> {
+  const openedAtMs = performance.now()
+  const herd = await openHerd({ spec, stateDir })
+  try {
+    await herd.whenWhole(WHOLE_TIMEOUT_MS, signal)
+    tell(`${spec.name}: ${describeNodes(herd)}, whole after ${since(openedAtMs)}`)
+    await load(herd, options.seed, signal, tell)
+    return await trade({ herd, options, signal, tell })
+  } finally {
+    await herd.stop()
+  }
+}
+
+async function load(
+  herd: Herd,
+  seed: number,
+  signal: AbortSignal,
+  tell: (line: string) => void,
+): Promise<void> {
+  const startedAtMs = performance.now()
+  const connection = new PrimaryConnection(herd)
+  try {
+    const { client } = await connection.get(signal)
+    const loaded = await loadMarketplace(client, seed)
+    tell(loaded ? `users, products and stock loaded in ${since(startedAtMs)}` : 'the data is there already')
+  } finally {
+    await connection.close()
+  }
+}
+
+function describeNodes(herd: Herd): string {
+  return herd.spec.groups.map((group) => `${group.nodes} nodes, durability ${group.durability}`).join('; ')
+}
+
+function since(startedAtMs: number): string {
+  return `${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`
+}
