@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseSpec } from '@pgherd/core/spec'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { printReport } from '../src/print-report.js'
+import type { Report } from '../src/report.js'
+import { runMarketplace } from '../src/run-marketplace.js'
+import { type StateFolder, temporaryFolder } from '../src/state-folder.js'
+
+const SPEC = fileURLToPath(new URL('../herd.yaml', import.meta.url))
+
+let state: StateFolder
+let report: Report
+let shown: string
+
+// The herd is stopped by the run itself, whatever comes of it.
+beforeAll(async () => {
+  state = await temporaryFolder()
+  report = await runMarketplace({
+    spec: parseSpec(await readFile(SPEC, 'utf8'), SPEC),
+    stateDir: state.path,
+    options: { seconds: 8, kills: 2, buyers: 6, readers: 3, seed: 42 },
+    signal: new AbortController().signal,
+    tell: () => {},
+  })
+  shown = printReport(report)
+}, 180_000)
+
+afterAll(async () => {
+  await state?.remove()
+  if (state !== undefined) expect(existsSync(dirname(state.path))).toBe(false)
+})
+
+test('I1: every acknowledged order is there, once, while primaries are killed', () => {
+  const { account, failure } = report
+  expect({ failure, lost: account.lost, duplicates: account.duplicates }).toEqual({
+    failure: null,
+    lost: [],
+    duplicates: [],
+  })
+  expect(account.acknowledged).toBeGreaterThan(50)
+  expect(account.found).toBe(account.acknowledged + account.unknown.tookEffect.length)
+  expect(account.balanced, shown).toBe(true)
+})
+
+test('every unit is in stock or in an order', () => {
+  const { stock } = report.account
+  expect(stock).toMatchObject({ products: 1000, mismatched: [], belowZero: [] })
+  expect(stock.unitsSold).toBeGreaterThan(50)
+})
+
+test('each kill is followed by a new primary that sells, and by a herd that is whole', () => {
+  expect(report.failovers).toHaveLength(2)
+  for (const { killed, newPrimary, nextOrderMs, wholeMs } of report.failovers) {
+    expect(newPrimary).not.toBe(killed)
+    expect(nextOrderMs).toBeGreaterThan(0)
+    expect(wholeMs).toBeGreaterThanOrEqual(nextOrderMs ?? Number.POSITIVE_INFINITY)
+  }
+})
+
+test('the catalogue is read from standbys, and no visitor sees an error', () => {
+  const { pagesFromStandbys, pagesFromPrimary, failed } = report.reading
+  expect(pagesFromStandbys).toBeGreaterThan(10 * pagesFromPrimary)
+  expect(failed).toBe(0)
+})
+
+test('the account can be read by a person', () => {
+  expect(shown).toContain('The account balances')
+  expect(shown).toMatch(/^ {2}lost +0$/m)
+})
