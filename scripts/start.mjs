@@ -1,4 +1,5 @@
-// `npm start`: installs and builds what is missing, then runs `pgherd up` in the foreground.
+// `npm start`: installs and builds what is missing, then runs `pgherd up` in the foreground. package.json
+// starts it with `exec`, since the shell in between would keep npm's signals to itself.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
