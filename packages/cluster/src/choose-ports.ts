@@ -1,24 +1,51 @@
 import { randomInt } from 'node:crypto'
 import { HerdError } from '@pgherd/core'
 import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
+import { nodesOf } from './herd-nodes.js'
 import { findFreePorts, isPortFree, whoHoldsPort } from './postgres/ports.js'
+import { findServerProcesses } from './postgres/server-processes.js'
+import type { HerdIdentity } from './state/herd-identity.js'
 
 /** Below what Linux and macOS hand out to outgoing connections, which could take a port at any moment. */
 const AUTO_PORTS = { from: 20_000, to: 32_000 }
 
 /**
- * Gives every node its port: in order from the spec's first one, or from a free stretch. The search for
- * that begins at a random place, so that herds made at the same moment do not choose the same.
+ * Gives every node its port: in order from `wanted`, or from a free stretch. The search for that begins
+ * at a random place, so that herds made at the same moment do not choose the same.
  */
-export async function choosePorts(spec: HerdSpec): Promise<Record<string, number>> {
+export async function choosePorts(spec: HerdSpec, wanted: number | 'auto'): Promise<Record<string, number>> {
   const names = spec.groups.flatMap(nodeNames)
   const first =
-    spec.port === 'auto'
+    wanted === 'auto'
       ? await findFreePorts(spec.host, names.length, randomInt(AUTO_PORTS.from, AUTO_PORTS.to))
-      : spec.port
+      : wanted
   const ports = names.map((name, index) => [name, first + index] as const)
   await refuseTakenPorts(ports.map(([name, port]) => ({ name, host: spec.host, port })))
   return Object.fromEntries(ports)
+}
+
+/**
+ * The ports of a herd that exists: those it has, unless others were asked for since, on the command line
+ * (`override`) or by a change of the spec. Throws SPEC_CHANGED when its servers run on other ports.
+ */
+export async function keepOrChangePorts(
+  identity: HerdIdentity,
+  spec: HerdSpec,
+  override: number | 'auto' | undefined,
+): Promise<Record<string, number>> {
+  const current = Object.values(identity.ports)
+  const wanted = override ?? (spec.port === identity.spec.port ? undefined : spec.port)
+  if (wanted === undefined || wanted === current[0]) return identity.ports
+  const runs = nodesOf(identity).some((node) => findServerProcesses(node.paths.data).postmaster !== null)
+  if (runs) {
+    if (wanted === 'auto') return identity.ports
+    throw new HerdError('SPEC_CHANGED', `The servers of "${spec.name}" run on port ${current[0]} and up.`, {
+      hint: 'Ports can change while the herd is stopped: pgherd down',
+    })
+  }
+  const free = await Promise.all(current.map((port) => isPortFree(spec.host, port)))
+  if (wanted === 'auto' && free.every(Boolean)) return identity.ports
+  return choosePorts(spec, wanted)
 }
 
 /** Throws PORT_TAKEN, naming who holds the port where the system tells. */

@@ -4,7 +4,7 @@ import { chown, mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
-import { choosePorts, refuseTakenPorts } from './choose-ports.js'
+import { choosePorts, keepOrChangePorts, refuseTakenPorts } from './choose-ports.js'
 import { Herd } from './herd.js'
 import { nodesOf } from './herd-nodes.js'
 import {
@@ -36,6 +36,8 @@ export interface HerdOptions {
   spec: HerdSpec
   /** The folder that holds `NAME/`, usually `.pgherd` beside the spec. */
   stateDir: string
+  /** The first port, or free ones, for this herd in place of what the spec says. */
+  port?: number | 'auto'
 }
 
 /**
@@ -45,14 +47,14 @@ export interface HerdOptions {
  * Throws HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN, PERMISSION_DENIED,
  * NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
  */
-export async function openHerd({ spec, stateDir }: HerdOptions): Promise<Herd> {
+export async function openHerd({ spec, stateDir, port }: HerdOptions): Promise<Herd> {
   const paths = herdPaths(stateDir, spec.name)
   await makePrivateFolder(paths.root)
   const lock = takeLock(paths.lock, paths.socket)
   try {
     const user = chooseServerUser()
     const binaries = await findBinaries(spec.postgres, user)
-    const identity = await establishIdentity(paths, spec, user)
+    const identity = await establishIdentity(paths, spec, user, port)
     const secrets = await readOrMakeSecrets(paths.secrets)
     const events = new EventLog(paths.events)
     await events.open()
@@ -124,11 +126,12 @@ async function establishIdentity(
   paths: HerdPaths,
   spec: HerdSpec,
   user: ServerUser | null,
+  port: number | 'auto' | undefined,
 ): Promise<HerdIdentity> {
   const known = await readIdentity(paths.identity)
   if (known !== null) {
     refuseChangedSpec(known.spec, spec)
-    const updated = { ...known, spec: { ...spec, port: known.spec.port } }
+    const updated = { ...known, spec, ports: await keepOrChangePorts(known, spec, port) }
     if (JSON.stringify(updated) !== JSON.stringify(known)) await writeIdentity(paths.identity, updated)
     await linkNodes(paths, updated)
     return updated
@@ -146,7 +149,7 @@ async function establishIdentity(
         String(newSystemIdentifier(now + index, Math.random())),
       ]),
     ),
-    ports: await choosePorts(spec),
+    ports: await choosePorts(spec, port ?? spec.port),
   }
   await writeIdentity(paths.identity, identity)
   await linkNodes(paths, identity)

@@ -2,7 +2,7 @@ import { HerdError } from '@pgherd/core'
 import type { HerdSpec } from '@pgherd/core/spec'
 
 /**
- * What a herd was made from cannot be edited under it; settings, durability and probes can.
+ * What a herd was made from cannot be edited under it; settings, durability, probes and ports can.
  * Throws SPEC_CHANGED with every difference.
  */
 export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
@@ -10,7 +10,6 @@ export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
     differs('postgres.version', made.postgres.version, wanted.postgres.version),
     differs('database', made.database, wanted.database),
     differs('host', made.host, wanted.host),
-    wanted.port === 'auto' || made.port === 'auto' ? null : differs('port', made.port, wanted.port),
     differs('groups', groupsOf(made), groupsOf(wanted)),
   ].filter((difference) => difference !== null)
   if (differences.length === 0) return

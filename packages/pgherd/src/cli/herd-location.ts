@@ -19,6 +19,7 @@ const DEFAULT_SPEC = 'name: herd\n'
 export interface LocatedSpec {
   spec: HerdSpec
   stateDir: string
+  port?: number | 'auto'
 }
 
 /**

@@ -86,7 +86,7 @@ function addUp(program: Command): void {
     .addHelpText('after', examples('pgherd up', 'pgherd up my-herd.yaml --detach', 'pgherd up --port auto'))
     .action(async (file: string | undefined, options: UpFlags) => {
       const located = locateSpec(file, options)
-      if (options.port !== undefined) located.spec.port = options.port
+      if (options.port !== undefined) located.port = options.port
       const run = await import('./run-up.js')
       if (!options.detach) {
         process.exitCode = await run.runUp(located, { json: options.json === true })
@@ -100,7 +100,7 @@ function addUp(program: Command): void {
   up(program.command('supervise', { hidden: true })).action(
     async (file: string | undefined, options: UpFlags) => {
       const located = locateSpec(file, options)
-      if (options.port !== undefined) located.spec.port = options.port
+      if (options.port !== undefined) located.port = options.port
       const run = await import('./run-up.js')
       process.exit(await run.runDetached(located))
     },
