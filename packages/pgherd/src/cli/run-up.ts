@@ -26,16 +26,14 @@ export async function runUp(located: LocatedSpec, options: UpOptions): Promise<n
   const control = await ControlServer.listen(herd, () => stopping.ask())
   const live = process.stdout.isTTY && !options.json
   // Drawing in place needs a library that a supervisor without a terminal can do without.
-  const view = live
-    ? new (await import('../view/live-view.js')).LiveView(herd, 'Coming up …', () => stopping.ask())
-    : null
+  const view = live ? new (await import('../view/live-view.js')).LiveView(herd, () => stopping.ask()) : null
   const print = view === null && !options.json
   if (print) herd.onEvent((event) => console.log(renderEvent(event)))
   view?.start()
   try {
     await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
     if (!stopping.isAsked) {
-      view?.showConnections(describeConnections(herd))
+      view?.print(`${describeConnections(herd)}\n`)
       if (print) console.log(`\n${renderStatus(await herd.status())}\n\n${describeConnections(herd)}\n`)
       if (options.json) console.log(JSON.stringify({ ...(await herd.status()), dsn: herd.dsn() }))
       await stopping.asked

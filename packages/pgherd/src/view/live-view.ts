@@ -14,7 +14,6 @@ const KEYS = `${key('k')} kill the primary   ${key('s')} switch over   ${key('l'
 /** The herd, drawn again and again in place, with keys to disturb it. Only for a terminal. */
 export class LiveView {
   readonly #herd: Herd
-  #connections: string
   readonly #onQuit: () => void
   readonly #draw = createLogUpdate(process.stdout)
   #timer: NodeJS.Timeout | null = null
@@ -23,9 +22,8 @@ export class LiveView {
   #drawing = false
   #stopped = false
 
-  constructor(herd: Herd, connections: string, onQuit: () => void) {
+  constructor(herd: Herd, onQuit: () => void) {
     this.#herd = herd
-    this.#connections = connections
     this.#onQuit = onQuit
   }
 
@@ -40,9 +38,13 @@ export class LiveView {
     this.#redraw()
   }
 
-  /** What to paste to connect, once there is something to connect to. */
-  showConnections(connections: string): void {
-    this.#connections = connections
+  /**
+   * Prints text above the picture, where it stays and scrolls away like any output. A connection string
+   * is longer than many terminals are wide: only what the terminal itself wraps can be copied whole.
+   */
+  print(text: string): void {
+    this.#draw.clear()
+    console.log(text)
     this.#redraw()
   }
 
@@ -82,8 +84,7 @@ export class LiveView {
       '',
       ...renderStatus(status).split('\n'),
       '',
-      ...this.#connections.split('\n'),
-      '',
+      ...this.#renderPrimaryDsn(),
       pc.dim('Last events'),
       ...events,
       ...(this.#showLogs ? ['', ...this.#renderLogs(status)] : []),
@@ -92,6 +93,13 @@ export class LiveView {
       KEYS,
     ]
     return fitLines(lines, width, height - 1).join('\n')
+  }
+
+  #renderPrimaryDsn(): string[] {
+    const primary = this.#herd.primaryOf()
+    return primary === null
+      ? []
+      : [`${pc.dim(`${primary.name}, primary now:`)}  ${this.#herd.dsn(primary.name)}`, '']
   }
 
   #renderLogs(status: HerdStatus): string[] {
