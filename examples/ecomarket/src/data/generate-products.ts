@@ -6,7 +6,7 @@ const OPENED_MS = Date.UTC(2021, 2, 1)
 const DAY_MS = 86_400_000
 
 /** How much the most popular product has in stock, and how that falls with the rank. */
-const MOST_STOCK = 1200
+const MOST_STOCK = 800
 const LEAST_STOCK = 15
 const STOCK_EXPONENT = 0.6
 
