@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { RunningServer, Server } from './server.js'
-import { findServerProcesses, isPaused } from './server-processes.js'
+import { findServerProcesses } from './server-processes.js'
 
 /** PostgreSQL's words for its signals (its documentation, "Shutting Down the Server"). */
 export type ServerSignal = 'smart' | 'fast' | 'immediate' | 'reload' | 'kill' | 'pause' | 'resume'
@@ -36,7 +36,8 @@ export async function stopServer(
   timeoutMs: number,
 ): Promise<void> {
   if (!signalServer(running, how)) return
-  if (isPaused(running.pid)) await resumeAllProcesses(server)
+  // Always: a process that was stopped a moment ago does not show it yet, and the rest do not mind.
+  await resumeAllProcesses(server)
   const timer = new AbortController()
   const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => 'cancelled' as const)
   const outcome = await Promise.race([running.exited, late])
