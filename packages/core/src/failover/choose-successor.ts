@@ -1,5 +1,6 @@
 import { holdsEveryCommit, type Reign } from './acknowledgement.js'
 import type { GroupSettings } from './decision.js'
+import type { GroupMemory } from './group-memory.js'
 import { conditionOf, type GroupObservation, type NodeAnswer, type NodeObservation } from './observation.js'
 
 export type Succession =
@@ -7,6 +8,9 @@ export type Succession =
   /** Not now, but nodes that are starting or have yet to answer may change that. */
   | { kind: 'later'; reason: string }
   | { kind: 'none'; reason: string }
+
+/** What is on record of the announced primary and of those who left its line. */
+type Announced = Pick<GroupMemory, 'timeline' | 'history' | 'astray'>
 
 /** How long an election waits for nodes that run but have not shown all they have. */
 const ELECTION_PATIENCE_MS = 1000
@@ -17,9 +21,8 @@ const ELECTION_PATIENCE_MS = 1000
  * Under zero-loss a choice is made only among nodes that together hold every acknowledged commit, and
  * falls on the one with the furthest WAL, names breaking a tie so that two observers agree
  * (PostgreSQL documentation, "Synchronous Replication"). `notBeforeMs` keeps out answers that were
- * given while the old primary could still write. `timeline` is the last one that was announced: while
- * no attempt to go beyond it is on record, a node on a later one was promoted by someone else. It and
- * those known to be `astray` do not count as having what others hold, and come last where anyone will do.
+ * given while the old primary could still write. Nodes that went astray do not count as having what
+ * others hold, and come last where anyone will do.
  */
 export function chooseSuccessor(
   settings: GroupSettings,
@@ -28,8 +31,7 @@ export function chooseSuccessor(
   options: {
     notBeforeMs: number
     lossAccepted: boolean
-    timeline: number
-    astray?: readonly string[] | undefined
+    announced: Announced
     except?: string | undefined
   },
 ): Succession {
@@ -39,7 +41,7 @@ export function chooseSuccessor(
   const mayCome = others.filter(
     (node) => node.process === 'running' && !candidates.includes(node) && node.vitals !== 'hung',
   )
-  const legitimate = candidates.filter((node) => !isAstray(node, reigns, options))
+  const legitimate = candidates.filter((node) => !isAstray(node, reigns, options.announced))
   const inReach = new Set(legitimate.map((node) => node.name))
   const best = furthest(legitimate) ?? furthest(candidates)
   const zeroLoss = settings.durability === 'zero-loss'
@@ -60,16 +62,16 @@ export function chooseSuccessor(
   return othersMayCome ? { kind: 'later', reason } : { kind: 'none', reason }
 }
 
-/** The old primary itself has all it acknowledged, whatever else was done to it. */
-function isAstray(
-  node: NodeObservation,
-  reigns: readonly Reign[],
-  { timeline, astray }: { timeline: number; astray?: readonly string[] | undefined },
-): boolean {
-  if (astray?.includes(node.name)) return true
-  const attempted = reigns.some((reign) => !reign.announced)
-  if (attempted || node.name === reigns.at(-1)?.primary) return false
-  return (node.answer?.timeline ?? 0) > timeline
+/**
+ * Whether its WAL is on a timeline that belongs to nobody who was announced or chosen. The old primary
+ * itself has all it acknowledged, whatever else was done to it.
+ */
+export function isAstray(node: NodeObservation, reigns: readonly Reign[], announced: Announced): boolean {
+  if (announced.astray?.includes(node.name)) return true
+  if (node.answer === null || node.name === reigns.at(-1)?.primary) return false
+  const { timeline } = node.answer
+  if (timeline > announced.timeline) return reigns.every((reign) => reign.announced)
+  return timeline < announced.timeline && announced.history !== undefined && !(timeline in announced.history)
 }
 
 function isCandidate(node: NodeObservation, notBeforeMs: number): boolean {

@@ -1,5 +1,5 @@
 import { type Reign, sameRule } from './acknowledgement.js'
-import { chooseSuccessor, type Succession } from './choose-successor.js'
+import { chooseSuccessor, isAstray, type Succession } from './choose-successor.js'
 import { chooseSwitchoverTarget } from './choose-switchover-target.js'
 import type { Action, Decision, DecisionEvent, EventKind, GroupSettings } from './decision.js'
 import type { GroupMemory } from './group-memory.js'
@@ -28,7 +28,8 @@ const REVIVALS = 3
  * matter what a supervisor that died had understood, only what it had written down.
  */
 export function decideGroup(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): Decision {
-  const ordered = seen.order === null ? undecided(memory) : obeyOrder(settings, memory, seen)
+  const known = withAstray(memory, namesAstray(settings, memory, seen))
+  const ordered = seen.order === null ? undecided(known) : obeyOrder(settings, known, seen)
   if (ordered.actions.length > 0) return ordered
   const rivals = settleRivals(settings, ordered.memory, seen)
   if (rivals !== null) return { ...rivals, reply: ordered.reply }
@@ -69,10 +70,10 @@ const TAKE: Readonly<Record<Step, (situation: Situation) => Decision>> = {
   wait: ({ memory }) => undecided(memory),
   tend: ({ settings, memory, seen, node }) => {
     if (node.answer === null) return undecided(memory)
-    const current = { ...memory, timeline: node.answer.timeline }
+    const { timeline, history } = node.answer
+    const current = { ...memory, timeline, history }
     const tended = tendAcknowledgement(settings, current, seen, node.answer)
-    const { replicas } = node.answer
-    const next = withoutAstray(tended.memory, (name) => replicas[name]?.streaming === true)
+    const next = withoutAstray(tended.memory, (name) => isBack(seen.nodes[name], current))
     return decision(forgetLoss(settings, next, node.answer), tended.actions, tended.events)
   },
   create: ({ memory, seen, node }) =>
@@ -106,6 +107,13 @@ function withAstray(memory: GroupMemory, names: readonly string[]): GroupMemory 
   return added.length === 0 ? memory : { ...memory, astray: [...known, ...added] }
 }
 
+/** By its own word, which is that of the process that runs now; the primary may not have noticed its end. */
+function isBack(node: NodeObservation | undefined, { primary, timeline }: GroupMemory): boolean {
+  if (node === undefined || node.answer === null || conditionOf(node) !== 'follows') return false
+  const { answer } = node
+  return answer.streaming && answer.upstream === primary && answer.timeline === timeline
+}
+
 function withoutAstray(memory: GroupMemory, isBack: (name: string) => boolean): GroupMemory {
   const { astray, ...rest } = memory
   const left = astray?.filter((name) => !isBack(name)) ?? []
@@ -132,6 +140,7 @@ function announce({ settings, memory, node }: Situation): Decision {
     epoch,
     primary: node.name,
     timeline,
+    history: node.answer?.history ?? {},
     successor: null,
     reigns: [...reigns.slice(0, -1), { ...current, announced: true }],
   }
@@ -151,8 +160,7 @@ function replace(situation: Situation): Decision {
   const succession = chooseSuccessor(settings, seen, memory.reigns, {
     notBeforeMs: 0,
     lossAccepted: false,
-    timeline: memory.timeline,
-    astray: memory.astray,
+    announced: memory,
     except: memory.primary,
   })
   if (succession.kind === 'promote') return condemn(situation)
@@ -203,28 +211,31 @@ function elect({ settings, memory, seen }: Situation): Decision {
   const succession: Succession = chooseSuccessor(settings, seen, memory.reigns, {
     notBeforeMs: lastWriteMs(memory, seen),
     lossAccepted: false,
-    timeline: memory.timeline,
-    astray: memory.astray,
+    announced: memory,
   })
   if (succession.kind === 'later') return decision(memory, [])
   if (succession.kind === 'none') return { ...decision(memory, []), blocked: succession.reason }
   return beginPromotion(settings, memory, seen, succession.node)
 }
 
+/** Who was promoted by someone else: noted at once, since after an attempt of ours it cannot be told any more. */
+function namesAstray(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): string[] {
+  const reigned = new Set([memory.primary, memory.successor, ...memory.reigns.map((reign) => reign.primary)])
+  return settings.nodes.filter((name) => {
+    const node = seen.nodes[name]
+    if (node === undefined) return false
+    const writesApart = mayWrite(node) && node.busy === null && !reigned.has(name)
+    return writesApart || isAstray(node, memory.reigns, memory)
+  })
+}
+
 /**
- * The last moment at which a node that reigned may have acknowledged something. One that follows by now
- * is in reach itself, with all that it has.
+ * The last moment at which a node that reigned may have acknowledged something. Answers from before it
+ * show too little, also when that node is back as a standby by now.
  */
 function lastWriteMs(memory: GroupMemory, seen: GroupObservation): number {
-  const names = [memory.primary, ...memory.reigns.map((reign) => reign.primary)]
-  return Math.max(
-    0,
-    ...names.map((name) => {
-      const node = seen.nodes[name]
-      if (node === undefined || conditionOf(node) === 'follows') return 0
-      return node.stoppedAtMs ?? seen.nowMs - node.silentMs
-    }),
-  )
+  const reigned = [memory.primary, ...memory.reigns.map((reign) => reign.primary)]
+  return Math.max(0, ...reigned.map((name) => seen.nodes[name]?.lastStoppedAtMs ?? 0))
 }
 
 /**
@@ -386,8 +397,7 @@ function orderFailover(
   const succession = chooseSuccessor(settings, seen, memory.reigns, {
     notBeforeMs: 0,
     lossAccepted: acceptLoss,
-    timeline: memory.timeline,
-    astray: memory.astray,
+    announced: memory,
     except: memory.phase === 'steady' ? memory.primary : undefined,
   })
   if (node === undefined || succession.kind !== 'promote') {

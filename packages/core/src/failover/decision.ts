@@ -18,7 +18,8 @@ export interface GroupSettings {
  * start        launch its server in the role its data directory has
  * fence        kill every process of it, then mark its data so that it can only return as a standby
  * promote      ask a standby to become primary (does not wait for it)
- * clone        copy it anew from the primary; `keep` what was there instead of deleting it
+ * clone        stop what runs of it, so that it acknowledges nothing which the copy lacks, then copy it
+ *              anew from the primary; `keep` what was there instead of deleting it
  * follow       point a standby at another upstream without restarting it
  * slots        make and drop replication slots so that exactly `slots` are there
  * acknowledge  put an acknowledgement rule in force, and wait until all processes have read it

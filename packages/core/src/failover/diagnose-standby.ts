@@ -8,6 +8,9 @@ export type StandbyDiagnosis =
   /** What it needs next has been removed on the primary. */
   | { kind: 'fell-behind'; reason: string }
 
+/** Answers asked this close to each other belong to one round of questions. */
+const SAME_ROUND_MS = 50
+
 /**
  * Holds a standby's last answer against the primary's. Only what proves that it can never catch up
  * counts; a standby that is merely late or cut off is left alone.
@@ -36,7 +39,9 @@ export function diagnoseStandby(standby: NodeAnswer, primary: NodeAnswer): Stand
       reason: `it has ${standby.lsn - forkLsn} bytes of WAL from after timeline ${standby.timeline} ended`,
     }
   }
-  if (standby.timeline === primary.timeline && standby.settled && standby.lsn > primary.lsn) {
+  // What the primary has written since it was last asked may have reached the standby already.
+  const comparable = standby.askedAtMs <= primary.askedAtMs + SAME_ROUND_MS
+  if (comparable && standby.timeline === primary.timeline && standby.settled && standby.lsn > primary.lsn) {
     return {
       kind: 'diverged',
       apart: false,

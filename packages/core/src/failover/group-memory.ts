@@ -1,3 +1,4 @@
+import type { Lsn } from '../lsn.js'
 import type { Reign } from './acknowledgement.js'
 
 /**
@@ -23,6 +24,8 @@ export interface GroupMemory {
   primary: string
   /** The timeline the announced primary writes. */
   timeline: number
+  /** Where the timelines before it ended, as the announced primary said. */
+  history?: Readonly<Record<number, Lsn>>
   /** Who takes over; only while promoting or switching over. */
   successor: string | null
   /** Who may have acknowledged commits that are not yet proven to be everywhere they must be. */

@@ -116,6 +116,7 @@ export function observeNode(
     answer: record.running ? record.answer : null,
     disk: disk.role,
     stoppedAtMs: record.running ? null : record.stoppedAtMs,
+    lastStoppedAtMs: record.stoppedAtMs,
     cleanShutdownLsn: record.running ? null : disk.cleanShutdownLsn,
     busy: record.busy,
     failures: record.failures,

@@ -51,6 +51,8 @@ export interface NodeObservation {
    * postmaster may die before its backends, so the end of a fence counts, not the start of it.
    */
   stoppedAtMs: number | null
+  /** The same, also while it runs again; the start of the supervisor if it has not stopped since. */
+  lastStoppedAtMs?: number
   /** Stopped only: the LSN of its shutdown checkpoint, if it was shut down in order as a primary. */
   cleanShutdownLsn: Lsn | null
   /** The action under way on this node; nothing else is asked of it meanwhile. */

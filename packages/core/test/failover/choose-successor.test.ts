@@ -4,7 +4,7 @@ import { groupOf, quiet, settingsOf, standby, steadyMemory, stopped } from './ob
 
 const settings = settingsOf(3)
 const { reigns } = steadyMemory(settings)
-const options = { notBeforeMs: 0, lossAccepted: false, timeline: 1 }
+const options = { notBeforeMs: 0, lossAccepted: false, announced: { timeline: 1 } }
 const old = stopped('n1')
 
 test('the standby with the furthest WAL is chosen', () => {
@@ -72,4 +72,10 @@ test('a loss is accepted for what was on record, not for a later reign', () => {
   expect(chooseSuccessor(settings, seen, forgiven, options)).toEqual({ kind: 'promote', node: 'n2' })
   const later = [...forgiven, newReign(settings, 'n3')]
   expect(chooseSuccessor(settings, seen, later, options).kind).toBe('none')
+})
+
+test('a standby on a timeline that no announced primary ever wrote shows nothing', () => {
+  const announced = { timeline: 3, history: { 1: 500 } }
+  const seen = groupOf([old, standby('n2', { timeline: 2 }), standby('n3', { timeline: 1 })])
+  expect(chooseSuccessor(settings, seen, reigns, { ...options, announced }).kind).toBe('none')
 })

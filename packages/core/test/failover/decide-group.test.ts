@@ -92,7 +92,7 @@ test('promoting: a successor that hangs is fenced before another one is chosen',
 
 test('promoting: what answered before a failed successor was fenced does not count', () => {
   const memory = { ...promoting, phase: 'failing-over' as const, successor: null }
-  const nodes = [standby('n1'), stopped('n2', { stoppedAtMs: 9_995 }), standby('n3')]
+  const nodes = [standby('n1'), stopped('n2', { lastStoppedAtMs: 9_995 }), standby('n3')]
   expect(decide(memory, nodes).memory.phase).toBe('failing-over')
   const fresh = [
     standby('n1', { askedAtMs: 9_996 }),

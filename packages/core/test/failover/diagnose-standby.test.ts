@@ -26,6 +26,11 @@ test.each<[string, Partial<NodeAnswer>, object]>([
   ['one on a later timeline was promoted apart', { timeline: 4 }, { kind: 'diverged', apart: true }],
   ['one ahead of the primary has diverged', { timeline: 3, lsn: 5001 }, { kind: 'diverged', apart: false }],
   [
+    'one asked later than the primary may rightly have more',
+    { timeline: 3, lsn: 5001, askedAtMs: writer.askedAtMs + 400 },
+    { kind: 'well' },
+  ],
+  [
     'one that has not replayed all yet proves nothing',
     { timeline: 3, lsn: 5001, settled: false },
     { kind: 'well' },

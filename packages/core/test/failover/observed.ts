@@ -81,7 +81,14 @@ export function primary(name: string, settings: GroupSettings, answer: Partial<N
 }
 
 export function stopped(name: string, over: Partial<NodeObservation> = {}) {
-  return nodeOf(name, { process: 'stopped', answer: null, silentMs: 0, stoppedAtMs: 9_900, ...over })
+  return nodeOf(name, {
+    process: 'stopped',
+    answer: null,
+    silentMs: 0,
+    stoppedAtMs: 9_900,
+    lastStoppedAtMs: 9_900,
+    ...over,
+  })
 }
 
 export function hung(name: string, over: Partial<NodeObservation> = {}) {

@@ -57,6 +57,7 @@ const CARRY_OUT: CarryOut = {
     const { incarnation } = source
     yield world.random.between(1, 20)
     if (source.process !== 'primary' || source.hung || source.data === null) return false
+    target.kill('to be replaced by a copy')
     yield world.random.between(50, 1200)
     if (source.incarnation !== incarnation || source.hung || source.data === null) return false
     const copy: DataDirectory = {
@@ -67,8 +68,6 @@ const CARRY_OUT: CarryOut = {
       upstream: from,
     }
     yield world.random.between(10, 200)
-    target.kill('replaced by a copy')
-    yield world.random.between(1, 20)
     if (target.process !== 'stopped') return false
     world.checkers.onReplaced(target, copy, keep)
     if (keep && target.data !== null) target.kept.push(target.data)
