@@ -27,6 +27,10 @@ const WRONG: Readonly<Record<string, { invariant: RegExp; options: Partial<World
       ),
     },
   },
+  'a rule is taken to be in force once it stands in the configuration': {
+    invariant: /^I1/,
+    options: { reportRuleAtOnce: true },
+  },
   'nothing is kept aside': {
     invariant: /^I7/,
     options: {
