@@ -17,7 +17,7 @@ export interface GroupSettings {
  * create       make the data directory of the first primary
  * start        launch its server in the role its data directory has
  * fence        kill every process of it, then mark its data so that it can only return as a standby
- * promote      ask a standby to become primary (does not wait for it)
+ * promote      ask a standby to become primary on this timeline (does not wait for it)
  * clone        stop what runs of it, so that it acknowledges nothing which the copy lacks, then copy it
  *              anew from the primary; `keep` what was there instead of deleting it
  * follow       point a standby at another upstream without restarting it
@@ -29,7 +29,7 @@ export type Action =
   | { kind: 'create'; node: string }
   | { kind: 'start'; node: string; upstream: string | null; rule: AckRule }
   | { kind: 'fence'; node: string }
-  | { kind: 'promote'; node: string }
+  | { kind: 'promote'; node: string; timeline: number }
   | { kind: 'clone'; node: string; from: string; reason: string; keep: boolean }
   | { kind: 'follow'; node: string; upstream: string }
   | { kind: 'slots'; node: string; slots: readonly string[] }
@@ -45,7 +45,6 @@ export type EventKind =
   | 'failover-finished'
   | 'failover-blocked'
   | 'switchover-started'
-  | 'switchover-finished'
   | 'switchover-abandoned'
   | 'primary-revived'
   | 'successor-lost'
@@ -70,4 +69,25 @@ export interface Decision {
   reply: { accepted: true } | { accepted: false; reason: string } | null
   /** Why nobody may take over, while that is so. */
   blocked: string | null
+}
+
+/** An event of this kind. */
+export function event(kind: EventKind, node: string, message: string): DecisionEvent {
+  return { kind, node, message }
+}
+
+export function decision(
+  memory: GroupMemory,
+  actions: readonly Action[],
+  events: readonly DecisionEvent[] = [],
+): Decision {
+  return { memory, actions, events, reply: null, blocked: null }
+}
+
+export function undecided(memory: GroupMemory): Decision {
+  return decision(memory, [])
+}
+
+export function refused(memory: GroupMemory, reason: string): Decision {
+  return { ...undecided(memory), reply: { accepted: false, reason } }
 }

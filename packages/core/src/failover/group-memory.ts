@@ -24,6 +24,11 @@ export interface GroupMemory {
   primary: string
   /** The timeline the announced primary writes. */
   timeline: number
+  /**
+   * The highest number of a timeline that may have been begun. Two standbys that are promoted from the
+   * same timeline would give theirs the same number, and nobody could tell the two apart afterwards.
+   */
+  begunTimeline?: number
   /** Where the timelines before it ended, as the announced primary said. */
   history?: Readonly<Record<number, Lsn>>
   /** Who takes over; only while promoting or switching over. */
@@ -53,4 +58,9 @@ export function unformed(firstPrimary: string): GroupMemory {
     reigns: [],
     lossAccepted: false,
   }
+}
+
+/** The node on whose condition the next step depends. */
+export function subjectOf(memory: GroupMemory): string {
+  return memory.phase === 'promoting' && memory.successor !== null ? memory.successor : memory.primary
 }

@@ -1,9 +1,9 @@
 export { type AckRule, formatRule, parseRule, type Reign, ruleOver } from './acknowledgement.js'
 export { chooseSuccessor, type Succession } from './choose-successor.js'
-export { decideGroup, subjectOf } from './decide-group.js'
+export { decideGroup } from './decide-group.js'
 export type { Action, Decision, DecisionEvent, EventKind, GroupSettings } from './decision.js'
 export { diagnoseStandby, type StandbyDiagnosis } from './diagnose-standby.js'
-export { type GroupMemory, PHASES, type Phase, unformed } from './group-memory.js'
+export { type GroupMemory, PHASES, type Phase, subjectOf, unformed } from './group-memory.js'
 export {
   forgiveSilence,
   type NodeRecord,

@@ -99,3 +99,12 @@ export function conditionOf(node: NodeObservation): Condition {
   if (node.vitals === 'quiet' || node.answer === null) return 'quiet'
   return node.answer.recovery ? 'follows' : 'writes'
 }
+
+/**
+ * Whether this node could accept a write now or when it is next started. PostgreSQL removes
+ * `standby.signal` before it leaves recovery, so a server that runs with the file there cannot.
+ */
+export function mayWrite(node: NodeObservation | undefined): boolean {
+  if (node === undefined || node.disk === 'absent') return false
+  return node.disk === 'primary'
+}

@@ -45,9 +45,9 @@ const CARRY_OUT: CarryOut = {
     return true
   },
 
-  *promote(world, { node }) {
+  *promote(world, { node, timeline }) {
     yield world.random.between(1, 10)
-    world.server(node).promote()
+    world.server(node).promote(timeline)
     return true
   },
 

@@ -111,7 +111,7 @@ export const promoteByHand: Fault = (world) => {
   if (standbys.length === 0) return
   const server = world.random.pick(standbys)
   told(world, `a person promotes ${server.name}`)
-  server.promote(true)
+  server.promote(null)
 }
 
 export const killEverything: Fault = (world) => {

@@ -182,7 +182,8 @@ export class SimulatedServer {
   // ---- what the supervisor asks of it
 
   /** Takes effect in its own time, whatever has become of who asked. */
-  promote(byHand = false): void {
+  promote(wanted: number | null): void {
+    const byHand = wanted === null
     const { world, incarnation } = this
     this.#later(incarnation, world.random.between(10, 200), () => {
       if (this.process !== 'recovery' || this.data === null || !this.data.standbySignal) return
@@ -191,7 +192,7 @@ export class SimulatedServer {
       data.standbySignal = false
       this.#later(incarnation, world.random.between(1, 80), () => {
         const timeline: Timeline = {
-          number: world.nextTimeline(),
+          number: world.beginTimeline(wanted),
           parent: timelineOf(data),
           forkedAt: data.flushed,
         }

@@ -24,7 +24,7 @@ export class World {
   readonly checkers: Checkers
   readonly trace: string[] = []
   nowMs = 0
-  #timelines = 1
+  readonly #timelines = new Set([1])
   /** Chances for what goes wrong all the time; zero while nothing may. */
   probeLossChance = 0
   readonly #queue = new EventQueue()
@@ -44,11 +44,15 @@ export class World {
   }
 
   /**
-   * No number is ever begun twice. PostgreSQL alone does not see to that: it takes the next one that the
-   * promoted server has not seen, so two standbys can begin different timelines of one number.
+   * Notes that a timeline is begun; one number must never be begun twice, or nobody can tell the two
+   * apart. The supervisor says which number. By hand (null) there is no telling: it is taken to be one
+   * that nobody else takes.
    */
-  nextTimeline(): number {
-    return ++this.#timelines
+  beginTimeline(wanted: number | null): number {
+    const number = wanted ?? Math.max(...this.#timelines) + 0.001
+    if (this.#timelines.has(number)) this.checkers.fail('I2', `timeline ${number} is begun a second time`)
+    this.#timelines.add(number)
+    return number
   }
 
   after(afterMs: number, run: () => void): void {
