@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { type GroupStatus, HerdError, type HerdStatus, type NodeStatus } from '@pgherd/core'
 import { nodeNames } from '@pgherd/core/spec'
 import { nodesOf } from './herd-nodes.js'
-import { adoptServer, stopServer } from './postgres/index.js'
+import { adoptServer, resumeAllProcesses, stopServer } from './postgres/index.js'
+import { isPaused } from './postgres/server-processes.js'
 import { readGroupMemory } from './state/group-memory-file.js'
 import { type HerdIdentity, readIdentity } from './state/herd-identity.js'
 import { type HerdPaths, herdPaths, nodePaths } from './state/herd-paths.js'
@@ -88,6 +89,9 @@ export async function stopLeftServers({ paths, identity }: LeftHerd): Promise<nu
         isStandby: existsSync(join(node.paths.data, 'standby.signal')),
       })),
     )
+    // A primary waits for its standbys to have everything; a paused one would keep it waiting.
+    for (const { node, running } of found)
+      if (running !== null && isPaused(running.pid)) await resumeAllProcesses(node.server)
     for (const standbys of [false, true]) {
       await Promise.all(
         found.map(async ({ node, running, isStandby }) => {

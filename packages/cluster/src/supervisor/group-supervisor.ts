@@ -10,6 +10,7 @@ import {
   unformed,
 } from '@pgherd/core/failover'
 import { pauseAllProcesses, resumeAllProcesses, signalServer, stopServer } from '../postgres/index.js'
+import { isPaused } from '../postgres/server-processes.js'
 import { slotName } from '../replication/node-settings.js'
 import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
 import { describeGroup } from './describe-group.js'
@@ -191,7 +192,12 @@ export class GroupSupervisor {
       throw new HerdError('OPERATION_FAILED', `${name} is not running.`)
     }
     this.#tell(`chaos-${how}`, name, `By order: ${how} ${name}.`)
-    if (how === 'kill') signalServer(node.running, 'kill')
+    if (how === 'kill') {
+      const { running } = node
+      signalServer(running, 'kill')
+      // Whoever asks next must not be told what was true before.
+      await running.exited
+    }
     if (how === 'pause') await pauseAllProcesses(node.node.server)
     if (how === 'resume') await resumeAllProcesses(node.node.server)
     node.record = { ...node.record, paused: how === 'pause' }
@@ -215,6 +221,9 @@ export class GroupSupervisor {
     const nodes = [...this.#nodes.values()]
     const primary = nodes.filter((node) => node.name === this.#memory.primary)
     const standbys = nodes.filter((node) => node.name !== this.#memory.primary)
+    // A primary waits for its standbys to have everything; a paused one would keep it waiting.
+    for (const { running, node } of nodes)
+      if (running !== null && isPaused(running.pid)) await resumeAllProcesses(node.server)
     for (const each of [primary, standbys]) await Promise.all(each.map((node) => stopNode(node)))
   }
 
@@ -402,7 +411,6 @@ async function stopNode(node: ManagedNode): Promise<void> {
   const { running } = node
   if (running === null) return
   node.stopping = true
-  if (node.record.paused) await resumeAllProcesses(node.node.server)
   await stopServer(node.node.server, running, 'fast', STOP_TIMEOUT_MS).catch(() =>
     stopServer(node.node.server, running, 'immediate', STOP_TIMEOUT_MS),
   )

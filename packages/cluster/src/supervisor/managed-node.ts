@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { HerdError, Lsn } from '@pgherd/core'
 import {
   forgiveSilence,
@@ -8,6 +9,7 @@ import {
   newNodeRecord,
   noteAnswer,
   noteFailure,
+  noteFenced,
   noteRefusal,
   noteStarted,
   noteStopped,
@@ -32,6 +34,8 @@ export interface ManagedNodeOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000
+const ANSWER_TIMEOUT_MS = 1000
+const ANSWER_POLL_MS = 5
 
 /** A node with all that lives over time: its process, the connection that probes it, what is known of it. */
 export class ManagedNode {
@@ -43,6 +47,11 @@ export class ManagedNode {
   lastProbe: ProbeResult | null = null
   /** Why its last start failed; null once it has answered. */
   lastFailure: HerdError | null = null
+  /**
+   * From when on its answers tell which rule of acknowledgement is in force: a setting shows in a new
+   * answer before every process of the server has read it, and those may still go by the one before.
+   */
+  #ruleInForceSinceMs = 0
   /** Its process ends because an action ends it. */
   stopping = false
 
@@ -78,6 +87,8 @@ export class ManagedNode {
   watch(running: RunningServer): void {
     this.running = running
     this.stopping = false
+    // An earlier supervisor may have changed the rule of a server it left a moment ago.
+    this.#ruleInForceSinceMs = running.startedByUs ? 0 : Number.POSITIVE_INFINITY
     this.record = noteStarted(this.record, performance.now())
     this.#prober.reset()
     running.exited.then((how) => {
@@ -103,11 +114,27 @@ export class ManagedNode {
     if (this.running !== null) this.#prober.probe(performance.now(), detail)
   }
 
+  /**
+   * Its rule of acknowledgement is being changed; until that is done, no answer tells which one holds.
+   * Resolves once an answer from after the change has been heard, or the server has none to give.
+   */
+  async whileRuleChanges(change: () => Promise<void>): Promise<void> {
+    this.#ruleInForceSinceMs = Number.POSITIVE_INFINITY
+    await change()
+    const changedAtMs = performance.now()
+    this.#ruleInForceSinceMs = changedAtMs
+    const isHeard = (): boolean => (this.record.answer?.askedAtMs ?? 0) >= changedAtMs
+    while (this.running !== null && !isHeard() && performance.now() - changedAtMs < ANSWER_TIMEOUT_MS) {
+      this.probe(false)
+      await sleep(ANSWER_POLL_MS)
+    }
+  }
+
   /** No process of it is left, orphaned backends included. */
   noteGone(): void {
     this.running = null
     this.#prober.reset()
-    this.record = { ...noteStopped(this.record, performance.now()), failures: this.record.failures }
+    this.record = noteFenced(this.record, performance.now())
   }
 
   noteFailure(): void {
@@ -138,7 +165,9 @@ export class ManagedNode {
   #onAnswer(result: ProbeResult): void {
     this.lastProbe = result
     this.lastFailure = null
-    this.record = noteAnswer(this.record, result.answer, performance.now())
+    const { answer } = result
+    const rule = answer.askedAtMs >= this.#ruleInForceSinceMs ? answer.rule : null
+    this.record = noteAnswer(this.record, { ...answer, rule }, performance.now())
     this.#options.onChange()
   }
 }

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AckRule, type Action, newReign } from '@pgherd/core/failover'
 import {
@@ -19,8 +17,10 @@ import { cloneStandby } from '../replication/clone-standby.js'
 import { createDataDirectory } from '../replication/create-primary.js'
 import { drainPrimary } from '../replication/drain-primary.js'
 import { nodeSettings } from '../replication/node-settings.js'
+import { promoteStandby } from '../replication/promote-standby.js'
 import { rewindStandby } from '../replication/rewind-standby.js'
 import { setSlots } from '../replication/slots.js'
+import { overriddenSettings, removeSettings, resetSettings } from '../replication/take-back-settings.js'
 import { type GroupContext, nodeNamed } from './group-context.js'
 import type { ManagedNode } from './managed-node.js'
 import { populateWithTemplatePassword } from './populate-primary.js'
@@ -33,6 +33,7 @@ const RELOAD_SETTLES_MS = 100
 /** A promotion is asked for again if nothing has come of it by then. */
 const PROMOTE_AGAIN_MS = 500
 const SLOTS_TIMEOUT_MS = 2000
+const RESET_TIMEOUT_MS = 2000
 
 /** Carries out one action. Each may be cut off at any point and done again. */
 export async function performAction(context: GroupContext, action: Action): Promise<void> {
@@ -69,16 +70,17 @@ const PERFORM: Perform = {
     const node = nodeNamed(context, action.node)
     node.stopping = true
     await killAllProcesses(node.node.server)
-    await markStandby(node.node.paths.data, context.user)
+    // Before its data says that it is fenced: what standbys answered until now does not count.
     node.noteGone()
+    await markStandby(node.node.paths.data, context.user)
     for (const other of context.nodes.values()) other.probe(false)
   },
 
   async promote(context, action) {
-    const { node, running } = nodeNamed(context, action.node)
-    if (running === null) return
-    await writeFile(join(node.paths.data, 'promote'), '', { mode: 0o600 })
-    process.kill(running.pid, 'SIGUSR1')
+    const { node, running, record } = nodeNamed(context, action.node)
+    if (running === null || record.answer === null) return
+    const timelines = { own: record.answer.timeline, wanted: action.timeline }
+    await promoteStandby(node.server, running, context.user, timelines)
     await sleep(PROMOTE_AGAIN_MS)
   },
 
@@ -129,10 +131,11 @@ const PERFORM: Perform = {
 
   async acknowledge(context, action) {
     const node = nodeNamed(context, action.node)
-    await configure(context, node, action.rule, null)
-    reload(node)
-    await sleep(RELOAD_SETTLES_MS)
-    node.probe(false)
+    await node.whileRuleChanges(async () => {
+      await configure(context, node, action.rule, null)
+      reload(node)
+      await sleep(RELOAD_SETTLES_MS)
+    })
   },
 
   async drain(context, action) {
@@ -162,6 +165,29 @@ async function configure(
   upstream: string | null,
 ): Promise<void> {
   await writeSettings(node.node.paths.data, settingsOf(context, node, rule, upstream), context.user)
+  await takeBackSettings(context, node)
+}
+
+/** What a person changed with ALTER SYSTEM would win over our file. */
+async function takeBackSettings(context: GroupContext, node: ManagedNode): Promise<void> {
+  const { data } = node.node.paths
+  const names = await overriddenSettings(data)
+  if (names.length === 0) return
+  if (node.running === null) {
+    await removeSettings(data)
+  } else {
+    await withAdminConnection(
+      node.node.server.address,
+      context.secrets.superuser,
+      RESET_TIMEOUT_MS,
+      (client) => resetSettings(client, names),
+    )
+  }
+  context.tell(
+    'settings-taken-back',
+    node.name,
+    `${names.join(', ')} was changed with ALTER SYSTEM on ${node.name}: pgherd decides it and has put its own value back.`,
+  )
 }
 
 function settingsOf(
