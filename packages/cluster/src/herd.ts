@@ -13,6 +13,9 @@ const FINAL = new Set(['PORT_TAKEN', 'SPEC_INVALID', 'NO_SPACE', 'NO_SHARED_MEMO
 const GIVE_UP_AFTER_FAILURES = 5
 const REFRESH_MS = 100
 const ANNOUNCED_TIMEOUT_MS = 30_000
+/** How long what is under way may take to end once the supervisor is told to. */
+const STOP_PATIENCE_MS = 30_000
+const LEAVE_PATIENCE_MS = 3000
 
 export interface HerdParts {
   paths: HerdPaths
@@ -171,7 +174,9 @@ export class Herd {
   }
 
   async #close(stopServers: boolean): Promise<void> {
-    await Promise.all(this.#groups.map((group) => group.close()))
+    // A start that is still under way would leave a server behind that nobody stops.
+    const patienceMs = stopServers ? STOP_PATIENCE_MS : LEAVE_PATIENCE_MS
+    await Promise.all(this.#groups.map((group) => group.close(patienceMs)))
     if (stopServers) await Promise.all(this.#groups.map((group) => group.stopServers()))
     await this.events.flush()
     releaseLock(this.paths.lock, this.#lock)

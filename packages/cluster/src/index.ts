@@ -13,6 +13,7 @@ export {
 export { type HerdOptions, openHerd } from './open-herd.js'
 export { withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'
+export { makePrivateFolder } from './state/durable-file.js'
 export { type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
 export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'

@@ -9,7 +9,13 @@ import {
   type Order,
   unformed,
 } from '@pgherd/core/failover'
-import { pauseAllProcesses, resumeAllProcesses, signalServer, stopServer } from '../postgres/index.js'
+import {
+  killAllProcesses,
+  pauseAllProcesses,
+  resumeAllProcesses,
+  signalServer,
+  stopServer,
+} from '../postgres/index.js'
 import { isPaused } from '../postgres/server-processes.js'
 import { slotName } from '../replication/node-settings.js'
 import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
@@ -18,7 +24,6 @@ import type { GroupContext } from './group-context.js'
 import { ManagedNode } from './managed-node.js'
 import type { Node } from './node.js'
 import { performAction } from './perform-action.js'
-import { populateWithTemplatePassword } from './populate-primary.js'
 
 /** Of these, one at a time is done to a node, and nothing else is asked of it meanwhile. */
 const EXCLUSIVE: ReadonlySet<Action['kind']> = new Set(['create', 'start', 'fence', 'clone', 'drain'])
@@ -112,10 +117,10 @@ export class GroupSupervisor {
   async open(): Promise<void> {
     this.#memory = (await readGroupMemory(this.#options.memoryFile)) ?? this.#memory
     for (const node of this.#nodes.values()) {
-      if (!(await node.adopt())) continue
-      this.#tell('server-adopted', node.name, `${node.name} was running: taken over as it is.`)
-      // Its first supervisor may have died before the roles were made.
-      if (this.#memory.phase === 'forming') await populateWithTemplatePassword(this.#context, node)
+      // While forming nothing serves yet: starting it again does all that its first supervisor may have missed.
+      if (this.#memory.phase === 'forming') await killAllProcesses(node.node.server)
+      else if (await node.adopt())
+        this.#tell('server-adopted', node.name, `${node.name} was running: taken over as it is.`)
     }
     this.#tick()
     this.#wake()
@@ -203,8 +208,8 @@ export class GroupSupervisor {
     node.record = { ...node.record, paused: how === 'pause' }
   }
 
-  /** Stops supervising and leaves the servers as they are. */
-  async close(): Promise<void> {
+  /** Stops supervising and leaves the servers as they are. What is under way gets `patienceMs` to end. */
+  async close(patienceMs: number): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#order?.reject(new HerdError('INTERRUPTED', 'The supervisor is stopping.'))
@@ -212,7 +217,7 @@ export class GroupSupervisor {
     const unfinished = [...this.#inFlight.entries()].filter(([key]) => !key.startsWith('clone'))
     await Promise.race([
       Promise.allSettled(unfinished.map(([, done]) => done)),
-      new Promise((resolve) => setTimeout(resolve, 3000).unref()),
+      new Promise((resolve) => setTimeout(resolve, patienceMs).unref()),
     ])
   }
 
