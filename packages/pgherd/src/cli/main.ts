@@ -5,6 +5,8 @@ import { buildProgram } from './program.js'
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 used wrongly. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // A reader such as `head` may leave early: what nobody reads any more is no failure.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const program = buildProgram()
   for (const command of [program, ...program.commands]) command.exitOverride()
   try {

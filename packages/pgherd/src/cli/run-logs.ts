@@ -19,7 +19,7 @@ export async function runLogs(herd: LeftHerd, node: string | undefined, options:
   const show = node === undefined && !options.json ? showEvent : (line: string) => line
   for (const line of node === undefined
     ? await lastEvents(path, options.lines)
-    : tailOf(path, options.lines)) {
+    : lastOf(tailOf(path, options.lines), options.lines)) {
     console.log(show(line))
   }
   if (options.follow) await follow(path, (line) => console.log(show(line)))
@@ -34,7 +34,12 @@ function logOf(herd: LeftHerd, name: string): string {
 }
 
 async function lastEvents(path: string, count: number): Promise<string[]> {
-  return (await readEvents(path)).slice(-count).map((event) => JSON.stringify(event))
+  return lastOf(await readEvents(path), count).map((event) => JSON.stringify(event))
+}
+
+/** `slice(-0)` would be all of them. */
+function lastOf<T>(items: readonly T[], count: number): readonly T[] {
+  return count === 0 ? [] : items.slice(-count)
 }
 
 function showEvent(line: string): string {

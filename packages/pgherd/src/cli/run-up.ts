@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Herd, herdPaths, openHerd } from '@pgherd/cluster'
+import { type Herd, herdPaths, makePrivateFolder, openHerd } from '@pgherd/cluster'
 import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
 import pc from 'picocolors'
 import { ControlServer } from '../control/control-server.js'
@@ -22,8 +22,7 @@ export type DetachedReport =
 /** Brings the herd up and supervises it in this terminal until it is told to stop. Resolves to the exit code. */
 export async function runUp(located: LocatedSpec, options: UpOptions): Promise<number> {
   const stopping = new StopRequest()
-  const herd = await openHerd(located)
-  const control = await ControlServer.listen(herd, () => stopping.ask())
+  const { herd, control } = await openWithControl(located, stopping)
   const live = process.stdout.isTTY && !options.json
   // Drawing in place needs a library that a supervisor without a terminal can do without.
   const view = live ? new (await import('../view/live-view.js')).LiveView(herd, () => stopping.ask()) : null
@@ -48,20 +47,34 @@ export async function runUp(located: LocatedSpec, options: UpOptions): Promise<n
   }
 }
 
+/** A herd that cannot be spoken to is not left running. */
+async function openWithControl(
+  located: LocatedSpec,
+  stopping: StopRequest,
+): Promise<{ herd: Herd; control: ControlServer }> {
+  const herd = await openHerd(located)
+  try {
+    return { herd, control: await ControlServer.listen(herd, () => stopping.ask()) }
+  } catch (error) {
+    await herd.stop()
+    throw error
+  }
+}
+
 /** Supervises without a terminal and reports to the parent over the channel it opened. */
 export async function runDetached(located: LocatedSpec): Promise<number> {
   const stopping = new StopRequest()
   const report = (message: DetachedReport): void => {
     process.send?.(message, () => process.disconnect?.())
   }
-  let herd: Herd
+  let opened: { herd: Herd; control: ControlServer }
   try {
-    herd = await openHerd(located)
+    opened = await openWithControl(located, stopping)
   } catch (error) {
     report(failure(error))
     return 1
   }
-  const control = await ControlServer.listen(herd, () => stopping.ask())
+  const { herd, control } = opened
   herd.onEvent((event) => console.log(renderEvent(event)))
   try {
     await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
@@ -90,7 +103,7 @@ export async function startDetached(
   argumentsForChild: readonly string[],
 ): Promise<Extract<DetachedReport, { kind: 'up' }>> {
   const { supervisorLog, root } = herdPaths(located.stateDir, located.spec.name)
-  mkdirSync(root, { recursive: true, mode: 0o700 })
+  await makePrivateFolder(root)
   const log = openSync(supervisorLog, 'a', 0o600)
   const bin = fileURLToPath(new URL('../bin.js', import.meta.url))
   const child = spawn(process.execPath, [bin, 'supervise', ...argumentsForChild], {

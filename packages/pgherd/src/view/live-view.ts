@@ -77,8 +77,8 @@ export class LiveView {
 
   #render(status: HerdStatus): string {
     const events = this.#herd.events.recent(EVENTS_SHOWN).map(renderEvent)
-    const width = process.stdout.columns ?? 100
-    const height = process.stdout.rows ?? 40
+    const width = process.stdout.columns || 100
+    const height = process.stdout.rows || 40
     const lines = [
       `${pc.bold(`pgherd ${this.#herd.name}`)}  ${this.#herd.isWhole() ? pc.green('all nodes serve') : pc.yellow('not whole yet')}`,
       '',
