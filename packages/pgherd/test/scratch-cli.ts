@@ -8,6 +8,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +38,7 @@ afterEach(async () => {
   for (const child of children.splice(0)) await endChild(child)
   for (const folder of folders.splice(0)) {
     const state = join(folder, '.pgherd')
-    for (const name of existsSync(state) ? readdirSync(state) : [])
+    for (const name of entriesOf(state))
       await pgherd(['down', '--name', name, '--destroy', '--yes'], { cwd: folder })
     expect(processesIn(folder)).toEqual([])
   }
@@ -47,6 +48,11 @@ afterAll(() => {
   expect(processesIn(root)).toEqual([])
   rmSync(root, { recursive: true, force: true, maxRetries: 5 })
 })
+
+/** What is in a folder; nothing where there is none. */
+function entriesOf(path: string): string[] {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : []
+}
 
 /** A folder of its own for a test; herds in it are destroyed afterwards. */
 export function newFolder(name = `folder-${count++}`): string {
@@ -78,8 +84,12 @@ export interface Started {
 }
 
 /** Starts the CLI without waiting for it. It is ended after the test if it has not ended by itself. */
-export function start(args: readonly string[], { cwd, env = {}, through = [] }: RunOptions): Started {
-  const [program, ...rest] = [...through, process.execPath, BIN, ...args] as [string, ...string[]]
+export function start(args: readonly string[], options: RunOptions): Started {
+  return startProgram([...(options.through ?? []), process.execPath, BIN, ...args], options)
+}
+
+export function startProgram(command: readonly string[], { cwd, env = {} }: RunOptions): Started {
+  const [program, ...rest] = command as [string, ...string[]]
   const child = spawn(program, rest, { cwd, env: environment(env), stdio: 'pipe' })
   children.push(child)
   let [stdout, stderr] = ['', '']
@@ -167,8 +177,7 @@ export function processesIn(folder: string): string[] {
 /** As root the data of a herd is not in its state folder, which then only leads there. */
 function dataFoldersOf(folder: string): string[] {
   const state = join(folder, '.pgherd')
-  if (!existsSync(state)) return []
-  return readdirSync(state).flatMap((name) => {
+  return entriesOf(state).flatMap((name) => {
     const nodes = join(state, name, 'nodes')
     return existsSync(nodes) ? [realpathSync(nodes)] : []
   })
@@ -186,7 +195,7 @@ function commandOf(pid: string): string {
 export function expectNothingRuns(folder: string): void {
   expect(processesIn(folder)).toEqual([])
   const state = join(folder, '.pgherd')
-  for (const name of existsSync(state) ? readdirSync(state) : []) {
+  for (const name of entriesOf(state)) {
     const left = readdirSync(join(state, name)).filter((file) => /lock|sock|stale|takeover|\.new$/.test(file))
     expect(left).toEqual([])
   }

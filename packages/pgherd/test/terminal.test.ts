@@ -11,7 +11,7 @@ import {
   SPEC,
   type Started,
   skipBecause,
-  start,
+  startProgram,
   until,
   whenWhole,
 } from './scratch-cli.js'
@@ -33,7 +33,7 @@ if (!hasScript) skipBecause('there is no util-linux "script" to make a terminal 
 function inTerminal(command: string, cwd: string, env: Record<string, string> = {}): Started {
   const size = 'stty rows 50 cols 160'
   const line = `${size}; exec '${process.execPath}' '${BIN}' ${command}`
-  return start([], { cwd, env, through: ['script', '-qefc', line, '/dev/null', '--'] })
+  return startProgram(['script', '-qefc', line, '/dev/null'], { cwd, env })
 }
 
 function newHerd(): string {
