@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { type RunningServer, type Server, signalServer, stopServer } from '../postgres/index.js'
+import {
+  killAllProcesses,
+  type RunningServer,
+  type Server,
+  signalServer,
+  stopServer,
+} from '../postgres/index.js'
 import { findServerProcesses } from '../postgres/server-processes.js'
 import { withAdminConnection } from './admin-connection.js'
 
@@ -34,7 +40,10 @@ export async function drainPrimary(
   )
   const stopped = stopServer(server, running, 'fast', STOP_TIMEOUT_MS)
   const timer = setTimeout(() => endSenders(server, senders), STANDBYS_MS)
-  await stopped.finally(() => clearTimeout(timer))
+  await stopped
+    // A sender that cannot even say goodbye, its standby taking no bytes: what it held back is on disk.
+    .catch(() => killAllProcesses(server))
+    .finally(() => clearTimeout(timer))
 }
 
 async function sendersOf(client: pg.Client): Promise<number[]> {

@@ -36,8 +36,8 @@ select r.recovery,
     'replay', replay_lsn, 'sync', sync_state)), '[]') from pg_stat_replication) as replicas
 from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
 
-/** The timeline history file of the primary, as text; null on timeline 1. */
-export const HISTORY_SQL = `select pg_read_file(format('pg_wal/%s.history', lpad(upper(to_hex($1::int)), 8, '0')), true) as history`
+/** The timeline history file of the primary, as text; null on timeline 1. PostgreSQL 15 wants a length. */
+export const HISTORY_SQL = `select pg_read_file(format('pg_wal/%s.history', lpad(upper(to_hex($1::int)), 8, '0')), 0, 1000000, true) as history`
 
 export interface ProbeRow {
   recovery: boolean
