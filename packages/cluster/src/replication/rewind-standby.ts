@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import {
@@ -7,6 +7,7 @@ import {
   type Server,
   type ServerSettings,
   type ServerUser,
+  unmarkStandby,
   writeSettings,
 } from '../postgres/index.js'
 import { spawnIdentity } from '../postgres/server-user.js'
@@ -29,7 +30,10 @@ export interface RewindOptions {
 export async function rewindStandby(options: RewindOptions): Promise<void> {
   const { paths, primary, user } = options
   const incomplete = join(paths.dir, 'data.incomplete')
+  await rm(incomplete, { recursive: true, force: true })
   await rename(paths.data, incomplete)
+  // It first recovers in single-user mode, which no standby does.
+  await unmarkStandby(incomplete)
   const { host, port } = primary.address
   await promisify(execFile)(
     options.pgRewind,
