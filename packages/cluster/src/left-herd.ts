@@ -48,6 +48,7 @@ export async function describeLeftHerd({ paths, identity }: LeftHerd): Promise<H
         epoch: memory?.epoch ?? 0,
         phase: memory?.phase ?? 'forming',
         durability: group.durability,
+        stalled: null,
         blocked: null,
         nodes: await Promise.all(
           nodes.map(async (node): Promise<NodeStatus> => {

@@ -24,6 +24,8 @@ export interface GroupStatus {
   /** What the group is in the middle of: `steady` when nothing. */
   phase: string
   durability: string
+  /** Why commits wait just now, or null. */
+  stalled: string | null
   /** Why nobody may take over, or null. */
   blocked: string | null
   nodes: NodeStatus[]

@@ -11,6 +11,7 @@ import type { ManagedNode } from './managed-node.js'
 export interface GroupDescriptionSource {
   settings: GroupSettings
   memory: GroupMemory
+  stalled: string | null
   blocked: string | null
   nodes: ReadonlyMap<string, ManagedNode>
   samples: readonly WalSample[]
@@ -25,6 +26,7 @@ export function describeGroup(source: GroupDescriptionSource): GroupStatus {
     epoch: memory.epoch,
     phase: memory.phase,
     durability: settings.durability,
+    stalled: source.stalled,
     blocked: source.blocked,
     nodes: settings.nodes.flatMap((name) => {
       const node = source.nodes.get(name)

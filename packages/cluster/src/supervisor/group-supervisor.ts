@@ -8,6 +8,7 @@ import {
   type NodeObservation,
   type Order,
   unformed,
+  whyCommitsWait,
 } from '@pgherd/core/failover'
 import {
   killAllProcesses,
@@ -34,6 +35,8 @@ const CHANGING_INTERVAL_MS = 20
 const SETTLING_MS = 5000
 /** A timer this late means that the machine or this process slept. */
 const SLEPT_MS = 400
+/** Commits that wait for longer than this are told of. */
+const STALL_TOLD_MS = 1000
 const STOP_TIMEOUT_MS = 15_000
 
 export interface GroupSupervisorOptions {
@@ -62,6 +65,10 @@ export class GroupSupervisor {
   #phaseSinceMs = performance.now()
   #settlingUntilMs = performance.now() + SETTLING_MS
   #blocked: string | null = null
+  #stalled: string | null = null
+  #stalledSinceMs: number | null = null
+  /** Until then standbys are still being made or started, and waiting for them is no news. */
+  #wasWhole = false
   #order: PendingOrder | null = null
   #samples: readonly WalSample[] = []
   #timer: NodeJS.Timeout | null = null
@@ -169,6 +176,7 @@ export class GroupSupervisor {
     return describeGroup({
       settings: this.#options.context.settings,
       memory: this.#memory,
+      stalled: this.#stalled,
       blocked: this.#blocked,
       nodes: this.#nodes,
       samples: this.#samples,
@@ -270,10 +278,25 @@ export class GroupSupervisor {
       this.#tell('failover-blocked', this.#memory.primary, `Nobody may take over: ${decision.blocked}.`)
     }
     this.#blocked = decision.blocked
+    this.#noteStall(whyCommitsWait(this.#context.settings, this.#memory, seen))
     for (const action of decision.actions) this.#begin(action)
     for (const event of decision.events) this.#tell(event.kind, event.node, event.message)
     this.#sampleWal(seen.nodes[this.#memory.primary])
     this.#hurry()
+  }
+
+  #noteStall(stalled: string | null): void {
+    // Standbys come and go for moments while the group settles; only what lasts is worth a word.
+    this.#wasWhole ||= this.isWhole()
+    const isNews = stalled !== null && this.#wasWhole
+    this.#stalledSinceMs = isNews ? (this.#stalledSinceMs ?? performance.now()) : null
+    const lasts = this.#stalledSinceMs !== null && performance.now() - this.#stalledSinceMs >= STALL_TOLD_MS
+    const told = lasts ? stalled : null
+    if (told !== null && this.#stalled === null) this.#tell('commits-wait', this.#memory.primary, told)
+    if (told === null && this.#stalled !== null) {
+      this.#tell('commits-go-on', this.#memory.primary, 'Commits are acknowledged again.')
+    }
+    this.#stalled = told
   }
 
   async #observe(order: Order | null): Promise<GroupObservation> {

@@ -29,3 +29,4 @@ export {
 export { printSteps } from './print-steps.js'
 export { newReign, ruleFor } from './rule-for.js'
 export { STEPS, type Step } from './steps.js'
+export { whyCommitsWait } from './why-commits-wait.js'

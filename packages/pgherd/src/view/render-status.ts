@@ -14,7 +14,8 @@ function renderGroup(group: GroupStatus): string {
   const header = ['NODE', 'ROLE', 'STATE', 'ADDRESS', 'LSN', 'LAG', 'SYNC', 'PID'].map((name) => pc.dim(name))
   const table = alignColumns([header, ...group.nodes.map(nodeRow)], [])
   const blocked = group.blocked === null ? '' : `\n${pc.red(`Nobody may take over: ${group.blocked}.`)}`
-  return `${title}\n${table}${blocked}`
+  const stalled = group.stalled === null ? '' : `\n${pc.red(group.stalled)}`
+  return `${title}\n${table}${stalled}${blocked}`
 }
 
 function nodeRow(node: NodeStatus): string[] {
