@@ -15,11 +15,10 @@ export {
   adoptServer,
   launchServer,
   type RunningServer,
-  type Server,
-  type ServerAddress,
   type ServerExit,
   waitReady,
 } from './server.js'
+export type { Server, ServerAddress } from './server-place.js'
 export {
   prepareDataDirectory,
   renderSettings,

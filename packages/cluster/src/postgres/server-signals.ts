@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
-import type { RunningServer, Server } from './server.js'
+import type { RunningServer } from './server.js'
+import type { Server } from './server-place.js'
 import { findServerProcesses } from './server-processes.js'
 
 /** PostgreSQL's words for its signals (its documentation, "Shutting Down the Server"). */

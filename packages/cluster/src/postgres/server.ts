@@ -5,23 +5,10 @@ import { HerdError } from '@pgherd/core'
 import type { Binaries } from './binaries.js'
 import { whoHoldsPort } from './ports.js'
 import { readPostmasterPidFile } from './postmaster-pid-file.js'
+import type { Server } from './server-place.js'
 import { findServerProcesses, isAlive } from './server-processes.js'
 import { type ServerUser, spawnIdentity } from './server-user.js'
 import { classifyStartFailure } from './start-failure.js'
-
-/** Where a server listens. */
-export interface ServerAddress {
-  host: string
-  port: number
-}
-
-/** One PostgreSQL server, running or not. */
-export interface Server {
-  name: string
-  dataDir: string
-  logFile: string
-  address: ServerAddress
-}
 
 /** How a server ended; both null when it was not our child and only its absence is known. */
 export interface ServerExit {

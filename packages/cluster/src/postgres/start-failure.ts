@@ -1,5 +1,5 @@
 import { type ErrorCode, HerdError } from '@pgherd/core'
-import type { Server } from './server.js'
+import type { Server } from './server-place.js'
 
 interface Pattern {
   matches: RegExp

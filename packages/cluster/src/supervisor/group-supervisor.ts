@@ -20,14 +20,12 @@ import {
 import { isPaused } from '../postgres/server-processes.js'
 import { slotName } from '../replication/node-settings.js'
 import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
+import { ActionQueue, isExclusive } from './action-queue.js'
 import { describeGroup } from './describe-group.js'
 import type { GroupContext } from './group-context.js'
 import { ManagedNode } from './managed-node.js'
 import type { Node } from './node.js'
 import { performAction } from './perform-action.js'
-
-/** Of these, one at a time is done to a node, and nothing else is asked of it meanwhile. */
-const EXCLUSIVE: ReadonlySet<Action['kind']> = new Set(['create', 'start', 'fence', 'clone', 'drain'])
 
 /** How often the world is looked at while something is changing. */
 const CHANGING_INTERVAL_MS = 20
@@ -59,8 +57,7 @@ export class GroupSupervisor {
   readonly #options: GroupSupervisorOptions
   readonly #context: GroupContext
   readonly #nodes: Map<string, ManagedNode>
-  readonly #inFlight = new Map<string, Promise<void>>()
-  readonly #queues = new Map<string, Promise<void>>()
+  readonly #actions = new ActionQueue()
   #memory: GroupMemory
   #phaseSinceMs = performance.now()
   #settlingUntilMs = performance.now() + SETTLING_MS
@@ -151,7 +148,7 @@ export class GroupSupervisor {
     const primary = this.#nodes.get(this.#memory.primary)
     if (this.#memory.phase !== 'steady' || primary === undefined || primary.record.answer === null)
       return false
-    if (primary.record.answer.recovery || this.#inFlight.size > 0) return false
+    if (primary.record.answer.recovery || !this.#actions.isEmpty) return false
     const { replicas } = primary.record.answer
     const others = this.#options.context.settings.nodes.filter((name) => name !== primary.name)
     const allStream = others.every(
@@ -222,11 +219,7 @@ export class GroupSupervisor {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#order?.reject(new HerdError('INTERRUPTED', 'The supervisor is stopping.'))
     for (const node of this.#nodes.values()) node.close()
-    const unfinished = [...this.#inFlight.entries()].filter(([key]) => !key.startsWith('clone'))
-    await Promise.race([
-      Promise.allSettled(unfinished.map(([, done]) => done)),
-      new Promise((resolve) => setTimeout(resolve, patienceMs).unref()),
-    ])
+    await this.#actions.settle(patienceMs)
   }
 
   /** Stops all servers in order: the primary first, so that standbys get all it has. */
@@ -321,7 +314,7 @@ export class GroupSupervisor {
         this.#tell(
           'memory-not-written',
           null,
-          `Nothing is decided while it cannot be recorded: ${String(error)}`,
+          `Nothing is decided while it cannot be recorded: ${messageOf(error)}`,
         )
       }
       this.#memoryFailure = error
@@ -353,35 +346,26 @@ export class GroupSupervisor {
   }
 
   #begin(action: Action): void {
-    const key = `${action.kind} ${action.node}`
-    if (this.#inFlight.has(key) || this.#closed) return
     const node = this.#nodes.get(action.node)
-    if (node === undefined) return
-    const exclusive = EXCLUSIVE.has(action.kind)
-    if (exclusive) node.record = { ...node.record, busy: action.kind }
-    const before = exclusive ? this.#queues.get(action.node) : undefined
-    const done = (before ?? Promise.resolve())
-      .then(() => performAction(this.#context, action))
-      .catch((error: unknown) => this.#onActionFailure(action, node, error))
-      .then(() => {
-        this.#inFlight.delete(key)
-        if (exclusive && this.#queues.get(action.node) === done) {
-          this.#queues.delete(action.node)
-          node.record = { ...node.record, busy: null }
-        }
+    if (node === undefined || this.#closed) return
+    const began = this.#actions.begin(
+      action,
+      () => performAction(this.#context, action),
+      (isNodeFree, error) => {
+        if (error !== null) this.#onActionFailure(action, node, error)
+        if (isNodeFree) node.record = { ...node.record, busy: null }
         this.#wake()
-      })
-    if (exclusive) this.#queues.set(action.node, done)
-    this.#inFlight.set(key, done)
+      },
+    )
+    if (began && isExclusive(action)) node.record = { ...node.record, busy: action.kind }
   }
 
   #onActionFailure(action: Action, node: ManagedNode, error: unknown): void {
-    if (this.#closed) return
-    if (EXCLUSIVE.has(action.kind)) {
-      node.noteFailure()
-      if (error instanceof HerdError) node.lastFailure = error
-      this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`)
-    }
+    // The others are asked for again at the next decision, which is soon.
+    if (this.#closed || !isExclusive(action)) return
+    node.noteFailure()
+    if (error instanceof HerdError) node.lastFailure = error
+    this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`)
   }
 
   #onExit(node: ManagedNode, { code, signal }: { code: number | null; signal: string | null }): void {
