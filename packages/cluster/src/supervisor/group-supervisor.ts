@@ -150,11 +150,15 @@ export class GroupSupervisor {
       return false
     if (primary.record.answer.recovery || !this.#actions.isEmpty) return false
     const { replicas } = primary.record.answer
-    const others = this.#options.context.settings.nodes.filter((name) => name !== primary.name)
+    const { nodes, durability } = this.#options.context.settings
+    const others = nodes.filter((name) => name !== primary.name)
     const allStream = others.every(
       (name) => replicas[name]?.streaming && this.#nodes.get(name)?.record.answer?.streaming,
     )
-    return allStream && this.#memory.reigns.length === 1 && this.#memory.reigns[0]?.rules.length === 1
+    const [reign, ...olderReigns] = this.#memory.reigns
+    const [rule, ...otherRules] = reign?.rules ?? []
+    const counted = durability === 'fast' ? 0 : others.length
+    return allStream && olderReigns.length + otherRules.length === 0 && rule?.members.length === counted
   }
 
   /** The last reason a server of this group did not start, while it does not. */
