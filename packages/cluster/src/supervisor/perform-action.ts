@@ -17,7 +17,7 @@ import { cloneStandby } from '../replication/clone-standby.js'
 import { createDataDirectory } from '../replication/create-primary.js'
 import { drainPrimary } from '../replication/drain-primary.js'
 import { nodeSettings } from '../replication/node-settings.js'
-import { promoteStandby } from '../replication/promote-standby.js'
+import { forgetUnusedSkips, promoteStandby } from '../replication/promote-standby.js'
 import { rewindStandby } from '../replication/rewind-standby.js'
 import { setSlots } from '../replication/slots.js'
 import { overriddenSettings, removeSettings, resetSettings } from '../replication/take-back-settings.js'
@@ -55,6 +55,7 @@ const PERFORM: Perform = {
   async start(context, action) {
     const node = nodeNamed(context, action.node)
     await killAllProcesses(node.node.server)
+    await forgetUnusedSkips(node.node.paths.data)
     await configure(context, node, action.rule, action.upstream)
     const running = await launchServer(node.node.server, context.binaries, context.user)
     if (context.memory().phase === 'forming') {
