@@ -52,6 +52,7 @@ export type EventKind =
   | 'rival-adopted'
   | 'acknowledgement-changed'
   | 'standby-cloned-anew'
+  | 'standby-restarted'
 
 /** What is worth telling a person, with its cause in the sentence. */
 export interface DecisionEvent {

@@ -26,6 +26,8 @@ export interface NodeRecord {
   readonly answeredAtMs: number | null
   /** The last time it gave any sign of life: an answer, or a refusal that says why. */
   readonly aliveAtMs: number | null
+  /** The last time it said that it streams, or since when it runs. */
+  readonly streamedAtMs: number
   readonly busy: string | null
   readonly failures: number
   readonly retryAtMs: number
@@ -41,6 +43,7 @@ export function newNodeRecord(name: string, nowMs: number): NodeRecord {
     answer: null,
     answeredAtMs: null,
     aliveAtMs: null,
+    streamedAtMs: nowMs,
     busy: null,
     failures: 0,
     retryAtMs: 0,
@@ -57,6 +60,7 @@ export function noteStarted(record: NodeRecord, nowMs: number): NodeRecord {
     answer: null,
     answeredAtMs: null,
     aliveAtMs: null,
+    streamedAtMs: nowMs,
   }
 }
 
@@ -76,7 +80,8 @@ export function noteFenced(record: NodeRecord, nowMs: number): NodeRecord {
 
 export function noteAnswer(record: NodeRecord, answer: NodeAnswer, nowMs: number): NodeRecord {
   if (!record.running) return record
-  return { ...record, answer, answeredAtMs: nowMs, aliveAtMs: nowMs, failures: 0, retryAtMs: 0 }
+  const streamedAtMs = answer.streaming ? nowMs : record.streamedAtMs
+  return { ...record, answer, streamedAtMs, answeredAtMs: nowMs, aliveAtMs: nowMs, failures: 0, retryAtMs: 0 }
 }
 
 /** It would not serve, but said so: starting up, recovering, shutting down. */
@@ -96,6 +101,7 @@ export function forgiveSilence(record: NodeRecord, sleptMs: number): NodeRecord 
   return {
     ...record,
     runningSinceMs: record.runningSinceMs + sleptMs,
+    streamedAtMs: record.streamedAtMs + sleptMs,
     answeredAtMs: record.answeredAtMs === null ? null : record.answeredAtMs + sleptMs,
     aliveAtMs: record.aliveAtMs === null ? null : record.aliveAtMs + sleptMs,
   }
@@ -112,6 +118,7 @@ export function observeNode(
     name: record.name,
     process: record.running ? 'running' : 'stopped',
     vitals: vitalsOf(record, patience, nowMs),
+    cutOffMs: record.running && record.answer?.streaming === false ? nowMs - record.streamedAtMs : 0,
     silentMs: record.running ? nowMs - (record.answeredAtMs ?? record.runningSinceMs) : 0,
     answer: record.running ? record.answer : null,
     disk: disk.role,

@@ -42,6 +42,8 @@ export interface NodeObservation {
   vitals: 'answers' | 'quiet' | 'hung'
   /** How long a running server has given no answer; 0 while it answers. */
   silentMs: number
+  /** How long a standby that answers has received no WAL from anybody; 0 while it streams. */
+  cutOffMs: number
   /** The last answer of the process that runs now; null before its first, and when stopped. */
   answer: NodeAnswer | null
   /** Its data directory: none, one that starts as a primary, or one that starts as a standby. */

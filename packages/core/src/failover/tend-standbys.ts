@@ -1,4 +1,4 @@
-import type { Action, DecisionEvent, GroupSettings } from './decision.js'
+import { type Action, type DecisionEvent, event, type GroupSettings } from './decision.js'
 import { diagnoseStandby } from './diagnose-standby.js'
 import type { GroupMemory } from './group-memory.js'
 import {
@@ -16,6 +16,9 @@ import { tendSlots } from './tend-slots.js'
  * gets long to come to.
  */
 const HUNG_STANDBY_MS = 20_000
+
+/** A standby that answers but receives no WAL for this long, with its primary well, is started again. */
+const CUT_OFF_MS = 5000
 
 interface Tended {
   actions: Action[]
@@ -94,13 +97,25 @@ function tendFollower(situation: Situation): Tended {
     return act({ kind: 'follow', node: node.name, upstream })
   if (primary === null || !mayTry(situation)) return NOTHING
   const diagnosis = diagnoseStandby(answer, primary)
-  if (diagnosis.kind === 'well') return NOTHING
+  if (diagnosis.kind === 'well') return node.cutOffMs < CUT_OFF_MS ? NOTHING : restart(situation)
   const diverged = diagnosis.kind === 'diverged'
   // Who promotes a standby by hand may have had writes acknowledged there that no rule of ours covers.
   const mayHoldAcknowledged =
     diverged && (diagnosis.apart || settings.durability === 'fast' || memory.lossAccepted)
   const cloning = cloneFor(situation, diagnosis.reason, mayHoldAcknowledged)
   return { ...cloning, diverged: diverged ? [node.name] : [] }
+}
+
+/**
+ * A standby can be after a timeline that nobody continues: it learnt of it from a successor that failed
+ * before any of its WAL arrived. PostgreSQL chooses the timeline anew when it starts.
+ */
+function restart({ memory, node }: Situation): Tended {
+  const message = `${node.name} receives nothing from ${memory.primary} though both are well: starting it again.`
+  return {
+    ...act({ kind: 'fence', node: node.name }),
+    events: [event('standby-restarted', node.name, message)],
+  }
 }
 
 function cloneFor({ memory, node }: Situation, reason: string, keep: boolean): Tended {

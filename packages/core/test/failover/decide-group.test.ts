@@ -186,3 +186,17 @@ test('an order that would lose writes is refused with the nodes it would need', 
   }).reply
   expect(reply).toMatchObject({ accepted: false, reason: expect.stringContaining('n3 is starting') })
 })
+
+test('a standby that receives nothing though both ends are well is started again, not copied', () => {
+  const settings = settingsOf(3)
+  const cutOff = standby('n3', { streaming: false }, { cutOffMs: 5000 })
+  const seen = groupOf([primary('n1', settings), standby('n2'), cutOff])
+  const decision = decideGroup(settings, steadyMemory(settings), seen)
+  expect(decision.actions).toContainEqual({ kind: 'fence', node: 'n3' })
+  expect(decision.events.map((event) => event.kind)).toContain('standby-restarted')
+  const lately = groupOf([primary('n1', settings), standby('n2'), standby('n3', { streaming: false })])
+  expect(decideGroup(settings, steadyMemory(settings), lately).actions).not.toContainEqual({
+    kind: 'fence',
+    node: 'n3',
+  })
+})

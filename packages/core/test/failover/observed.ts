@@ -46,6 +46,7 @@ function nodeOf(name: string, over: Partial<NodeObservation>): NodeObservation {
     process: 'running',
     vitals: 'answers',
     silentMs: 5,
+    cutOffMs: 0,
     answer: answerOf(),
     disk: 'standby',
     stoppedAtMs: null,
