@@ -73,6 +73,7 @@ test('two herds share no identity and no password, and only the right password o
 
 test('state is for its owner only', async () => {
   const { herd } = await wholeHerd('groups: [{ nodes: 1 }]')
+  await herd.events.flush()
   const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8)
   expect(mode(herd.paths.root)).toBe('700')
   expect(mode(join(herd.paths.root, 'nodes/.'))).toBe('700')
