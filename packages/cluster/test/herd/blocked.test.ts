@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import { type Herd, type HerdIdentity, nodesOf, readIdentity } from '../../src/index.js'
 import { killAllProcesses } from '../../src/postgres/index.js'
 import {
+  becomeWhole,
   connect,
   failureOf,
   kindsOf,
   nodesIn,
   open,
-  PATIENCE_MS,
   primaryName,
   type Scratch,
   until,
@@ -60,7 +60,7 @@ test(
 
     await herd.failover('main', { acceptLoss: true })
     expect(primaryName(herd)).toBe('main-3')
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     expect(nodesIn(await herd.status())).toMatchObject({
       'main-1': { role: 'standby', state: 'running' },
       'main-2': { role: 'standby', state: 'running' },
@@ -81,6 +81,6 @@ test('I1: what blocks a failover ends by itself when the node with the writes is
   // Its own data has everything, so it is started again in place rather than given up.
   await until('it was revived', () => kindsOf(herd).includes('primary-revived'))
   await herd.disturb('main-2', 'resume')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   expect((await herd.status()).groups[0]).toMatchObject({ phase: 'steady', blocked: null })
 })

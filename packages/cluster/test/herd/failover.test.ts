@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 import { isAlive } from '../../src/postgres/server-processes.js'
 import {
   ask,
+  becomeWhole,
   connect,
   keptOf,
   kindsOf,
   memoryOf,
   nodeIn,
   nodesIn,
-  PATIENCE_MS,
   primaryName,
   processesOf,
   standbyNames,
@@ -25,7 +25,7 @@ test('I1: a primary killed under writers loses nothing that was acknowledged', T
   await herd.disturb('main-1', 'kill')
   await until('another is primary', () => primaryName(herd) !== 'main-1')
   await writers.more(50)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
 
   await expectNothingLost(herd, writers)
@@ -61,7 +61,7 @@ test(
     await until('another is primary', () => primaryName(herd) !== 'main-1')
     for (const pid of old) expect(isAlive(pid), `process ${pid} of the old primary`).toBe(false)
     await writers.more(50)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     await writers.stop()
     await expectNothingLost(herd, writers)
     expect(kindsOf(herd)).toContain('primary-hung')
@@ -89,7 +89,7 @@ test('I1: the successor is killed while it is promoted, and the next one takes o
   await herd.disturb('main-1', 'kill')
   await until('the successor was killed', () => killed)
   await writers.more(50)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
   expect(memoryOf(herd).epoch).toBeGreaterThan(1)
@@ -112,7 +112,7 @@ test('I1: with both standbys gone writes wait, and go on when one is back', TIME
   await herd.disturb('main-3', 'resume')
   await writers.more(50)
   await herd.disturb('main-2', 'resume')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
 })
@@ -123,7 +123,7 @@ test('both standbys killed at once are back by themselves', TIMEOUT, async () =>
   await Promise.all(['main-2', 'main-3'].map((name) => herd.disturb(name, 'kill')))
   await writers.more(50)
   await until('they were gone', () => kindsOf(herd).filter((kind) => kind === 'server-exited').length === 2)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
   expect(memoryOf(herd)).toMatchObject({ epoch: 1, primary: 'main-1' })
@@ -140,7 +140,7 @@ test('with withoutStandby: continue the primary goes on alone, and says so', TIM
   await writers.more(50)
   await herd.disturb('main-2', 'resume')
   await herd.disturb('main-3', 'resume')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
   const [setting] = await ask<{ rule: string }>(
@@ -156,7 +156,7 @@ test('I1: all servers killed at once come back with everything', TIMEOUT, async 
   const writers = await startWriters(herd)
   await Promise.all(['main-1', 'main-2', 'main-3'].map((name) => herd.disturb(name, 'kill')))
   await writers.more(50)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
 })
@@ -189,7 +189,7 @@ test(
     await until('another is primary', () => primaryName(herd) !== 'main-1')
     expect(isAlive(backend)).toBe(false)
     expect(await loop).toBe('cut off')
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     expect(await ask(herd, primaryName(herd), 'select n from orphaned')).toEqual([])
   },
 )
@@ -208,7 +208,7 @@ test('I2: a backend that crashes ends in no second primary', TIMEOUT, async () =
   })
   process.kill(rows[0]?.pid as number, 'SIGKILL')
   await writers.more(100)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   stop()
   await expectNothingLost(herd, writers)
@@ -225,7 +225,7 @@ test('a failover by order sets a healthy primary aside', TIMEOUT, async () => {
   await herd.failover('main')
   expect(primaryName(herd)).not.toBe('main-1')
   await writers.more(20)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
 })

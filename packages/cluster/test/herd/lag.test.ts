@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { connect, nodeIn, PATIENCE_MS, primaryName, until, wholeHerd } from './scratch-herds.js'
+import { becomeWhole, connect, nodeIn, primaryName, until, wholeHerd } from './scratch-herds.js'
 
 const TIMEOUT = { timeout: 240_000 }
 
@@ -39,7 +39,7 @@ test(
     expect((await nodeIn(herd, 'main-3')).lagBytes).toBeLessThan(100_000)
 
     await herd.disturb('main-2', 'resume')
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     await until('it has caught up', async () => {
       const { lagBytes, lagMs } = await nodeIn(herd, 'main-2')
       return lagBytes === 0 && lagMs === 0

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readSupervisor } from '../../src/index.js'
-import { failureOf, newStateDir, open, PATIENCE_MS, specOf, supervise, until } from './scratch-herds.js'
+import { becomeWhole, failureOf, newStateDir, open, specOf, supervise, until } from './scratch-herds.js'
 
 const ONE_NODE = 'groups: [{ nodes: 1 }]'
 const TIMEOUT = { timeout: 240_000 }
@@ -12,10 +12,10 @@ test('I2: a second supervisor in the same process is refused', TIMEOUT, async ()
   const refused = await failureOf(open(spec, stateDir))
   expect(refused.code).toBe('HERD_ALREADY_RUNNING')
   expect(refused.message).toContain(String(process.pid))
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await herd.leave()
   const next = await open(spec, stateDir)
-  await next.whenWhole(PATIENCE_MS)
+  await becomeWhole(next)
 })
 
 test('I2: a second supervisor in another process is refused, and the first goes on', TIMEOUT, async () => {
@@ -37,7 +37,7 @@ test(
     await first.told('whole')
     await first.kill()
     const herd = await open(spec, stateDir)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     const { lock } = herd.paths
     const mine = readFileSync(lock, 'utf8')
     await herd.leave()
@@ -48,7 +48,7 @@ test(
     await again.leave()
     writeFileSync(lock, 'cut off by a full di')
     const last = await open(spec, stateDir)
-    await last.whenWhole(PATIENCE_MS)
+    await becomeWhole(last)
   },
 )
 

@@ -5,13 +5,13 @@ import type { Herd } from '../../src/index.js'
 import { findServerProcesses, isAlive } from '../../src/postgres/server-processes.js'
 import {
   ask,
+  becomeWhole,
   connect,
   dataOf,
   keptOf,
   kindsOf,
   nodeIn,
   nodesIn,
-  PATIENCE_MS,
   primaryName,
   skipBecause,
   until,
@@ -30,7 +30,7 @@ test('a standby whose data directory was deleted is made anew', TIMEOUT, async (
   rmSync(dataOf(herd, 'main-2'), { recursive: true, force: true, maxRetries: 20 })
   process.kill(pid as number, 'SIGKILL')
   await until('it is there again', () => existsSync(join(dataOf(herd, 'main-2'), 'PG_VERSION')))
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   expect(statSync(dataOf(herd, 'main-2')).ino).not.toBe(inode)
   expect(primaryName(herd)).toBe('main-1')
@@ -66,7 +66,7 @@ test('a standby whose slot and WAL are gone is made anew, with the reason told',
   expect(herd.events.recent().find((event) => event.kind === 'standby-cloned-anew')?.message).toMatch(
     /main-2 cannot follow main-1 any more: the WAL it needs next is no longer on the primary/,
   )
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   const rows = await ask<{ count: string }>(herd, 'main-2', 'select count(*) from filler')
   expect(rows).toEqual(await ask(herd, 'main-1', 'select count(*) from filler'))
   expect(keptOf(herd, 'main-2')).toEqual([])
@@ -92,7 +92,7 @@ test('a slot that was dropped on the primary is made again', TIMEOUT, async () =
     )
     return rows.length === 1
   })
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
 })
 
 /**
@@ -110,7 +110,7 @@ async function diverge(herd: Herd): Promise<void> {
   await herd.disturb('main-1', 'kill')
   for (const { pid } of standbys) process.kill(pid as number, 'SIGCONT')
   await until('another is primary', () => primaryName(herd) !== 'main-1')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
 }
 
 /** True once there is none. */

@@ -89,8 +89,22 @@ export async function open(spec: HerdSpec, stateDir: string): Promise<Herd> {
 export async function wholeHerd(yaml = ''): Promise<Scratch> {
   const [spec, stateDir] = [specOf(yaml), newStateDir()]
   const herd = await open(spec, stateDir)
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   return { herd, stateDir, spec }
+}
+
+/** Resolves when the herd is whole; fails with what happened to it when it is not in time. */
+export async function becomeWhole(herd: Herd): Promise<void> {
+  await herd.whenWhole(PATIENCE_MS).catch(async (error: unknown) => {
+    const status = JSON.stringify(await herd.status(), null, 1)
+    const events = herd.events.recent().map((event) => `${event.at} ${event.kind}: ${event.message}`)
+    throw new Error([String(error), status, readMemory(herd), ...events].join('\n'))
+  })
+}
+
+function readMemory(herd: Herd): string {
+  const file = herd.paths.group('main')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
 /** Resolves when `holds` does; fails with `what` when it does not in time. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import {
   ask,
+  becomeWhole,
   failureOf,
   kindsOf,
   open,
-  PATIENCE_MS,
   primaryName,
   specOf,
   until,
@@ -21,7 +21,7 @@ test('changed settings are in force on every node after the next start', TIMEOUT
     'postgres: { settings: { shared_buffers: 24MB, work_mem: 9MB } }\ngroups: [{ nodes: 2 }]',
   )
   const next = await open(changed, stateDir)
-  await next.whenWhole(PATIENCE_MS)
+  await becomeWhole(next)
   for (const node of ['main-1', 'main-2']) {
     expect(
       await ask(
@@ -49,7 +49,7 @@ test('what a herd was made from cannot be changed under it', TIMEOUT, async () =
     expect(refused.hint).toContain('pgherd down --destroy')
   }
   const same = await open(specOf('groups: [{ nodes: 1 }]'), stateDir)
-  await same.whenWhole(PATIENCE_MS)
+  await becomeWhole(same)
 })
 
 test(
@@ -82,7 +82,7 @@ test(
     const writers = await startWriters(herd)
     await herd.disturb('main-1', 'kill')
     await writers.more(50)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     await writers.stop()
     await expectNothingLost(herd, writers)
   },
@@ -97,7 +97,7 @@ test(
     await ask(herd, 'main-1', `alter system set synchronous_standby_names = ''`)
     await herd.stop()
     const next = await open(spec, stateDir)
-    await next.whenWhole(PATIENCE_MS)
+    await becomeWhole(next)
     expect(await ask(next, 'main-1', 'show synchronous_standby_names')).toEqual([
       { synchronous_standby_names: 'ANY 1 ("main-2")' },
     ])

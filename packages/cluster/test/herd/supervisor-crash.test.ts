@@ -7,6 +7,7 @@ import { herdPaths } from '../../src/index.js'
 import { readGroupMemory } from '../../src/state/group-memory-file.js'
 import {
   ask,
+  becomeWhole,
   kindsOf,
   newStateDir,
   nodesIn,
@@ -33,7 +34,7 @@ test(
     await first.kill()
 
     const herd = await open(spec, stateDir)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     expect(pidsOf(await herd.status())).toEqual(before)
     expect(kindsOf(herd).filter((kind) => kind === 'server-adopted')).toHaveLength(3)
     expect((await herd.status()).epoch).toBe(1)
@@ -44,14 +45,14 @@ test(
     await writers.more(50)
     const started = await startTimes(herd)
     const again = await open(spec, stateDir)
-    await again.whenWhole(PATIENCE_MS)
+    await becomeWhole(again)
     expect(await startTimes(again)).toEqual(started)
     await writers.more(50)
 
     // An adopted primary is watched like any other.
     await again.disturb('main-1', 'kill')
     await writers.more(50)
-    await again.whenWhole(PATIENCE_MS)
+    await becomeWhole(again)
     await writers.stop()
     expect(primaryName(again)).not.toBe('main-1')
     await expectNothingLost(again, writers)
@@ -89,7 +90,7 @@ describe('I1, I10: a supervisor killed in the middle of a failover', () => {
 
       const herd = await open(spec, stateDir)
       await writers.more(50)
-      await herd.whenWhole(PATIENCE_MS)
+      await becomeWhole(herd)
       await writers.stop()
       await expectNothingLost(herd, writers)
       const roles = Object.values(nodesIn(await herd.status())).map((node) => node.role)
@@ -119,7 +120,7 @@ describe('I1, I10: a supervisor killed in the middle of a switchover', () => {
 
       const herd = await open(spec, stateDir)
       await writers.more(50)
-      await herd.whenWhole(PATIENCE_MS)
+      await becomeWhole(herd)
       await writers.stop()
       await expectNothingLost(herd, writers)
     },
@@ -132,7 +133,7 @@ test(
   async () => {
     const [spec, stateDir] = [specOf(), newStateDir()]
     const first = await open(spec, stateDir)
-    await first.whenWhole(PATIENCE_MS)
+    await becomeWhole(first)
     const writers = await startWriters(first)
     await first.leave()
     const child = supervise(spec, stateDir)
@@ -144,7 +145,7 @@ test(
 
     const herd = await open(spec, stateDir)
     await writers.more(50)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     await writers.stop()
     await expectNothingLost(herd, writers)
   },
@@ -178,7 +179,7 @@ describe('I10: a creation that is cut off', () => {
     await moment(stateDir)
     await child.kill()
     const herd = await open(spec, stateDir)
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     const writers = await startWriters(herd)
     await writers.stop()
     await expectNothingLost(herd, writers)

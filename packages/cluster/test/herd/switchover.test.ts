@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import {
+  becomeWhole,
   failureOf,
   kindsOf,
   memoryOf,
   nodeIn,
   nodesIn,
-  PATIENCE_MS,
   primaryName,
   until,
   wholeHerd,
@@ -27,7 +27,7 @@ test(
       expect(primaryName(herd)).toBe(to)
       await writers.more(50)
       expect(writers.longestPauseMs()).toBeLessThan(PAUSE_MS)
-      await herd.whenWhole(PATIENCE_MS)
+      await becomeWhole(herd)
       await writers.stop()
       await expectNothingLost(herd, writers)
     }
@@ -41,7 +41,7 @@ test('without a wish the standby that is furthest takes over', TIMEOUT, async ()
   const { herd } = await wholeHerd()
   await herd.switchover('main')
   expect(primaryName(herd)).not.toBe('main-1')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   expect(nodesIn(await herd.status())['main-1']).toMatchObject({ role: 'standby', state: 'running' })
 })
 
@@ -73,7 +73,7 @@ test(
     const { pid } = await nodeIn(herd, 'main-1')
     expect((await nodeIn(herd, 'main-1')).role).toBe('primary')
     await herd.disturb('main-2', 'resume')
-    await herd.whenWhole(PATIENCE_MS)
+    await becomeWhole(herd)
     expect(await nodeIn(herd, 'main-1')).toMatchObject({ role: 'primary', pid })
     expect(memoryOf(herd)).toMatchObject({ epoch: 1, phase: 'steady' })
   },
@@ -89,7 +89,7 @@ test('a standby that hangs does not hold up the switchover to another', TIMEOUT,
   // PostgreSQL alone would wait ten seconds (wal_sender_timeout) for the one that hangs.
   expect(writers.longestPauseMs()).toBeLessThan(5000)
   await herd.disturb('main-2', 'resume')
-  await herd.whenWhole(PATIENCE_MS)
+  await becomeWhole(herd)
   await writers.stop()
   await expectNothingLost(herd, writers)
 })
