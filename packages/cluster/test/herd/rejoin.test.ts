@@ -164,8 +164,9 @@ test(
       skipBecause(`there is no PostgreSQL 15 with pg_rewind in ${PG15}`)
       skip()
     }
+    // Rewinding reads back to the checkpoint before the histories part, so that WAL has to be there.
     const { herd } = await wholeHerd(
-      `postgres: { version: 15, bin: ${PG15}, settings: { shared_buffers: 16MB, wal_log_hints: on } }`,
+      `postgres: { version: 15, bin: ${PG15}, settings: { shared_buffers: 16MB, wal_log_hints: on, wal_keep_size: 256MB } }`,
     )
     await diverge(herd)
     expect(herd.events.recent().filter((event) => event.kind === 'rewind-failed')).toEqual([])
