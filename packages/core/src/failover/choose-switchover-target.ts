@@ -41,6 +41,7 @@ export function chooseSwitchoverTarget(
 function whyUnfit(name: string, seen: GroupObservation, writer: NodeAnswer): string | null {
   const node = seen.nodes[name]
   if (node === undefined || conditionOf(node) !== 'follows') return 'is not a standby in service'
+  if (node.paused) return 'is paused'
   if (node.busy !== null) return `is busy (${node.busy})`
   const replica = writer.replicas[name]
   if (!replica?.streaming) return 'is not streaming from the primary'

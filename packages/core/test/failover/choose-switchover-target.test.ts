@@ -30,6 +30,7 @@ test.each([
   ],
   ['that is a case for failover', () => choose(groupOf([hung('n1'), standby('n2'), standby('n3')]))],
   ['n2 is not a standby in service', () => choose(without(stopped('n2')), 'n2')],
+  ['n2 is paused', () => choose(without(standby('n2', {}, { paused: true })), 'n2')],
   ['n2 is busy (clone)', () => choose(without(standby('n2', {}, { busy: 'clone' })), 'n2')],
   [
     'n2 is not streaming from the primary',
