@@ -24,12 +24,12 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/nothing-left-behind.ts'],
     pool: 'forks',
-    // Many tests run several PostgreSQL servers each; more at once makes their timing meaningless. In CI
-    // one at a time, and a test that fails is tried once more and reported as such: machines are shared.
+    // Many tests run several PostgreSQL servers each; more at once makes their timing meaningless, on
+    // the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    retry: process.env.CI ? 1 : 0,
+    retry: 0,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 })
