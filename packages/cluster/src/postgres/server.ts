@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { Binaries } from './binaries.js'
@@ -58,7 +58,8 @@ export async function launchServer(
   try {
     const child = spawn(binaries.postgres, commandLine(server), {
       ...spawnIdentity(user),
-      cwd: '/',
+      // From its first moment it stands where a fence looks for it.
+      cwd: existsSync(server.dataDir) ? server.dataDir : '/',
       detached: true,
       stdio: ['ignore', log, log],
       env: { LC_ALL: 'C', TZ: process.env.TZ || 'UTC', PATH: process.env.PATH, HOME: server.dataDir },

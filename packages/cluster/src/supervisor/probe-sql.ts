@@ -27,6 +27,8 @@ select r.recovery,
   r.recovery and exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming,
   array(select slot_name::text from pg_replication_slots
     where slot_type = 'physical' and coalesce(wal_status, '') <> 'lost') as slots,
+  array(select slot_name::text from pg_replication_slots
+    where slot_type = 'physical' and wal_status = 'lost') as lost_slots,
   case when $1 and not r.recovery
     then (select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') end as oldest_wal_file,
   pg_size_bytes(current_setting('wal_segment_size')) as wal_segment_bytes,
@@ -49,6 +51,7 @@ export interface ProbeRow {
   conninfo: string | null
   streaming: boolean
   slots: string[]
+  lost_slots: string[]
   oldest_wal_file: string | null
   wal_segment_bytes: string
   rule: string
@@ -89,7 +92,8 @@ export function readProbe(
     settled: row.settled,
     upstream: upstreamOf(row.conninfo, directory),
     streaming: row.streaming,
-    slots: row.slots.map((slot) => directory.nodeOfSlot(slot)).filter((node) => node !== null),
+    slots: nodesOfSlots(row.slots, directory),
+    lostSlots: nodesOfSlots(row.lost_slots, directory),
     oldestWalLsn: startOfSegment(row.oldest_wal_file, Number(row.wal_segment_bytes)),
     history: readHistory(history),
     rule: parseRule(row.rule),
@@ -105,6 +109,10 @@ export function readProbe(
     systemIdentifier: row.system_identifier,
     syncStates: Object.fromEntries(row.replicas.map(({ name, sync }) => [name, sync])),
   }
+}
+
+function nodesOfSlots(slots: readonly string[], directory: GroupDirectory): string[] {
+  return slots.map((slot) => directory.nodeOfSlot(slot)).filter((node) => node !== null)
 }
 
 function lsn(text: string | null): Lsn {

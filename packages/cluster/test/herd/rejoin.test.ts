@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Herd } from '../../src/index.js'
@@ -12,7 +12,9 @@ import {
   kindsOf,
   nodeIn,
   nodesIn,
+  open,
   primaryName,
+  processesOf,
   skipBecause,
   until,
   wholeHerd,
@@ -50,18 +52,8 @@ test('a standby whose slot and WAL are gone is made anew, with the reason told',
   const { pid } = await nodeIn(herd, 'main-2')
   process.kill(pid as number, 'SIGSTOP')
   await until('it receives no more', () => endReceiver(dataOf(herd, 'main-2')))
-  const client = await connect(herd.dsn(primaryName(herd), 'superuser'))
-  await client.query('create table filler (text text)')
-  await until('its slot is lost', async () => {
-    await client.query(`insert into filler select repeat('x', 1000) from generate_series(1, 20000)`)
-    await client.query('checkpoint')
-    const { rows } = await client.query<{ wal_status: string }>(
-      `select wal_status from pg_replication_slots where slot_name = 'main_2'`,
-    )
-    return rows.every((row) => row.wal_status === 'lost')
-  })
-  // Its open sessions still answer, so that it may have been found out and ended by now.
-  if (isAlive(pid as number)) process.kill(pid as number, 'SIGCONT')
+  await loseSlot(herd, 'main_2')
+  wake(pid as number)
   await until('it is made anew', () => kindsOf(herd).includes('standby-cloned-anew'))
   expect(herd.events.recent().find((event) => event.kind === 'standby-cloned-anew')?.message).toMatch(
     /main-2 cannot follow main-1 any more: the WAL it needs next is no longer on the primary/,
@@ -71,6 +63,41 @@ test('a standby whose slot and WAL are gone is made anew, with the reason told',
   expect(rows).toEqual(await ask(herd, 'main-1', 'select count(*) from filler'))
   expect(keptOf(herd, 'main-2')).toEqual([])
 })
+
+test(
+  'a standby that can never become consistent, so that it answers nobody, is made anew',
+  TIMEOUT,
+  async () => {
+    const { herd, spec, stateDir } = await wholeHerd(
+      `postgres: { settings: { shared_buffers: 16MB, max_wal_size: 64MB, min_wal_size: 64MB, max_slot_wal_keep_size: 64MB } }`,
+    )
+    await herd.leave()
+    for (const pid of processesOf(herd, 'main-2')) process.kill(pid, 'SIGKILL')
+    const wal = join(dataOf(herd, 'main-2'), 'pg_wal')
+    for (const file of readdirSync(wal).filter((name) => /^[0-9A-F]{24}$/.test(name))) rmSync(join(wal, file))
+    await loseSlot(herd, 'main_2')
+    const again = await open(spec, stateDir)
+    await until('it is made anew', () => kindsOf(again).includes('standby-cloned-anew'))
+    await becomeWhole(again)
+    const rows = await ask<{ count: string }>(again, 'main-2', 'select count(*) from filler')
+    expect(rows).toEqual(await ask(again, 'main-1', 'select count(*) from filler'))
+  },
+)
+
+/** Writes until the primary has removed WAL that the slot was for. */
+async function loseSlot(herd: Herd, slot: string): Promise<void> {
+  const client = await connect(herd.dsn(primaryName(herd), 'superuser'))
+  await client.query('create table filler (text text)')
+  await until('its slot is lost', async () => {
+    await client.query(`insert into filler select repeat('x', 1000) from generate_series(1, 20000)`)
+    await client.query('checkpoint')
+    const { rows } = await client.query<{ wal_status: string }>(
+      'select wal_status from pg_replication_slots where slot_name = $1',
+      [slot],
+    )
+    return rows.every((row) => row.wal_status === 'lost')
+  })
+}
 
 test('a slot that was dropped on the primary is made again', TIMEOUT, async () => {
   const { herd } = await wholeHerd()
@@ -108,9 +135,14 @@ async function diverge(herd: Herd): Promise<void> {
   await client.query('set synchronous_commit = local')
   await client.query('create table only_here (n int)')
   await herd.disturb('main-1', 'kill')
-  for (const { pid } of standbys) process.kill(pid as number, 'SIGCONT')
+  for (const { pid } of standbys) wake(pid as number)
   await until('another is primary', () => primaryName(herd) !== 'main-1')
   await becomeWhole(herd)
+}
+
+/** A stopped server may have been found out and ended by now. */
+function wake(pid: number): void {
+  if (isAlive(pid)) process.kill(pid, 'SIGCONT')
 }
 
 /** True once there is none. */

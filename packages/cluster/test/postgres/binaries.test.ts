@@ -106,9 +106,10 @@ test('two makers of one template end with the same one, and a damaged one is mad
 })
 
 test.skipIf(!isRoot)('a cache that the server user cannot reach is refused', async () => {
+  // Found first: from a checkout in a closed folder they are copied to the cache too.
+  const binaries = await findBinaries({ version: 18, bin: null }, user)
   const closed = scratchFolder()
   chmodSync(closed, 0o700)
   vi.stubEnv('PGHERD_CACHE', join(closed, 'cache'))
-  const binaries = await findBinaries({ version: 18, bin: null }, user)
   expect((await failureOf(ensureTemplate(binaries, user))).code).toBe('PERMISSION_DENIED')
 })

@@ -46,6 +46,13 @@ test('the fence ends the postmaster and every backend', async () => {
   expect(await killAllProcesses(server)).toBe(0)
 })
 
+test('I2: the fence ends a server that was launched a moment ago', async () => {
+  const { server, binaries } = await scratchServer()
+  const running = await launchServer(server, binaries, user)
+  expect(await killAllProcesses(server)).toBeGreaterThan(0)
+  expect(await running.exited).toEqual({ code: null, signal: 'SIGKILL' })
+})
+
 test('the fence ends backends whose postmaster is gone', async () => {
   const { server, start, connect } = await scratchServer()
   const running = await start()

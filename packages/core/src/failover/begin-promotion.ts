@@ -56,5 +56,5 @@ export function withNewReign(settings: GroupSettings, reigns: readonly Reign[], 
 export function promote(settings: GroupSettings, memory: GroupMemory, successor: NodeObservation): Action[] {
   const others = settings.nodes.filter((name) => name !== successor.name)
   const timeline = memory.begunTimeline ?? memory.timeline + 1
-  return [...tendSlots(successor, others), { kind: 'promote', node: successor.name, timeline }]
+  return [...tendSlots(successor, others, []), { kind: 'promote', node: successor.name, timeline }]
 }

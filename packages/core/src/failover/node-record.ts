@@ -120,6 +120,7 @@ export function observeNode(
     vitals: vitalsOf(record, patience, nowMs),
     cutOffMs: record.running && record.answer?.streaming === false ? nowMs - record.streamedAtMs : 0,
     silentMs: record.running ? nowMs - (record.answeredAtMs ?? record.runningSinceMs) : 0,
+    lifelessMs: record.running ? nowMs - (record.aliveAtMs ?? record.runningSinceMs) : 0,
     answer: record.running ? record.answer : null,
     disk: disk.role,
     stoppedAtMs: record.running ? null : record.stoppedAtMs,

@@ -17,8 +17,10 @@ export interface NodeAnswer {
   upstream: string | null
   /** Standby: WAL arrives from its upstream at this moment. */
   streaming: boolean
-  /** Names of the physical replication slots on this server. */
+  /** Nodes for which this server holds a physical replication slot that can be used. */
   slots: readonly string[]
+  /** Nodes whose slot here is lost: the server has removed WAL that the node had not received. */
+  lostSlots: readonly string[]
   /** Primary: the start of the oldest WAL it still has. */
   oldestWalLsn: Lsn | null
   /** Primary: where earlier timelines ended in this server's history: timeline → LSN of the switch. */
@@ -42,6 +44,8 @@ export interface NodeObservation {
   vitals: 'answers' | 'quiet' | 'hung'
   /** How long a running server has given no answer; 0 while it answers. */
   silentMs: number
+  /** How long it has given no sign of life: neither an answer nor a refusal that says why. */
+  lifelessMs: number
   /** How long a standby that answers has received no WAL from anybody; 0 while it streams. */
   cutOffMs: number
   /** The last answer of the process that runs now; null before its first, and when stopped. */

@@ -75,10 +75,9 @@ const NOTHING: Tended = { actions: [], events: [], diverged: [] }
 
 const TEND: Readonly<Record<Condition, (situation: Situation) => Tended>> = {
   writes: () => NOTHING,
-  quiet: () => NOTHING,
+  quiet: tendSilent,
   follows: tendFollower,
-  hung: ({ node }) =>
-    node.paused || node.silentMs < HUNG_STANDBY_MS ? NOTHING : act({ kind: 'fence', node: node.name }),
+  hung: tendSilent,
   stopped: ({ node }) => act({ kind: 'fence', node: node.name }),
   fenced: (situation) =>
     mayTry(situation) && situation.memory.phase !== 'promoting' ? act(start(situation)) : NOTHING,
@@ -86,6 +85,18 @@ const TEND: Readonly<Record<Condition, (situation: Situation) => Tended>> = {
     situation.primary !== null && mayTry(situation)
       ? cloneFor(situation, 'it has no data yet', false)
       : NOTHING,
+}
+
+/**
+ * A standby gives no answer before it is consistent. When the WAL it needs for that is gone it never
+ * will be, and only the primary knows: its slot is lost. One that says that it replays is left alone.
+ */
+function tendSilent(situation: Situation): Tended {
+  const { node, primary } = situation
+  if (node.paused) return NOTHING
+  if (primary?.lostSlots.includes(node.name) && !primary.replicas[node.name]?.streaming)
+    return cloneFor(situation, 'the WAL it needs next is no longer on the primary', false)
+  return node.lifelessMs < HUNG_STANDBY_MS ? NOTHING : act({ kind: 'fence', node: node.name })
 }
 
 function tendFollower(situation: Situation): Tended {
@@ -146,7 +157,16 @@ function tendAllSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupO
   return settings.nodes.flatMap((name): Action[] => {
     const node = seen.nodes[name]
     if (node === undefined || node.busy !== null || node.vitals !== 'answers') return []
-    return tendSlots(node, name === memory.primary ? settings.nodes.filter((other) => other !== name) : [])
+    const others = settings.nodes.filter((other) => other !== name)
+    return tendSlots(node, name === memory.primary ? others : [], silentNodes(others, seen))
+  })
+}
+
+/** Those that run and give no answer: what became of their slot is all that is known of them. */
+function silentNodes(nodes: readonly string[], seen: GroupObservation): string[] {
+  return nodes.filter((name) => {
+    const node = seen.nodes[name]
+    return node?.process === 'running' && node.vitals !== 'answers'
   })
 }
 

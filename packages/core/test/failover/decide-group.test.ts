@@ -33,6 +33,25 @@ test('a whole group needs nothing', () => {
   expect(decide(steady, [primary('n1', settings), ...two]).actions).toEqual([])
 })
 
+test('a standby that gives no answer and whose slot is lost is made anew; its slot stays until then', () => {
+  const waiting = quiet('n2', { disk: 'standby' })
+  const lost = primary('n1', settings, { slots: ['n3'], lostSlots: ['n2'], replicas: {} })
+  const decision = decide(steady, [lost, waiting, standby('n3')])
+  expect(kinds(decision)).toContain('clone n2')
+  expect(kinds(decision)).not.toContain('slots n1')
+  const copying = decide(steady, [lost, { ...waiting, busy: 'clone' }, standby('n3')])
+  expect(kinds(copying)).not.toContain('slots n1')
+  const answering = decide(steady, [lost, standby('n2', { streaming: false }), standby('n3')])
+  expect(kinds(answering)).toContain('slots n1')
+})
+
+test('a standby that says that it replays is left alone, however long that takes', () => {
+  const replaying = hung('n2', { disk: 'standby', silentMs: 600_000, lifelessMs: 10 })
+  expect(kinds(decide(steady, [primary('n1', settings), replaying, standby('n3')]))).not.toContain('fence n2')
+  const dead = { ...replaying, lifelessMs: 20_000 }
+  expect(kinds(decide(steady, [primary('n1', settings), dead, standby('n3')]))).toContain('fence n2')
+})
+
 test('forming: a primary that cannot be made is not tried again at once', () => {
   const absent = stopped('n1', { disk: 'absent' })
   expect(kinds(decide(unformed('n1'), [absent]))).toEqual(['create n1'])

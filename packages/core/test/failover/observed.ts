@@ -32,6 +32,7 @@ export function answerOf(over: Partial<NodeAnswer> = {}): NodeAnswer {
     upstream: 'n1',
     streaming: true,
     slots: [],
+    lostSlots: [],
     oldestWalLsn: null,
     history: {},
     rule: null,
@@ -46,6 +47,7 @@ function nodeOf(name: string, over: Partial<NodeObservation>): NodeObservation {
     process: 'running',
     vitals: 'answers',
     silentMs: 5,
+    lifelessMs: 5,
     cutOffMs: 0,
     answer: answerOf(),
     disk: 'standby',
@@ -86,6 +88,7 @@ export function stopped(name: string, over: Partial<NodeObservation> = {}) {
     process: 'stopped',
     answer: null,
     silentMs: 0,
+    lifelessMs: 0,
     stoppedAtMs: 9_900,
     lastStoppedAtMs: 9_900,
     ...over,
@@ -93,7 +96,7 @@ export function stopped(name: string, over: Partial<NodeObservation> = {}) {
 }
 
 export function hung(name: string, over: Partial<NodeObservation> = {}) {
-  return nodeOf(name, { vitals: 'hung', silentMs: 1600, disk: 'primary', ...over })
+  return nodeOf(name, { vitals: 'hung', silentMs: 1600, lifelessMs: 1600, disk: 'primary', ...over })
 }
 
 export function quiet(name: string, over: Partial<NodeObservation> = {}) {

@@ -262,6 +262,7 @@ export class SimulatedServer {
       upstream: recovery ? data.upstream : null,
       streaming,
       slots: [...this.slots],
+      lostSlots: [],
       oldestWalLsn: recovery ? null : lsnAfter(data.oldest),
       history: historyOf(timelineOf(data)),
       rule: recovery ? null : this.world.options.reportRuleAtOnce ? data.rule : data.ruleInForce,
