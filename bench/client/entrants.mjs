@@ -1,0 +1,23 @@
+/** What the limits are about. */
+export const SUBJECT = '@pgherd/client'
+
+export function pgherd(nodes, name = SUBJECT, more = {}) {
+  return { name, file: 'pgherd', options: { nodes, ...more } }
+}
+
+export function pgPool(url, name = 'pg.Pool', more = {}) {
+  return { name, file: 'pg-pool', options: { url, ...more } }
+}
+
+/** `pg.Pool` that connects to a middleman, or the reason why there is none. */
+export function pgPoolBehind(name, middleman) {
+  return middleman.absent === undefined ? pgPool(middleman.url, name) : { name, absent: middleman.absent }
+}
+
+export function pgClient(url, name = 'pg.Client', more = {}) {
+  return { name, file: 'pg-client', options: { url, ...more } }
+}
+
+export function postgresJs(url) {
+  return { name: 'postgres.js', file: 'postgres-js', options: { url } }
+}
