@@ -9,6 +9,7 @@ const SOURCES = {
   '@pgherd/core': 'packages/core/src/index.ts',
   '@pgherd/core/spec': 'packages/core/src/spec/index.ts',
   '@pgherd/core/failover': 'packages/core/src/failover/index.ts',
+  '@pgherd/core/sql': 'packages/core/src/sql/index.ts',
   '@pgherd/cluster': 'packages/cluster/src/index.ts',
   pgherd: 'packages/pgherd/src/index.ts',
 }
