@@ -1,3 +1,6 @@
+export * from './catalogue.js'
+export { CATALOGUE_SQL } from './catalogue-sql.js'
+export { type Judgement, judgeStatement } from './judge-statement.js'
 export {
   type Lexed,
   type LexOptions,
@@ -8,3 +11,4 @@ export {
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
 export type * from './statement-facts.js'
+export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'

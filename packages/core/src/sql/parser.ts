@@ -1,4 +1,3 @@
-/// <reference path="./libpg-query.d.ts" />
 import instantiate from 'libpg-query/wasm/libpg-query.js'
 
 type ParserModule = Awaited<ReturnType<typeof instantiate>>
