@@ -18,26 +18,31 @@ const CASES = { routing, reads, latency, 'beside-slow': besideSlow, transactions
 const options = chooseOptions()
 const scratch = makeScratch()
 const tables = []
-let servers = null
+const running = { servers: null, middlemen: [] }
+// Ctrl-C leaves no server behind; contestants end by themselves with this process.
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, async () => {
+    await stopAll().catch(() => {})
+    process.exit(130)
+  })
 try {
   printHeading(options)
-  let running = 0
+  let nodesRunning = 0
   for (const name of options.cases) {
     const { nodes, measure } = CASES[name]
-    if (nodes !== 0 && nodes !== running) {
-      await servers?.stop()
-      servers = null
-      servers = await openServers(scratch, nodes)
-      running = nodes
+    if (nodes !== 0 && nodes !== nodesRunning) {
+      await running.servers?.stop()
+      running.servers = null
+      running.servers = await openServers(scratch, nodes)
+      nodesRunning = nodes
     }
-    for (const table of await measure({ ...options, servers, withMiddlemen })) {
+    for (const table of await measure({ ...options, servers: running.servers, withMiddlemen })) {
       printTable(table)
       tables.push({ case: name, ...table })
     }
   }
 } finally {
-  await servers?.stop()
-  scratch.remove()
+  await stopAll()
 }
 keep(tables)
 process.exitCode = tables.every(({ rows }) => rows.every(({ against }) => against?.met !== false)) ? 0 : 1
@@ -48,15 +53,26 @@ async function withMiddlemen(starters, work) {
   try {
     for (const [key, start] of Object.entries(starters)) {
       try {
-        middlemen[key] = await start({ dir: scratch.dir, ...servers })
+        middlemen[key] = await start({ dir: scratch.dir, ...running.servers })
+        running.middlemen.push(middlemen[key])
       } catch (error) {
         middlemen[key] = { absent: error.message }
       }
     }
     return await work(middlemen)
   } finally {
-    await Promise.all(Object.values(middlemen).map((middleman) => middleman.stop?.()))
+    await stopMiddlemen()
   }
+}
+
+async function stopMiddlemen() {
+  await Promise.all(running.middlemen.splice(0).map((middleman) => middleman.stop()))
+}
+
+async function stopAll() {
+  await stopMiddlemen()
+  await running.servers?.stop()
+  scratch.remove()
 }
 
 function chooseOptions() {

@@ -7,7 +7,7 @@ import { median, spread } from '../figures.mjs'
  */
 export function compare(subject, peer, figure, limit) {
   const absent = subject.absent ?? peer.absent
-  if (absent !== undefined) return judged(null, limit, absent)
+  if (absent !== undefined) return judged(null, limit)
   const count = Math.min(subject.rounds.length, peer.rounds.length)
   const ratios = Array.from({ length: count }, (_, round) => {
     return subject.rounds[round][figure] / peer.rounds[round][figure]
@@ -16,9 +16,8 @@ export function compare(subject, peer, figure, limit) {
 }
 
 /** Holds a value against its limit. */
-export function judged(value, limit, absent) {
-  if (limit === undefined)
-    return { value, limit: null, verdict: absent === undefined ? '' : 'not measured', met: true }
+export function judged(value, limit) {
+  if (limit === undefined) return { value, limit: null, verdict: '', met: true }
   if (value === null) return { value, limit: sayLimit(limit), verdict: 'NOT MEASURED', met: false }
   const met = limit.atLeast === undefined ? value <= limit.atMost : value >= limit.atLeast
   return { value, limit: sayLimit(limit), verdict: met ? 'met' : 'MISSED', met }

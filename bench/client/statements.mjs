@@ -13,8 +13,12 @@ export const SCHEMA = `
 export const READ = 'select * from t where id = $1'
 export const ADD = 'update t set balance = balance + 1 where id = $1 returning balance'
 export const SLEEP = 'select pg_sleep(2)'
-export const READ_GUARDED = 'select * from guarded where id = $1'
 export const GUARD = 'lock table guarded in access exclusive mode'
+
+/** Another shape with every tag, so that nothing can be known of it from before. */
+export function readGuarded(tag) {
+  return `select * from guarded as ${tag} where id = $1`
+}
 
 export function randomId() {
   return 1 + Math.floor(Math.random() * ROWS)

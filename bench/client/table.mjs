@@ -3,7 +3,7 @@ import { describeMachine } from '../figures.mjs'
 const NUMBER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
 /** Prints one table: contestant, its median with the range of its rounds, the ratio, its limit, the verdict. */
-export function printTable({ title, unit, rows, comparedAs = 'ratio' }) {
+export function printTable({ title, unit, rows, comparedAs = 'client is' }) {
   const lines = [
     ['', 'median', 'range', comparedAs, 'limit', ''],
     ...rows.map((row) => [

@@ -19,7 +19,7 @@ export const routing = {
       against: {
         value: null,
         limit,
-        verdict: limit === null ? 'not measured' : 'NOT MEASURED',
+        verdict: limit === null ? '' : 'NOT MEASURED',
         met: limit === null,
       },
     })

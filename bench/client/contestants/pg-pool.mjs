@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { ADD, READ, READ_GUARDED, SLEEP } from '../statements.mjs'
+import { ADD, READ, SLEEP } from '../statements.mjs'
 
 /**
  * `pg.Pool` as its users write it: a text and values, which it parses anew each time. With `named` every
@@ -15,7 +15,7 @@ export function open({ url, named = false }) {
   return {
     read: (id) => read(id),
     add: (id) => add(id),
-    readGuarded: (id) => ask(pool, 'guarded', READ_GUARDED, id),
+    one: (text, id) => ask(pool, text, text, id),
     sleep: () => pool.query(SLEEP),
     /** `begin`, three statements, `commit`. */
     async transact(ids, writes) {

@@ -1,4 +1,4 @@
-import { ADD, READ, READ_GUARDED, SLEEP } from '../statements.mjs'
+import { ADD, READ, SLEEP } from '../statements.mjs'
 
 /**
  * `@pgherd/client` as its users write it: the same calls, texts and number of connections as `pg.Pool`.
@@ -11,7 +11,7 @@ export async function open({ nodes, consistency, perCaller = false }) {
   return {
     read: (id) => ask(pool, READ, id),
     add: (id) => ask(pool, ADD, id),
-    readGuarded: (id) => ask(pool, READ_GUARDED, id),
+    one: (text, id) => ask(pool, text, id),
     sleep: () => pool.query(SLEEP),
     transact: (ids, writes) =>
       pool.transaction(async (tx) => {

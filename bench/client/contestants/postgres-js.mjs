@@ -9,7 +9,7 @@ export function open({ url }) {
   return {
     read: (id) => read(id),
     add: (id) => add(id),
-    readGuarded: async (id) => (await sql`select * from guarded where id = ${id}`)[0],
+    one: async (text, id) => (await sql.unsafe(text, [id], { prepare: true }))[0],
     sleep: () => sql`select pg_sleep(2)`,
     transact: (ids, writes) =>
       sql.begin(async (tx) => {
