@@ -9,10 +9,10 @@ if (wanted !== undefined && !ALL.includes(wanted)) {
   console.error(`There is no benchmark "${wanted}"; there are ${ALL.join(', ')}.`)
   process.exit(2)
 }
-let missed = 0
+let exitCode = 0
 for (const name of wanted === undefined ? ALL : [wanted]) {
   const program = fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
   const { status } = spawnSync(process.execPath, [program, ...args], { stdio: 'inherit' })
-  if (status !== 0) missed++
+  exitCode = Math.max(exitCode, status ?? 1)
 }
-process.exitCode = missed === 0 ? 0 : 1
+process.exitCode = exitCode
