@@ -10,6 +10,8 @@ const SOURCES = {
   '@pgherd/core/spec': 'packages/core/src/spec/index.ts',
   '@pgherd/core/failover': 'packages/core/src/failover/index.ts',
   '@pgherd/core/sql': 'packages/core/src/sql/index.ts',
+  '@pgherd/core/routing': 'packages/core/src/routing/index.ts',
+  '@pgherd/client': 'packages/client/src/index.ts',
   '@pgherd/cluster': 'packages/cluster/src/index.ts',
   pgherd: 'packages/pgherd/src/index.ts',
 }

@@ -71,6 +71,22 @@ export const ERROR_CATALOGUE = {
   SWITCHOVER_REFUSED: { retryable: true, exitCode: 1, summary: 'A switchover would not be safe now.' },
   OPERATION_FAILED: { retryable: true, exitCode: 1, summary: 'The operation was tried and did not succeed.' },
   INTERRUPTED: { retryable: true, exitCode: 1, summary: 'You interrupted it before it was done.' },
+  OPTIONS_INVALID: { retryable: false, exitCode: 2, summary: 'An option or token makes no sense.' },
+  NODES_UNREACHABLE: { retryable: true, exitCode: 1, summary: 'None of the nodes could ever be reached.' },
+  NO_PRIMARY: { retryable: true, exitCode: 1, summary: 'No node that takes writes was found in time.' },
+  QUEUE_FULL: { retryable: true, exitCode: 1, summary: 'Too many statements wait already.' },
+  POOL_CLOSED: { retryable: false, exitCode: 1, summary: 'The pool has been ended.' },
+  CLIENT_RELEASED: { retryable: false, exitCode: 1, summary: 'The client was given back to its pool.' },
+  VALUES_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The statement or one of its values cannot be sent.',
+  },
+  TRANSACTION_ABORTED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The transaction was rolled back because one of its statements had failed.',
+  },
   OUTCOME_UNKNOWN: {
     retryable: false,
     exitCode: 1,

@@ -1,0 +1,55 @@
+import { CATALOGUE_SQL, type Catalogue, type CatalogueRow, readCatalogue } from '@pgherd/core/sql'
+import type { OwnedClient } from './owned-client.js'
+
+/** How often a catalogue is loaded again because of names that are not in it. */
+const AGAIN_MS = 1000
+/** What others may have created meanwhile: until then a statement is judged by what was there. */
+const STALE_MS = 60_000
+
+/** Keeps what the server has under its names. `load` borrows a connection for one query. */
+export class CatalogueLoader {
+  readonly #borrow: <T>(work: (client: OwnedClient) => Promise<T>) => Promise<T>
+  readonly #use: (catalogue: Catalogue) => void
+  #loading: Promise<void> | null = null
+  #loadedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(
+    borrow: <T>(work: (client: OwnedClient) => Promise<T>) => Promise<T>,
+    use: (catalogue: Catalogue) => void,
+  ) {
+    this.#borrow = borrow
+    this.#use = use
+  }
+
+  /** Loads it unless that is under way. */
+  load(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = null
+    })
+    return this.#loading
+  }
+
+  async #load(): Promise<void> {
+    const rows = await this.#borrow(
+      async (client) => (await client.query(CATALOGUE_SQL)).rows as CatalogueRow[],
+    )
+    this.#loadedAtMs = performance.now()
+    this.#use(readCatalogue(rows))
+  }
+
+  /** A name was not there: it may have been created since. */
+  missed(): void {
+    this.#refreshAfter(AGAIN_MS)
+  }
+
+  /** Called now and then: what is old is loaded again in the background. */
+  touch(nowMs: number): void {
+    if (nowMs - this.#loadedAtMs > STALE_MS) this.#refreshAfter(STALE_MS)
+  }
+
+  #refreshAfter(ageMs: number): void {
+    if (this.#loading !== null || performance.now() - this.#loadedAtMs < ageMs) return
+    // Not loaded this time: what is there stays in use, and the next miss tries again.
+    this.load().catch(() => {})
+  }
+}

@@ -1,0 +1,8 @@
+export { type ErrorCode, HerdError } from '@pgherd/core'
+export type { Consistency, GroupEvent, GroupView, NodeView } from '@pgherd/core/routing'
+export type { NodeOption } from './node-addresses.js'
+export { type ConnectOptions, createPool, type PolicyPool, Pool, type PoolEvents } from './pool.js'
+export type { Policy, PoolOptions } from './pool-options.js'
+export type { StatementOptions } from './statement.js'
+export type { LaneCounts, PoolStatistics } from './statistics.js'
+export type { Transaction, TransactionOptions } from './transaction.js'

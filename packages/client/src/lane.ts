@@ -1,0 +1,160 @@
+import pg from 'pg'
+import { internalsOf, makeQuery, type PgCallback, type PgQueryConfig } from './pg-internals.js'
+
+/** A lane that has prepared so many statements is replaced by a new one, so that the server can forget them. */
+const MAX_PREPARED = 500
+
+/** How a statement on a lane ended. */
+export type LaneOutcome =
+  | { readonly kind: 'done'; readonly result: pg.QueryResult }
+  | { readonly kind: 'refused'; readonly error: Error }
+  /** The connection ended before its answer was complete. */
+  | { readonly kind: 'cut-off'; readonly error: Error }
+  /** The lane could not be opened. */
+  | { readonly kind: 'unsent'; readonly error: Error }
+
+/**
+ * A connection on which autocommit reads of many callers are pipelined, each under a Sync of its own, so
+ * that an error is its own statement's alone. Statements are prepared when they come again.
+ *
+ * The server cancels what takes longer than `patienceMs` (SQLSTATE 57014): its neighbours go on, and the
+ * caller runs it again elsewhere.
+ */
+export class Lane {
+  readonly #client: pg.Client
+  readonly #opened: Promise<void>
+  readonly #onEnd: (lane: Lane) => void
+  #state: 'opening' | 'open' | 'ended' = 'opening'
+  #retiring = false
+  #corked = false
+  #prepared = new Map<string, string>()
+  #waiting: (() => void)[] = []
+  /** Statements given to it and not answered yet. */
+  inFlight = 0
+  idleSinceMs = performance.now()
+
+  constructor(
+    config: pg.ClientConfig,
+    patienceMs: number,
+    setUp: (client: pg.Client) => Promise<void>,
+    onEnd: (lane: Lane) => void,
+  ) {
+    this.#onEnd = onEnd
+    const { query_timeout: _ours, ...rest } = config
+    this.#client = new pg.Client({
+      ...rest,
+      statement_timeout: patienceMs,
+      pipeline: true,
+    } as pg.ClientConfig)
+    this.#client.on('error', () => this.#end())
+    this.#client.once('end', () => this.#end())
+    this.#opened = this.#open(setUp)
+    this.#opened.catch(() => this.#end())
+  }
+
+  async #open(setUp: (client: pg.Client) => Promise<void>): Promise<void> {
+    await this.#client.connect()
+    await setUp(this.#client)
+    if (this.#state === 'ended') throw new Error('The connection ended.')
+    this.#state = 'open'
+    if (this.inFlight === 0) internalsOf(this.#client).unref()
+    for (const send of this.#waiting.splice(0)) send()
+  }
+
+  /** It can be given statements, or will be able to. */
+  get usable(): boolean {
+    return this.#state !== 'ended' && !this.#retiring
+  }
+
+  /** Runs one statement. `again`: it has been seen before, so preparing it is worth while. */
+  run(config: PgQueryConfig, again: boolean, done: (outcome: LaneOutcome) => void): void {
+    if (this.inFlight++ === 0 && this.#state === 'open') internalsOf(this.#client).ref()
+    const finish = (outcome: LaneOutcome): void => {
+      if (--this.inFlight === 0) this.#rest()
+      done(outcome)
+    }
+    if (this.#state === 'open') this.#send(config, again, finish)
+    else this.#sendWhenOpen(config, again, finish)
+  }
+
+  #sendWhenOpen(config: PgQueryConfig, again: boolean, finish: (outcome: LaneOutcome) => void): void {
+    let sent = false
+    this.#waiting.push(() => {
+      sent = true
+      this.#send(config, again, finish)
+    })
+    this.#opened.catch((error: Error) => {
+      if (!sent) finish({ kind: 'unsent', error })
+    })
+  }
+
+  #send(config: PgQueryConfig, again: boolean, finish: (outcome: LaneOutcome) => void): void {
+    const name = again ? this.#nameOf(config.text) : undefined
+    const callback: PgCallback = (error, result) => {
+      if (error === null) finish({ kind: 'done', result: result as pg.QueryResult })
+      else if (this.#state === 'ended' || !isServerError(error)) finish({ kind: 'cut-off', error })
+      else {
+        if (name !== undefined) this.#prepared.delete(config.text)
+        finish({ kind: isFatal(error) ? 'cut-off' : 'refused', error })
+      }
+    }
+    this.#cork()
+    this.#client.query(makeQuery({ ...config, name, queryMode: 'extended' }, callback))
+  }
+
+  /** What is asked for in one turn of the event loop goes out in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    const { stream } = internalsOf(this.#client).connection
+    this.#corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+
+  #nameOf(text: string): string {
+    const known = this.#prepared.get(text)
+    if (known !== undefined) return known
+    const name = `pgherd_${count++}`
+    this.#prepared.set(text, name)
+    if (this.#prepared.size >= MAX_PREPARED) this.#retiring = true
+    return name
+  }
+
+  #rest(): void {
+    this.idleSinceMs = performance.now()
+    if (this.#retiring) void this.close()
+    else if (this.#state === 'open') internalsOf(this.#client).unref()
+  }
+
+  #end(): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#onEnd(this)
+  }
+
+  /** Lets what is under way finish, then ends the connection. */
+  async close(): Promise<void> {
+    this.#retiring = true
+    await this.#opened.catch(() => {})
+    await this.#client.end().catch(() => {})
+    this.#end()
+  }
+
+  /** Ends the connection at once; what is under way is cut off. */
+  destroy(): void {
+    internalsOf(this.#client).connection.stream.destroy()
+  }
+}
+
+let count = 0
+
+function isServerError(error: Error): error is pg.DatabaseError {
+  return 'severity' in error
+}
+
+function isFatal(error: pg.DatabaseError): boolean {
+  return error.severity === 'FATAL' || error.severity === 'PANIC'
+}

@@ -1,0 +1,585 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HerdError, type Lsn } from '@pgherd/core'
+import type { GroupEvent, GroupView } from '@pgherd/core/routing'
+import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
+import type pg from 'pg'
+import { CatalogueLoader } from './catalogue-loader.js'
+import { Dispatcher, releaseClean } from './dispatcher.js'
+import { encodeValues } from './encode-values.js'
+import { GroupWatch } from './group-watch.js'
+import type { ClientWatch, OwnedClient } from './owned-client.js'
+import { PoolNode } from './pool-node.js'
+import {
+  checkConsistency,
+  type Policy,
+  type PoolOptions,
+  readOptions,
+  type Settings,
+} from './pool-options.js'
+import { currentSession, formatToken, readToken, Session } from './session.js'
+import type { Answer, Statement, StatementOptions } from './statement.js'
+import { StatementBook } from './statement-book.js'
+import { type PoolStatistics, Statistics } from './statistics.js'
+import {
+  runTransaction,
+  type Transaction,
+  type TransactionFailure,
+  type TransactionOptions,
+} from './transaction.js'
+
+/** The group that all statements go to, until a spec says that there are shards. */
+const SHARD = 'main'
+const TRANSACTION_TRIES = 10
+
+type QueryInput = string | (pg.QueryConfig & StatementOptions & { rowMode?: 'array'; queryMode?: string })
+// biome-ignore lint/suspicious/noExplicitAny: as in the published types of pg, which this stands in for
+type AnyRow = any
+
+export interface ConnectOptions {
+  /** Only reads will be run: a standby will do, under the pool's consistency. */
+  readOnly?: boolean
+  signal?: AbortSignal
+}
+
+export interface PoolEvents {
+  connect: [pg.PoolClient]
+  acquire: [pg.PoolClient]
+  release: [Error | boolean | undefined, pg.PoolClient]
+  remove: [pg.PoolClient]
+  error: [Error, pg.PoolClient]
+  failover: [GroupEvent]
+  'node-out': [GroupEvent]
+  'node-back': [GroupEvent]
+  lag: [GroupEvent]
+  'rival-primary': [GroupEvent]
+  closed: []
+}
+
+/**
+ * A pool of connections to a herd, to be used like `pg.Pool`: reads are answered by standbys, writes by
+ * the primary, a failover is a pause, and a read sees what its session wrote.
+ *
+ * Errors: those of PostgreSQL and `pg` as they are, and `HerdError` with a `code` of the catalogue
+ * (docs/errors.md): NO_PRIMARY, NODES_UNREACHABLE, OUTCOME_UNKNOWN, QUEUE_FULL, POOL_CLOSED, …
+ */
+export class Pool extends EventEmitter<PoolEvents> {
+  readonly options: PoolOptions
+  readonly #settings: Settings
+  readonly #nodes: ReadonlyMap<string, PoolNode>
+  readonly #watch: GroupWatch
+  readonly #dispatcher: Dispatcher
+  readonly #statistics = new Statistics()
+  readonly #loader: CatalogueLoader
+  readonly #book: StatementBook
+  readonly #session = new Session()
+  #opening: Promise<void> | null = null
+  #ready = false
+  #state: 'open' | 'ending' | 'ended' = 'open'
+  #underWay = 0
+  #idle: (() => void) | null = null
+
+  /** Throws OPTIONS_INVALID. Connects to nothing before it is first used. */
+  constructor(options: PoolOptions = {}) {
+    super()
+    this.options = options
+    this.#settings = readOptions(options, process.env)
+    this.#book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), SHARD)
+    const watch: ClientWatch = {
+      tracesOf: (text) => this.#tracesOf(text),
+      mayWrite: (text) => !this.#book.ready || !this.#book.look(text).judgement.reads,
+    }
+    this.#nodes = new Map(
+      this.#settings.addresses.map((address) => [
+        address.name,
+        new PoolNode(address, this.#settings, watch, {
+          connected: (client) => this.emit('connect', client as pg.PoolClient),
+          acquired: (client) => this.emit('acquire', client as pg.PoolClient),
+          released: (error, client) => this.emit('release', error as Error, client as pg.PoolClient),
+          removed: (client) => this.emit('remove', client as pg.PoolClient),
+          lost: (node, error, client) => this.#lost(node, error, client),
+        }),
+      ]),
+    )
+    this.#watch = new GroupWatch(SHARD, this.#nodes, this.#settings)
+    this.#watch.on('event', (event) => this.#tell(event))
+    this.#dispatcher = new Dispatcher(this.#nodes, this.#watch, this.#settings, this.#statistics)
+    this.#loader = new CatalogueLoader(
+      (work) => this.#borrow(work),
+      (catalogue) => this.#book.useCatalogue(catalogue),
+    )
+  }
+
+  // ---- what pg.Pool has
+
+  /** Connections that callers have to themselves, of all nodes; lanes and probes come on top. */
+  get totalCount(): number {
+    return this.#sum((node) => node.totalCount)
+  }
+
+  get idleCount(): number {
+    return this.#sum((node) => node.idleCount)
+  }
+
+  get expiredCount(): number {
+    return this.#sum((node) => node.expiredCount)
+  }
+
+  /** Callers that wait, for a connection or for a node. */
+  get waitingCount(): number {
+    return this.#dispatcher.waiting + this.#sum((node) => node.waitingCount)
+  }
+
+  get ending(): boolean {
+    return this.#state !== 'open'
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended'
+  }
+
+  #sum(count: (node: PoolNode) => number): number {
+    let sum = 0
+    for (const node of this.#nodes.values()) sum += count(node)
+    return sum
+  }
+
+  /** Runs one statement. Takes what `pg.Pool.query` takes, and `consistency` and `signal` in its config. */
+  query<R extends AnyRow[] = AnyRow[], I = AnyRow[]>(
+    config: pg.QueryArrayConfig<I> & StatementOptions,
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryArrayResult<R>>
+  query<R extends pg.QueryResultRow = AnyRow, I = AnyRow[]>(
+    textOrConfig: string | (pg.QueryConfig<I> & StatementOptions),
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryResult<R>>
+  query<T extends pg.Submittable>(stream: T): T
+  query<R extends AnyRow[] = AnyRow[], I = AnyRow[]>(
+    config: pg.QueryArrayConfig<I>,
+    callback: (error: Error, result: pg.QueryArrayResult<R>) => void,
+  ): void
+  query<R extends pg.QueryResultRow = AnyRow, I = AnyRow[]>(
+    textOrConfig: string | pg.QueryConfig<I>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void
+  query<R extends pg.QueryResultRow = AnyRow, I = AnyRow[]>(
+    text: string,
+    values: pg.QueryConfigValues<I>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void
+  query(input: unknown, values?: unknown, callback?: unknown): unknown {
+    return this.#query(input, values, callback, null)
+  }
+
+  #query(input: unknown, given: unknown, last: unknown, policy: Policy | null): unknown {
+    const callback = typeof given === 'function' ? given : last
+    const values = typeof given === 'function' ? undefined : (given as unknown[] | undefined)
+    if (typeof callback === 'function') {
+      this.#submit(
+        input as QueryInput,
+        values,
+        policy,
+        (answer) => callback(null, answer),
+        (error) => callback(error),
+      )
+      return undefined
+    }
+    return new Promise((resolve, reject) => {
+      this.#submit(input as QueryInput, values, policy, resolve, reject)
+    })
+  }
+
+  /** Never throws: what is wrong is given to `reject`. */
+  #submit(
+    input: QueryInput,
+    values: unknown[] | undefined,
+    policy: Policy | null,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): void {
+    if (this.#state !== 'open') {
+      reject(closed())
+      return
+    }
+    this.#underWay++
+    const settle = (): void => {
+      if (--this.#underWay === 0) this.#idle?.()
+    }
+    const answered = (answer: Answer): void => {
+      settle()
+      resolve(answer)
+    }
+    const failed = (error: Error): void => {
+      settle()
+      reject(error)
+    }
+    const begin = (): void => {
+      try {
+        this.#dispatch(input, values, policy, answered, failed)
+      } catch (error) {
+        failed(error as Error)
+      }
+    }
+    if (this.#ready) begin()
+    else this.#open().then(begin, failed)
+  }
+
+  #dispatch(
+    input: QueryInput,
+    given: unknown[] | undefined,
+    policy: Policy | null,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const config: Exclude<QueryInput, string> = typeof input === 'string' ? { text: input } : input
+    const text = checkText(config)
+    const values = given ?? (config.values as unknown[] | undefined)
+    if (config.consistency !== undefined) checkConsistency(config.consistency, 'consistency')
+    const nowMs = performance.now()
+    this.#loader.touch(nowMs)
+    const record = this.#book.look(text)
+    const consistency = config.consistency ?? policy?.consistency ?? this.#settings.consistency
+    const plan = this.#book.plan(record, consistency)
+    const signal = config.signal ?? null
+    const statement: Statement = {
+      config: {
+        text,
+        values: values === undefined ? undefined : encodeValues(values),
+        rowMode: config.rowMode,
+        types: config.types,
+        ...(record.facts.statements > 1 && values === undefined ? {} : { queryMode: 'extended' }),
+      },
+      record,
+      plan,
+      session: this.#currentSession(),
+      deadlineMs: nowMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
+      signal,
+      synchronousCommit: plan.repeatable ? null : (policy?.synchronousCommit ?? null),
+      resolve: record.judgement.reads ? resolve : (answer) => this.#wrote(record.facts.kind, answer, resolve),
+      reject: (error) => {
+        if (isUnknownName(error)) this.#loader.missed()
+        reject(error)
+      },
+      settled: false,
+      underWay: false,
+      onPrimary: false,
+      onOwn: false,
+      repeats: 0,
+    }
+    if (record.judgement.why?.endsWith('is not known')) this.#loader.missed()
+    if (signal !== null && !this.#heed(signal, statement)) return
+    this.#dispatcher.run(statement)
+  }
+
+  #wrote(kind: string, answer: Answer, resolve: (answer: Answer) => void): void {
+    if (kind === 'read' || kind === 'write') {
+      resolve(answer)
+      return
+    }
+    // It may have changed what names mean: the next statement is judged by what is there then.
+    this.#loader.load().then(
+      () => resolve(answer),
+      () => resolve(answer),
+    )
+  }
+
+  /** False when the signal has been given already. */
+  #heed(signal: AbortSignal, statement: Statement): boolean {
+    const give = (): void => {
+      // What a connection of its own has is cancelled there, and answered when the server has answered.
+      if (statement.settled || statement.underWay) return
+      statement.settled = true
+      statement.reject(signal.reason as Error)
+    }
+    if (signal.aborted) give()
+    else signal.addEventListener('abort', give, { once: true })
+    return !signal.aborted
+  }
+
+  /** A client of the primary for the caller alone, until its `release()`; as `pg.Pool.connect`. */
+  connect(): Promise<pg.PoolClient>
+  connect(options: ConnectOptions): Promise<pg.PoolClient>
+  connect(
+    callback: (
+      error: Error | undefined,
+      client: pg.PoolClient | undefined,
+      done: (release?: unknown) => void,
+    ) => void,
+  ): void
+  connect(given?: unknown): unknown {
+    if (typeof given !== 'function') return this.#connect((given ?? {}) as ConnectOptions)
+    this.#connect({}).then(
+      (client) => given(undefined, client, client.release),
+      (error: Error) => given(error, undefined, () => {}),
+    )
+    return undefined
+  }
+
+  async #connect({ readOnly = false, signal }: ConnectOptions): Promise<pg.PoolClient> {
+    if (this.#state !== 'open') throw closed()
+    this.#watch.start()
+    void this.#open().catch(() => {})
+    const session = this.#currentSession()
+    const deadlineMs = performance.now() + this.#settings.failoverWaitMs
+    for (;;) {
+      const node = await this.#nodeFor(readOnly, session, deadlineMs, signal ?? null)
+      if (this.#state !== 'open') throw closed()
+      try {
+        const { client, release } = await node.own()
+        if (this.#state !== 'open') {
+          release()
+          throw closed()
+        }
+        client.onWrite = () => this.#dispatcher.stamper.wrote(session)
+        const owned = client as OwnedClient & pg.PoolClient
+        let done = false
+        owned.release = (error?: Error | boolean) => {
+          if (done) throw new Error('Release called on client which has already been released to the pool.')
+          done = true
+          client.onWrite = null
+          releaseClean(client, release, error)
+        }
+        return owned
+      } catch (error) {
+        // The node may have gone between the choice and the connection.
+        this.#watch.look(node)
+        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
+        await sleep(20)
+      }
+    }
+  }
+
+  async #nodeFor(
+    readOnly: boolean,
+    session: Session,
+    deadlineMs: number,
+    signal: AbortSignal | null,
+  ): Promise<PoolNode> {
+    const { consistency } = this.#settings
+    if (!readOnly || consistency === 'primary')
+      return this.#dispatcher.nodeFor('primary', 0, deadlineMs, signal)
+    const lsn = consistency === 'session' ? await this.#lsnOf(session) : 0
+    return this.#dispatcher.nodeFor('standby', lsn, deadlineMs, signal)
+  }
+
+  async #lsnOf(session: Session): Promise<Lsn> {
+    while (!session.stamped) {
+      await new Promise<void>((resolve) => this.#dispatcher.stamper.whenStamped(session, resolve))
+      if (!session.stamped) await sleep(10)
+    }
+    return session.lsn
+  }
+
+  /** Lets what is under way finish, then closes every connection. Rejects with POOL_CLOSED the second time. */
+  end(): Promise<void>
+  end(callback: () => void): void
+  end(callback?: () => void): Promise<void> | undefined {
+    const ended = this.#end()
+    if (callback === undefined) return ended
+    ended.then(callback, callback)
+    return undefined
+  }
+
+  async #end(): Promise<void> {
+    if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
+    this.#state = 'ending'
+    if (this.#underWay > 0)
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    this.#watch.close()
+    await Promise.all([...this.#nodes.values()].map((node) => node.close()))
+    this.#state = 'ended'
+    this.emit('closed')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === 'open') await this.#end()
+  }
+
+  // ---- what a herd adds
+
+  /**
+   * Runs `fn` in a transaction and commits it. With `retry`, again after what certainly undid it.
+   *
+   * Throws what `fn` throws; OUTCOME_UNKNOWN when the connection ended during COMMIT; TRANSACTION_ABORTED
+   * when `fn` swallowed the error of a statement.
+   */
+  async transaction<T>(
+    fn: (transaction: Transaction) => Promise<T>,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      options.signal?.throwIfAborted()
+      const client = await this.#connect({
+        readOnly: options.readOnly ?? false,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      })
+      let broken: Error | undefined
+      try {
+        return await runTransaction(client as unknown as OwnedClient, fn, options)
+      } catch (failure) {
+        const { error, again } = failure as TransactionFailure
+        if (!isUsable(client)) broken = error
+        if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
+      } finally {
+        client.release(broken)
+      }
+      await sleep(Math.min(200, 5 * 2 ** attempt))
+    }
+  }
+
+  /**
+   * Runs `fn` as a session of its own: reads in it see the writes in it, and need not wait for those of
+   * others. `token`, from `sessionToken` of any process, makes it see that session's writes too.
+   */
+  session<T>(fn: () => T, token?: string): T {
+    const session = new Session()
+    if (token !== undefined) session.noteLsn(readToken(token), 0)
+    return currentSession.run({ pool: this, session }, fn)
+  }
+
+  /** What another process needs to see the writes of this session: for a cookie or a header. */
+  async sessionToken(): Promise<string> {
+    const session = this.#currentSession()
+    return formatToken(await this.#lsnOf(session))
+  }
+
+  #currentSession(): Session {
+    const context = currentSession.getStore()
+    return context !== undefined && context.pool === this ? context.session : this.#session
+  }
+
+  /** The same pool under a named policy of its options. Throws OPTIONS_INVALID when there is none. */
+  with(name: string): PolicyPool {
+    const policy = this.#settings.policies[name]
+    if (policy === undefined) {
+      const known = Object.keys(this.#settings.policies).join(', ') || 'none'
+      throw new HerdError('OPTIONS_INVALID', `There is no policy "${name}"; this pool has: ${known}.`)
+    }
+    return {
+      query: ((...args: unknown[]) => this.#query(args[0], args[1], args[2], policy)) as Pool['query'],
+    }
+  }
+
+  /** Every node as it is known now. */
+  get topology(): GroupView {
+    return this.#watch.view
+  }
+
+  get statistics(): PoolStatistics {
+    return this.#statistics.read()
+  }
+
+  // ---- inside
+
+  /** Gets ready to judge statements: the parser, and what the server has under its names. */
+  #open(): Promise<void> {
+    this.#opening ??= this.#prepare().catch((error: unknown) => {
+      this.#opening = null
+      throw error
+    })
+    return this.#opening
+  }
+
+  async #prepare(): Promise<void> {
+    this.#watch.start()
+    await Promise.all([loadParser(), this.#loader.load()])
+    this.#ready = true
+  }
+
+  /** A connection of any node, for reading catalogues. */
+  async #borrow<T>(work: (client: OwnedClient) => Promise<T>): Promise<T> {
+    const deadlineMs = performance.now() + this.#settings.failoverWaitMs
+    for (;;) {
+      const node = await this.#dispatcher.nodeFor('standby', 0, deadlineMs, null)
+      try {
+        const { client, release } = await node.own()
+        try {
+          const result = await work(client)
+          releaseClean(client, release, undefined)
+          return result
+        } catch (error) {
+          release(error as Error)
+          throw error
+        }
+      } catch (error) {
+        this.#watch.look(node)
+        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
+        await sleep(20)
+      }
+    }
+  }
+
+  #tracesOf(text: string): 'none' | 'some' {
+    if (!this.#book.ready || !isParserReady()) return 'some'
+    const { judgement } = this.#book.look(text)
+    return judgement.traces.every((trace) => trace === 'transaction') ? 'none' : 'some'
+  }
+
+  #lost(node: PoolNode, error: Error, client: pg.Client | null): void {
+    this.#watch.look(node)
+    // pg.Pool ends the process when nobody listens; here the next statement just gets another connection.
+    if (client !== null && this.listenerCount('error') > 0) this.emit('error', error, client as pg.PoolClient)
+  }
+
+  #tell(event: GroupEvent): void {
+    if (event.kind === 'failover') this.#statistics.failovers++
+    this.emit(event.kind, event)
+  }
+}
+
+/** A pool under one policy. */
+export interface PolicyPool {
+  readonly query: Pool['query']
+}
+
+/** Makes a pool. Throws OPTIONS_INVALID. */
+export function createPool(options: PoolOptions = {}): Pool {
+  return new Pool(options)
+}
+
+function closed(): HerdError {
+  return new HerdError('POOL_CLOSED', 'Cannot use a pool after calling end on the pool')
+}
+
+function checkText(config: Exclude<QueryInput, string>): string {
+  if (config === null || config === undefined)
+    throw new HerdError('VALUES_INVALID', 'There is no statement: query() was given null or undefined.')
+  if (typeof config === 'function' || typeof (config as { submit?: unknown }).submit === 'function') {
+    throw new HerdError('VALUES_INVALID', 'A cursor, a stream or a function cannot be run on a pool.', {
+      hint: 'Use a client of your own: const client = await pool.connect().',
+    })
+  }
+  if (typeof config.text !== 'string')
+    throw new HerdError(
+      'VALUES_INVALID',
+      `The text of a statement must be a string, not ${typeof config.text}.`,
+    )
+  if (config.text.includes('\0'))
+    throw new HerdError(
+      'VALUES_INVALID',
+      'The text of a statement holds a NUL character, which PostgreSQL does not take.',
+    )
+  return config.text
+}
+
+const UNKNOWN_NAMES: ReadonlySet<string> = new Set(['42P01', '42883', '42704'])
+
+function isUnknownName(error: Error): boolean {
+  return UNKNOWN_NAMES.has((error as { code?: string }).code ?? '')
+}
+
+function isConnectionLoss(error: Error): boolean {
+  if (error instanceof HerdError) return false
+  const code = (error as { code?: string }).code ?? ''
+  if (/^(57P0|08|53300)/.test(code)) return true
+  return (
+    /^E[A-Z]+$/.test(code) ||
+    /Connection terminated|connection timeout|ended|not queryable/i.test(error.message)
+  )
+}
+
+function isUsable(client: pg.PoolClient): boolean {
+  return (client as unknown as { _queryable: boolean; _ending: boolean })._queryable
+}

@@ -1,0 +1,115 @@
+import { parseLsn } from '@pgherd/core'
+import type { Probe } from '@pgherd/core/routing'
+import pg from 'pg'
+import { internalsOf } from './pg-internals.js'
+
+/**
+ * Role, position and identity of a server in one cheap row. The timeline of a primary is read off its WAL
+ * file's name, since its control file lags behind a promotion.
+ */
+const PROBE_SQL = `
+select r.recovery,
+  (select system_identifier::text from pg_control_system()) as system_identifier,
+  case when r.recovery then (select timeline_id from pg_control_checkpoint())
+    else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
+  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text as lsn
+from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
+
+interface ProbeRow {
+  recovery: boolean
+  system_identifier: string
+  timeline: number
+  lsn: string
+}
+
+/** Watches one node over a connection of its own. At most one question is under way. */
+export class NodeProbe {
+  readonly #name: string
+  readonly #config: pg.ClientConfig
+  readonly #timeoutMs: number
+  #client: pg.Client | null = null
+  #asking: Promise<Probe> | null = null
+  /** Why it failed the last time, as the driver or server said it. */
+  lastError: Error | null = null
+
+  constructor(name: string, config: pg.ClientConfig, timeoutMs: number) {
+    const { query_timeout: _none, ...rest } = config
+    this.#name = name
+    this.#config = { ...rest, connectionTimeoutMillis: timeoutMs }
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Asks the node how it is; joins a question that is under way. Never rejects. */
+  ask(): Promise<Probe> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = null
+    })
+    return this.#asking
+  }
+
+  async #ask(): Promise<Probe> {
+    const askedAtMs = performance.now()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+    })
+    try {
+      const { rows } = await Promise.race([this.#query(), late])
+      const row = rows[0] as ProbeRow
+      this.lastError = null
+      return {
+        kind: 'answer',
+        node: this.#name,
+        askedAtMs,
+        recovery: row.recovery,
+        systemIdentifier: row.system_identifier,
+        timeline: row.timeline,
+        lsn: parseLsn(row.lsn),
+      }
+    } catch (error) {
+      this.lastError = error as Error
+      this.#drop()
+      return { kind: 'failure', node: this.#name, askedAtMs, why: describe(error as Error) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #query(): Promise<pg.QueryResult<ProbeRow>> {
+    if (this.#client === null) {
+      const client = new pg.Client(this.#config)
+      client.on('error', () => this.#drop(client))
+      client.once('end', () => this.#drop(client))
+      this.#client = client
+      await client.connect()
+    }
+    const client = this.#client
+    if (client === null) throw new Error('the connection ended')
+    const { ref, unref } = internalsOf(client)
+    ref.call(client)
+    try {
+      return await client.query<ProbeRow>(PROBE_SQL)
+    } finally {
+      unref.call(client)
+    }
+  }
+
+  #drop(client = this.#client): void {
+    if (client === null || client !== this.#client) return
+    this.#client = null
+    internalsOf(client).connection.stream.destroy()
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client
+    this.#client = null
+    await client?.end().catch(() => {})
+  }
+}
+
+function describe(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null
+  // Several addresses of one name: the errors of each are inside.
+  const message = error.message || (error as AggregateError).errors?.map(String).join(', ') || error.name
+  return code === null || message.includes(code) ? message : `${message} (${code})`
+}

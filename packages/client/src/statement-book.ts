@@ -1,0 +1,116 @@
+import type { Consistency, Plan } from '@pgherd/core/routing'
+import { planStatement } from '@pgherd/core/routing'
+import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
+
+/** What is known of one text. */
+export interface StatementRecord {
+  readonly text: string
+  readonly facts: StatementFacts
+  readonly judgement: Judgement
+  /** Shared by all texts of one shape. */
+  readonly pace: ShapePace
+  /** How often it has been run; what comes again is worth preparing. */
+  uses: number
+  readonly plans: Map<Consistency, Plan>
+}
+
+/** Whether statements of a shape have been quick enough for a lane. */
+export interface ShapePace {
+  /** Until then, on the monotonic clock, they have connections of their own. */
+  slowUntilMs: number
+  strikes: number
+}
+
+const FIRST_BAN_MS = 1000
+const LAST_BAN_MS = 60_000
+/** Texts of one generation; two are kept, the one in use and the one before. */
+const GENERATION = 2000
+/** Longer texts are not kept: they hardly ever come again, and would take the room of many. */
+const LONGEST_KEPT = 10_000
+
+/** Reads the facts of texts; core/sql caches them by shape. */
+export interface FactsReader {
+  factsOf(text: string): { readonly facts: StatementFacts }
+}
+
+/**
+ * Texts with what has been judged of them, so that a text that comes again costs one lookup. Bounded: of
+ * two generations the older one is dropped when the younger is full.
+ */
+export class StatementBook {
+  readonly #reader: FactsReader
+  readonly #shard: string
+  #catalogue: Catalogue | null = null
+  #young = new Map<string, StatementRecord>()
+  #old = new Map<string, StatementRecord>()
+  #paces = new WeakMap<StatementFacts, ShapePace>()
+
+  constructor(reader: FactsReader, shard: string) {
+    this.#reader = reader
+    this.#shard = shard
+  }
+
+  /** What statements are judged by from now on. */
+  useCatalogue(catalogue: Catalogue): void {
+    this.#catalogue = catalogue
+    this.#young.clear()
+    this.#old.clear()
+  }
+
+  get ready(): boolean {
+    return this.#catalogue !== null
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  /** Must be `ready`. */
+  look(text: string): StatementRecord {
+    const known = this.#young.get(text)
+    if (known !== undefined) return known
+    const older = this.#old.get(text)
+    if (older !== undefined) {
+      this.#keep(older)
+      return older
+    }
+    const record = this.#read(text)
+    if (text.length <= LONGEST_KEPT) this.#keep(record)
+    return record
+  }
+
+  #keep(record: StatementRecord): void {
+    if (this.#young.size >= GENERATION) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(record.text, record)
+  }
+
+  #read(text: string): StatementRecord {
+    const { facts } = this.#reader.factsOf(text)
+    let pace = this.#paces.get(facts)
+    if (pace === undefined) {
+      pace = { slowUntilMs: 0, strikes: 0 }
+      this.#paces.set(facts, pace)
+    }
+    const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
+    return { text, facts, judgement, pace, uses: 0, plans: new Map() }
+  }
+
+  plan(record: StatementRecord, consistency: Consistency): Plan {
+    const known = record.plans.get(consistency)
+    if (known !== undefined) return known
+    const plan = planStatement(record.judgement, consistency, this.#shard)
+    // Objects that say how stale an answer may be are often made anew for each call.
+    if (typeof consistency === 'string') record.plans.set(consistency, plan)
+    return plan
+  }
+}
+
+/** A statement of this shape held up a lane: for a while, longer each time, they stay away from it. */
+export function noteSlow(pace: ShapePace, nowMs: number): void {
+  if (nowMs < pace.slowUntilMs) return
+  pace.slowUntilMs = nowMs + Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** pace.strikes)
+  pace.strikes++
+}

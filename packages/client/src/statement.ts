@@ -1,0 +1,37 @@
+import type { Consistency, Plan } from '@pgherd/core/routing'
+import type pg from 'pg'
+import type { PgQueryConfig } from './pg-internals.js'
+import type { Session } from './session.js'
+import type { StatementRecord } from './statement-book.js'
+
+export type Answer = pg.QueryResult | pg.QueryResult[]
+
+/** One call of `query`, from the moment its plan is fixed until it is answered. */
+export interface Statement {
+  readonly config: PgQueryConfig
+  readonly record: StatementRecord
+  readonly plan: Plan
+  readonly session: Session
+  /** On the monotonic clock: until then it waits for a node that can take it. */
+  readonly deadlineMs: number
+  readonly signal: AbortSignal | null
+  /** Said on the connection before it and taken back after it: how far a write must have come. */
+  readonly synchronousCommit: string | null
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+  /** Answered, or given up: what still comes of it is ignored. */
+  settled: boolean
+  /** A connection of its own has it: only the server can end it without doubt. */
+  underWay: boolean
+  /** No standby would do: the primary answers. */
+  onPrimary: boolean
+  /** A lane was not for it after all. */
+  onOwn: boolean
+  repeats: number
+}
+
+/** What a caller may say about one statement, beside what `pg` takes. */
+export interface StatementOptions {
+  consistency?: Consistency
+  signal?: AbortSignal
+}

@@ -1,0 +1,62 @@
+import { type Lsn, parseLsn } from '@pgherd/core'
+import type { PoolNode } from './pool-node.js'
+import type { Session } from './session.js'
+
+const POSITION_SQL = 'select pg_current_wal_insert_lsn()::text as lsn'
+
+/**
+ * Learns, after writes, how far the WAL had come, so that a standby can be held against it. One question
+ * is under way at a time and covers every write that was acknowledged before it was sent.
+ */
+export class WriteStamper {
+  readonly #primary: () => PoolNode | null
+  #wanted = new Set<Session>()
+  #waiting: (() => void)[] = []
+  #asking = false
+
+  constructor(primary: () => PoolNode | null) {
+    this.#primary = primary
+  }
+
+  /** A write of this session was acknowledged. */
+  wrote(session: Session): void {
+    session.noteWrite()
+    this.#wanted.add(session)
+    if (!this.#asking) this.#ask()
+  }
+
+  /** Calls `done` when the next question that is sent from now on is answered, or fails. */
+  whenStamped(session: Session, done: () => void): void {
+    this.#wanted.add(session)
+    this.#waiting.push(done)
+    if (!this.#asking) this.#ask()
+  }
+
+  #ask(): void {
+    const node = this.#primary()
+    const sessions = [...this.#wanted]
+    const waiting = this.#waiting.splice(0)
+    const wake = (): void => {
+      for (const done of waiting) done()
+    }
+    if (node === null) {
+      // The next read of such a session asks again.
+      wake()
+      return
+    }
+    this.#wanted.clear()
+    this.#asking = true
+    const writes = sessions.map((session) => session.writes)
+    node.lane().run({ text: POSITION_SQL }, true, (outcome) => {
+      this.#asking = false
+      if (outcome.kind === 'done') {
+        const lsn: Lsn = parseLsn(outcome.result.rows[0].lsn as string)
+        for (const [at, session] of sessions.entries()) session.noteLsn(lsn, writes[at] as number)
+      } else {
+        for (const session of sessions) if (!session.stamped) this.#wanted.add(session)
+      }
+      if (outcome.kind === 'done' && this.#wanted.size > 0) this.#ask()
+      wake()
+    })
+  }
+}

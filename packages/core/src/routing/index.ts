@@ -1,0 +1,13 @@
+export { chooseNode, lsnForStaleness, type NodeChoice, type NodeNeed, whyNoPrimary } from './choose-node.js'
+export {
+  type GroupEvent,
+  type GroupLimits,
+  type GroupView,
+  type NodeView,
+  type PrimarySample,
+  type Probe,
+  unseenGroup,
+} from './group-view.js'
+export { type Failure, judgeFailure, type Progress, type Verdict } from './judge-failure.js'
+export { type Observed, observeGroup } from './observe-group.js'
+export { type Consistency, type Plan, planStatement, type StatementNature } from './plan-statement.js'
