@@ -60,7 +60,7 @@ class Judge {
       reads: this.reads,
       shared: this.shared,
       traces: this.shared ? [] : [...this.traces],
-      why: this.reads && this.shared ? null : this.why,
+      why: this.reads && this.shared ? null : (this.why ?? `${this.facts.command} writes`),
     }
   }
 

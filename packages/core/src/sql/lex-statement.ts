@@ -33,6 +33,8 @@ export interface Lexed {
 export interface LexOptions {
   /** `standard_conforming_strings` may be off: a backslash in a plain string may be an escape or not. */
   backslashQuotes: boolean
+  /** Give up once the shape is longer than this; no limit without it. */
+  maxShapeLength?: number
 }
 
 const NEWLINE = 10
@@ -79,6 +81,9 @@ const CLASS = new Uint8Array(128).map((_, code) => {
 const DECIMAL_DIGITS = 9
 const PREFIXED_DIGITS = 7
 
+/** What stands in a string beside itself: `''`, that and `\\'`, or neither. */
+type StringRules = 'plain' | 'escapes' | 'bits'
+
 const PLACEHOLDER: Readonly<Record<Exclude<LiteralKind, 'integer' | 'number'>, string>> = {
   string: "'x'",
   'escape-string': "E'x'",
@@ -94,7 +99,7 @@ const PLACEHOLDER: Readonly<Record<Exclude<LiteralKind, 'integer' | 'number'>, s
  * PostgreSQL would not read, or might read otherwise than we do, is `ambiguous`, and its shape is of no use.
  */
 export function lexStatement(text: string, options: LexOptions): Lexed {
-  return new Lexer(text, options.backslashQuotes).run()
+  return new Lexer(text, options).run()
 }
 
 /** One pass over one text. A class for speed: what the pass remembers stays in registers and fields. */
@@ -102,6 +107,7 @@ class Lexer {
   private readonly text: string
   private readonly length: number
   private readonly backslashQuotes: boolean
+  private readonly maxShapeLength: number
   private readonly literals: LiteralSpan[] = []
   private shape = ''
   /** Where the stretch begins that goes into the shape as it is. */
@@ -109,10 +115,11 @@ class Lexer {
   private at = 0
   private trouble: string | null = null
 
-  constructor(text: string, backslashQuotes: boolean) {
+  constructor(text: string, options: LexOptions) {
     this.text = text
     this.length = text.length
-    this.backslashQuotes = backslashQuotes
+    this.backslashQuotes = options.backslashQuotes
+    this.maxShapeLength = options.maxShapeLength ?? Number.POSITIVE_INFINITY
   }
 
   run(): Lexed {
@@ -127,6 +134,7 @@ class Lexer {
       else this.passOther(code)
     }
     this.shape += text.slice(this.kept, length)
+    if (this.shape.length > this.maxShapeLength) this.fail('it is too long to be read')
     this.trouble ??= whyNotSent(text)
     return { shape: this.shape, literals: this.literals, ambiguous: this.trouble }
   }
@@ -229,9 +237,9 @@ class Lexer {
   private takePrefixedString(lower: number): void {
     const start = this.at
     const open = start + 1
-    if (lower === LOWER_E) this.take('escape-string', start, this.endOfString(open, true))
+    if (lower === LOWER_E) this.take('escape-string', start, this.endOfString(open, 'escapes'))
     else if (lower === LOWER_N) this.takePlain('national-string', start, open)
-    else this.take(lower === LOWER_B ? 'bits' : 'hex-bits', start, this.endOfString(open, false))
+    else this.take(lower === LOWER_B ? 'bits' : 'hex-bits', start, this.endOfString(open, 'bits'))
   }
 
   /** UESCAPE changes what the escapes before it mean. Nobody writes it, so it is not understood. */
@@ -258,7 +266,7 @@ class Lexer {
 
   /** A string in which a backslash is an escape or not, as `standard_conforming_strings` says. */
   private takePlain(kind: LiteralKind & keyof typeof PLACEHOLDER, start: number, open: number): void {
-    const end = this.endOfString(open, false)
+    const end = this.endOfString(open, 'plain')
     if (end > 0 && this.backslashQuotes && hasBackslash(this.text, open, end)) {
       this.fail('a backslash in a string, which a setting gives its meaning')
       return
@@ -279,28 +287,29 @@ class Lexer {
     this.shape += this.kept < start ? this.text.slice(this.kept, start) + placeholder : placeholder
     this.kept = end
     this.at = end
+    if (this.shape.length > this.maxShapeLength) this.fail('it is too long to be read')
   }
 
   /** Past the closing quote of what opens at `open`, continuations on further lines included; or -1. */
-  private endOfString(open: number, backslashes: boolean): number {
-    let end = this.endOfPiece(open, backslashes)
+  private endOfString(open: number, inside: StringRules): number {
+    let end = this.endOfPiece(open, inside)
     while (end > 0) {
       const next = this.continuation(end)
       if (next < 0) break
-      end = this.endOfPiece(next, backslashes)
+      end = this.endOfPiece(next, inside)
     }
     return end
   }
 
-  private endOfPiece(open: number, backslashes: boolean): number {
+  private endOfPiece(open: number, inside: StringRules): number {
     const { text, length } = this
     let at = open + 1
     while (at < length) {
       const code = text.charCodeAt(at)
       if (code === QUOTE) {
-        if (at + 1 >= length || text.charCodeAt(at + 1) !== QUOTE) return at + 1
+        if (inside === 'bits' || this.code(at + 1) !== QUOTE) return at + 1
         at += 2
-      } else if (code === BACKSLASH && backslashes) at += 2
+      } else if (code === BACKSLASH && inside === 'escapes') at += 2
       else at++
     }
     return -1
@@ -331,13 +340,15 @@ class Lexer {
 
   private passQuotedWord(): void {
     const { text, length } = this
-    let at = this.text.indexOf('"', this.at) + 1
+    const open = text.indexOf('"', this.at)
+    let at = open + 1
     while (at < length) {
       const code = text.charCodeAt(at)
       if (code !== DOUBLE_QUOTE) at++
       else if (this.code(at + 1) === DOUBLE_QUOTE) at += 2
       else {
-        this.at = at + 1
+        if (at === open + 1) this.fail('an empty name')
+        else this.at = at + 1
         return
       }
     }
@@ -357,6 +368,10 @@ class Lexer {
     let at = start + 1
     if (isDigit(this.code(at))) {
       while (isDigit(this.code(at))) at++
+      if (at - start > 9) {
+        this.fail('a parameter out of range')
+        return
+      }
       if (isWordStart(this.code(at))) {
         this.fail('letters right behind a parameter')
         return
@@ -384,30 +399,34 @@ class Lexer {
       this.takePrefixedNumber(start)
       return
     }
-    let at = this.endOfDigits(start)
-    let isWhole = true
-    const fraction = this.code(at) === DOT && this.code(at + 1) !== DOT
-    if (fraction) {
-      isWhole = false
-      at = this.endOfDigits(at + 1)
-    }
-    if ((this.code(at) | 32) === LOWER_E) {
-      isWhole = false
-      const sign = this.code(at + 1)
-      const digits = sign === PLUS || sign === MINUS ? at + 2 : at + 1
-      if (!isDigit(this.code(digits))) {
-        this.fail('letters right behind a number')
-        return
-      }
-      at = this.endOfDigits(digits)
-    }
-    if (isWordStart(this.code(at))) {
-      this.fail('letters right behind a number')
-      return
-    }
-    if (!isWhole) this.replace('number', start, at, this.code(start) === DOT ? '.0' : '1.0')
-    else if (at - start <= DECIMAL_DIGITS) this.replace('integer', start, at, '1')
-    else this.replace('number', start, at, '11111111111')
+    const whole = this.endOfDigits(start)
+    const end = this.endOfExponent(this.endOfFraction(whole))
+    if (end < 0 || !this.standsAlone(end)) return
+    if (end > whole) this.replace('number', start, end, this.code(start) === DOT ? '.0' : '1.0')
+    else if (end - start <= DECIMAL_DIGITS) this.replace('integer', start, end, '1')
+    else this.replace('number', start, end, '11111111111')
+  }
+
+  /** `1..2` is two numbers with an operator between them. */
+  private endOfFraction(at: number): number {
+    return this.code(at) === DOT && this.code(at + 1) !== DOT ? this.endOfDigits(at + 1) : at
+  }
+
+  private endOfExponent(at: number): number {
+    if ((this.code(at) | 32) !== LOWER_E) return at
+    const sign = this.code(at + 1)
+    const digits = sign === PLUS || sign === MINUS ? at + 2 : at + 1
+    if (isDigit(this.code(digits))) return this.endOfDigits(digits)
+    this.fail('letters right behind a number')
+    return -1
+  }
+
+  /** Whether a number ends here; a dollar sign behind it is an error or a parameter, as versions have it. */
+  private standsAlone(end: number): boolean {
+    const next = this.code(end)
+    if (next === DOLLAR) this.fail('a dollar sign right behind a number')
+    else if (isWordPart(next)) this.fail('letters right behind a number')
+    return this.trouble === null
   }
 
   /** Digits with single underscores between them. */
@@ -432,16 +451,14 @@ class Lexer {
       else if (code === UNDERSCORE && isDigitOf(base, this.code(at + 1))) at++
       else break
     }
-    if (at === start + 2 || isWordStart(this.code(at)) || isDigit(this.code(at))) {
-      this.fail('letters right behind a number')
-      return
-    }
+    if (at === start + 2) this.fail('letters right behind a number')
+    if (!this.standsAlone(at)) return
     if (at - start - 2 <= PREFIXED_DIGITS) this.replace('integer', start, at, '0x1')
     else this.replace('number', start, at, '0x11111111111')
   }
 
   private fail(reason: string): void {
-    this.trouble = reason
+    this.trouble ??= reason
     this.at = this.length
   }
 }

@@ -98,8 +98,6 @@ export class StatementReader {
       this.shapeHits++
       return { facts: known, passing: false }
     }
-    if (lexed.shape.length > this.options.maxShapeLength)
-      return { facts: notUnderstood('it is too long to be read'), passing: false }
     this.parsed++
     const reading = readShape(lexed)
     if (!reading.passing) this.byShape.set(lexed.shape, reading.facts)
