@@ -86,9 +86,17 @@ export class StatementReader {
     const { facts, passing } = this.factsOfShape(lexed)
     const literals = lexed.literals.length === 0 ? NO_LITERALS : lexed.literals
     const reading = { shape: lexed.shape, facts, literals }
-    // A text with literals comes again less often than its shape does; the others are few.
-    if (!passing && text.length <= this.options.maxCachedTextLength) this.byText.set(text, reading)
+    if (!passing && this.comesAgain(text, reading)) this.byText.set(text, reading)
     return reading
+  }
+
+  /**
+   * Whether the very text is worth remembering. One with literals and no parameter has its values written
+   * into it, most likely another one each time: remembering those would cost more than lexing them.
+   */
+  private comesAgain(text: string, { facts, literals }: Reading): boolean {
+    const isFixed = literals.length === 0 || facts.maxParameter > 0
+    return isFixed && text.length <= this.options.maxCachedTextLength
   }
 
   private factsOfShape(lexed: Lexed): { facts: StatementFacts; passing: boolean } {
