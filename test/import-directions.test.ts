@@ -68,4 +68,7 @@ test('what the arrows allow is not reported', () => {
   expect(lint('packages/cluster/test/scratch.test.ts', "import 'vitest'\nimport '../src/index.js'\n")).toBe(
     'allowed',
   )
+  expect(
+    lint('packages/client/test/scratch.test.ts', "import '@pgherd/cluster'\nimport '../src/index.js'\n"),
+  ).toBe('allowed')
 })

@@ -30,9 +30,7 @@ export class CatalogueLoader {
   }
 
   async #load(): Promise<void> {
-    const rows = await this.#borrow(
-      async (client) => (await client.query(CATALOGUE_SQL)).rows as CatalogueRow[],
-    )
+    const rows = await this.#borrow(loadRows)
     this.#loadedAtMs = performance.now()
     this.#use(readCatalogue(rows))
   }
@@ -52,4 +50,13 @@ export class CatalogueLoader {
     // Not loaded this time: what is there stays in use, and the next miss tries again.
     this.load().catch(() => {})
   }
+}
+
+/** In a transaction only for the setting: compiling this query would take a hundred times as long as running it. */
+async function loadRows(client: OwnedClient): Promise<CatalogueRow[]> {
+  await client.query('BEGIN READ ONLY')
+  await client.query('SET LOCAL jit = off')
+  const { rows } = (await client.query(CATALOGUE_SQL)) as { rows: CatalogueRow[] }
+  await client.query('COMMIT')
+  return rows
 }

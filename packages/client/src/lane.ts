@@ -1,5 +1,6 @@
 import pg from 'pg'
-import { internalsOf, makeQuery, type PgCallback, type PgQueryConfig } from './pg-internals.js'
+import { makeLaneQuery, type Prepared } from './lane-query.js'
+import { internalsOf, type PgCallback, type PgQueryConfig, type PgResultInternals } from './pg-internals.js'
 
 /** A lane that has prepared so many statements is replaced by a new one, so that the server can forget them. */
 const MAX_PREPARED = 500
@@ -26,8 +27,7 @@ export class Lane {
   readonly #onEnd: (lane: Lane) => void
   #state: 'opening' | 'open' | 'ended' = 'opening'
   #retiring = false
-  #corked = false
-  #prepared = new Map<string, string>()
+  #prepared = new Map<string, Prepared>()
   #waiting: (() => void)[] = []
   /** Statements given to it and not answered yet. */
   inFlight = 0
@@ -57,6 +57,7 @@ export class Lane {
     await setUp(this.#client)
     if (this.#state === 'ended') throw new Error('The connection ended.')
     this.#state = 'open'
+    this.#gatherWrites()
     if (this.inFlight === 0) internalsOf(this.#client).unref()
     for (const send of this.#waiting.splice(0)) send()
   }
@@ -89,38 +90,46 @@ export class Lane {
   }
 
   #send(config: PgQueryConfig, again: boolean, finish: (outcome: LaneOutcome) => void): void {
-    const name = again ? this.#nameOf(config.text) : undefined
+    const prepared = again ? this.#prepare(config.text) : null
     const callback: PgCallback = (error, result) => {
-      if (error === null) finish({ kind: 'done', result: result as pg.QueryResult })
-      else if (this.#state === 'ended' || !isServerError(error)) finish({ kind: 'cut-off', error })
+      if (error === null) {
+        // Only rows of the usual make tell how to build more of them.
+        if (prepared?.columns === null && config.types === undefined && config.rowMode === undefined)
+          prepared.columns = result as unknown as PgResultInternals
+        finish({ kind: 'done', result: result as pg.QueryResult })
+      } else if (this.#state === 'ended' || !isServerError(error)) finish({ kind: 'cut-off', error })
       else {
-        if (name !== undefined) this.#prepared.delete(config.text)
+        // Its name may be what was wrong; the next use gets another.
+        if (prepared !== null) this.#prepared.delete(config.text)
         finish({ kind: isFatal(error) ? 'cut-off' : 'refused', error })
       }
     }
-    this.#cork()
-    this.#client.query(makeQuery({ ...config, name, queryMode: 'extended' }, callback))
+    this.#client.query(makeLaneQuery(config, prepared, callback))
   }
 
-  /** What is asked for in one turn of the event loop goes out in one write. */
-  #cork(): void {
-    if (this.#corked) return
-    const { stream } = internalsOf(this.#client).connection
-    this.#corked = true
-    stream.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      stream.uncork()
-    })
+  /** What is asked for in one turn of the event loop goes out as one write. */
+  #gatherWrites(): void {
+    const { connection } = internalsOf(this.#client)
+    let gathered: Uint8Array[] = []
+    const flush = (): void => {
+      const [first] = gathered
+      if (first !== undefined && connection.stream.writable)
+        connection.stream.write(gathered.length === 1 ? first : Buffer.concat(gathered))
+      gathered = []
+    }
+    connection._send = (bytes) => {
+      if (gathered.push(bytes) === 1) process.nextTick(flush)
+      return true
+    }
   }
 
-  #nameOf(text: string): string {
+  #prepare(text: string): Prepared {
     const known = this.#prepared.get(text)
     if (known !== undefined) return known
-    const name = `pgherd_${count++}`
-    this.#prepared.set(text, name)
+    const prepared = { name: `pgherd_${count++}`, columns: null }
+    this.#prepared.set(text, prepared)
     if (this.#prepared.size >= MAX_PREPARED) this.#retiring = true
-    return name
+    return prepared
   }
 
   #rest(): void {

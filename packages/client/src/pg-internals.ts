@@ -12,6 +12,22 @@ export interface PgConnection {
   readonly parsedStatements: Record<string, string>
   on(event: 'parseComplete' | 'bindComplete' | 'readyForQuery', listener: () => void): this
   once(event: 'end', listener: () => void): this
+  bind(config: {
+    portal: string
+    statement: string | undefined
+    values: readonly unknown[] | undefined
+  }): void
+  execute(config: { portal: string }): void
+  sync(): void
+  /** Every message goes through it. */
+  _send(bytes: Uint8Array): boolean
+}
+
+/** What `pg` keeps of the columns of an answer, and builds rows with. */
+export interface PgResultInternals {
+  fields: pg.FieldDef[]
+  _parsers: unknown
+  _prebuiltEmptyResultObject: unknown
 }
 
 export interface PgClientInternals {
@@ -35,12 +51,29 @@ export interface PgQueryConfig {
 
 export type PgCallback = (error: Error | null, result: pg.QueryResult | pg.QueryResult[]) => void
 
-type QueryConstructor = new (config: PgQueryConfig, values: undefined, callback: PgCallback) => pg.Submittable
+export interface PgQuery {
+  submit(connection: pg.Connection): void
+  name: string | undefined
+  queryMode: string | undefined
+  readonly values: readonly unknown[] | undefined
+  readonly _result: PgResultInternals
+  _accumulateRows: boolean
+  hasBeenParsed(connection: PgConnection): boolean
+  prepare(connection: PgConnection): void
+}
+
+type QueryConstructor = new (
+  config: PgQueryConfig | string,
+  values: readonly unknown[] | undefined,
+  callback: PgCallback,
+) => PgQuery
+
+/** The class of a statement in `pg`. */
+export const PgQueryClass = pg.Query as unknown as QueryConstructor
 
 /** A statement as a client takes it, answered by callback. */
-export function makeQuery(config: PgQueryConfig, callback: PgCallback): pg.Submittable {
-  const Query = pg.Query as unknown as QueryConstructor
-  return new Query(config, undefined, callback)
+export function makeQuery(config: PgQueryConfig, callback: PgCallback): PgQuery {
+  return new PgQueryClass(config, undefined, callback)
 }
 
 export function internalsOf(client: pg.ClientBase): PgClientInternals {

@@ -28,7 +28,7 @@ export interface PoolOptions extends pg.PoolConfig {
     max?: number
     /** Statements under way on each lane before another is opened: 8. */
     depth?: number
-    /** How long a statement may hold up a lane before it gets a connection of its own: 10 ms. */
+    /** How long a statement may hold up a lane before it gets a connection of its own: 15 ms. */
     patienceMs?: number
   }
   /** How long a statement waits for a node that can take it, through a failover for instance: 10,000 ms. */
@@ -84,7 +84,7 @@ export function readOptions(
     pool,
     consistency,
     policies,
-    lanes: { max: lanes.max ?? 2, depth: lanes.depth ?? 8, patienceMs: lanes.patienceMs ?? 10 },
+    lanes: { max: lanes.max ?? 2, depth: lanes.depth ?? 8, patienceMs: lanes.patienceMs ?? 15 },
     failoverWaitMs,
     replayWaitMs,
     maxLagMs,

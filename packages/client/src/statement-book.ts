@@ -18,11 +18,14 @@ export interface StatementRecord {
 export interface ShapePace {
   /** Until then, on the monotonic clock, they have connections of their own. */
   slowUntilMs: number
+  /** How often they have held up a lane lately. */
   strikes: number
 }
 
 const FIRST_BAN_MS = 1000
 const LAST_BAN_MS = 60_000
+/** A shape that has been quick for so long starts with a clean slate. */
+const FORGOTTEN_MS = 30_000
 /** Texts of one generation; two are kept, the one in use and the one before. */
 const GENERATION = 2000
 /** Longer texts are not kept: they hardly ever come again, and would take the room of many. */
@@ -108,9 +111,14 @@ export class StatementBook {
   }
 }
 
-/** A statement of this shape held up a lane: for a while, longer each time, they stay away from it. */
+/**
+ * A statement of this shape held up a lane. Once may be bad luck, such as a lock or a busy machine; from
+ * the second time on they stay away from lanes for a while, longer each time.
+ */
 export function noteSlow(pace: ShapePace, nowMs: number): void {
   if (nowMs < pace.slowUntilMs) return
-  pace.slowUntilMs = nowMs + Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** pace.strikes)
+  if (nowMs - pace.slowUntilMs > FORGOTTEN_MS) pace.strikes = 0
+  const banMs = pace.strikes === 0 ? 0 : Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** (pace.strikes - 1))
+  pace.slowUntilMs = nowMs + banMs
   pace.strikes++
 }

@@ -1,0 +1,53 @@
+import type { Herd } from '@pgherd/cluster'
+import { beforeAll, expect, test } from 'vitest'
+import { nodesOfHerd, scratchHerd, scratchPool } from './scratch-herd.js'
+
+let herd: Herd
+let nodes: string[]
+
+beforeAll(async () => {
+  herd = await scratchHerd()
+  nodes = await nodesOfHerd(herd)
+  const pool = scratchPool({ nodes })
+  await pool.query('create table goods (id int primary key, name text, stock int not null default 0)')
+  await pool.query(`insert into goods select g, 'goods ' || g, 10 from generate_series(1, 100) g`)
+}, 120_000)
+
+test('a pool answers as pg.Pool does', async () => {
+  const pool = scratchPool({ nodes })
+  const { rows, rowCount, command, fields } = await pool.query(
+    'select id, name from goods where id = $1',
+    [7],
+  )
+  expect({ rows, rowCount, command }).toEqual({
+    rows: [{ id: 7, name: 'goods 7' }],
+    rowCount: 1,
+    command: 'SELECT',
+  })
+  expect(fields.map(({ name }) => name)).toEqual(['id', 'name'])
+  const array = await pool.query({
+    text: 'select id, name from goods where id = $1',
+    values: [7],
+    rowMode: 'array',
+  })
+  expect(array.rows).toEqual([[7, 'goods 7']])
+})
+
+test('reads are spread over the standbys, writes find the primary', async () => {
+  const pool = scratchPool({ nodes })
+  for (let at = 0; at < 10; at++) await pool.query('select * from goods where id = $1', [at])
+  await pool.query('update goods set stock = stock + 1 where id = 1')
+  const { standby, primary } = pool.statistics.statements
+  expect(standby).toEqual({ lane: 10, own: 0 })
+  expect(primary).toEqual({ lane: 0, own: 1 })
+})
+
+test('I4: a read sees what its session wrote a moment ago', async () => {
+  const pool = scratchPool({ nodes })
+  for (let at = 1; at <= 200; at++) {
+    await pool.query('update goods set stock = $1 where id = 2', [at])
+    const { rows } = await pool.query('select stock from goods where id = 2')
+    expect(rows).toEqual([{ stock: at }])
+  }
+  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(0)
+})
