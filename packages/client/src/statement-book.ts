@@ -2,16 +2,19 @@ import type { Consistency, Plan } from '@pgherd/core/routing'
 import { planStatement } from '@pgherd/core/routing'
 import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
 
-/** What is known of one text. */
-export interface StatementRecord {
-  readonly text: string
+/** What is known of all texts of one shape. */
+interface ShapeRecord {
   readonly facts: StatementFacts
   readonly judgement: Judgement
-  /** Shared by all texts of one shape. */
   readonly pace: ShapePace
+  readonly plans: Map<Consistency, Plan>
+}
+
+/** What is known of one text. */
+export interface StatementRecord extends ShapeRecord {
+  readonly text: string
   /** How often it has been run; what comes again is worth preparing. */
   uses: number
-  readonly plans: Map<Consistency, Plan>
 }
 
 /** Whether statements of a shape have been quick enough for a lane. */
@@ -46,7 +49,8 @@ export class StatementBook {
   #catalogue: Catalogue | null = null
   #young = new Map<string, StatementRecord>()
   #old = new Map<string, StatementRecord>()
-  #paces = new WeakMap<StatementFacts, ShapePace>()
+  /** Facts are one object for each shape, for as long as the reader remembers it. */
+  #shapes = new WeakMap<StatementFacts, ShapeRecord>()
 
   constructor(reader: FactsReader, shard: string) {
     this.#reader = reader
@@ -58,6 +62,7 @@ export class StatementBook {
     this.#catalogue = catalogue
     this.#young.clear()
     this.#old.clear()
+    this.#shapes = new WeakMap()
   }
 
   get ready(): boolean {
@@ -92,13 +97,13 @@ export class StatementBook {
 
   #read(text: string): StatementRecord {
     const { facts } = this.#reader.factsOf(text)
-    let pace = this.#paces.get(facts)
-    if (pace === undefined) {
-      pace = { slowUntilMs: 0, strikes: 0 }
-      this.#paces.set(facts, pace)
+    let shape = this.#shapes.get(facts)
+    if (shape === undefined) {
+      const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
+      shape = { facts, judgement, pace: { slowUntilMs: 0, strikes: 0 }, plans: new Map() }
+      this.#shapes.set(facts, shape)
     }
-    const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
-    return { text, facts, judgement, pace, uses: 0, plans: new Map() }
+    return { ...shape, text, uses: 0 }
   }
 
   plan(record: StatementRecord, consistency: Consistency): Plan {
