@@ -49,6 +49,11 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
     if (this.#state === 'watching') this.#round(node)
   }
 
+  /** Asks every node now. */
+  lookAround(): void {
+    for (const node of this.#nodes.values()) this.look(node)
+  }
+
   /** Asks a node now and waits for what it says. */
   async lookAt(node: PoolNode): Promise<void> {
     this.#fold(await node.probe.ask())

@@ -23,6 +23,8 @@ export interface PoolOptions extends pg.PoolConfig {
   /** What reads may see unless they say otherwise: `session`. */
   consistency?: Consistency
   policies?: Readonly<Record<string, Policy>>
+  /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
+  supervisor?: string
   lanes?: {
     /** Connections per node on which reads are pipelined: 2. 0: no lanes. */
     max?: number
@@ -54,6 +56,7 @@ export interface Settings {
   readonly pool: pg.PoolConfig
   readonly consistency: Consistency
   readonly policies: Readonly<Record<string, Policy>>
+  readonly supervisor: string | null
   readonly lanes: { readonly max: number; readonly depth: number; readonly patienceMs: number }
   readonly failoverWaitMs: number
   readonly replayWaitMs: number
@@ -71,6 +74,7 @@ export function readOptions(
     nodes,
     consistency = 'session',
     policies = {},
+    supervisor,
     lanes = {},
     failoverWaitMs = 10_000,
     replayWaitMs = 10,
@@ -84,6 +88,7 @@ export function readOptions(
     pool,
     consistency,
     policies,
+    supervisor: supervisor ?? null,
     lanes: { max: lanes.max ?? 2, depth: lanes.depth ?? 8, patienceMs: lanes.patienceMs ?? 15 },
     failoverWaitMs,
     replayWaitMs,

@@ -68,6 +68,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #settings: Settings
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
+  readonly #feed: SupervisorFeed | null
   readonly #dispatcher: Dispatcher
   readonly #statistics = new Statistics()
   readonly #loader: CatalogueLoader
@@ -103,6 +104,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     )
     this.#watch = new GroupWatch(SHARD, this.#nodes, this.#settings)
     this.#watch.on('event', (event) => this.#tell(event))
+    const { supervisor } = this.#settings
+    this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
     this.#dispatcher = new Dispatcher(this.#nodes, this.#watch, this.#settings, this.#statistics)
     this.#loader = new CatalogueLoader(
       (work) => this.#borrow(work),
@@ -387,6 +390,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
+    this.#feed?.close()
     this.#watch.close()
     await Promise.all([...this.#nodes.values()].map((node) => node.close()))
     this.#state = 'ended'
@@ -484,6 +488,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   async #prepare(): Promise<void> {
     this.#watch.start()
+    this.#feed?.start()
     await Promise.all([loadParser(), this.#loader.load()])
     this.#ready = true
   }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Herd } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
 import { CONTROL_ROUTES, type ControlRequest, type ControlRoute } from './control-routes.js'
+import { streamEvents } from './stream-events.js'
 
 const MAX_BODY_BYTES = 64 * 1024
 
@@ -48,6 +49,10 @@ async function answer(
   let afterwards: 'stop' | 'leave' | null = null
   try {
     const url = new URL(request.url ?? '/', 'http://pgherd')
+    if (url.pathname === '/v1/events' && request.headers.accept === 'text/event-stream') {
+      streamEvents(herd, response)
+      return
+    }
     const { route, params } = findRoute(request.method ?? 'GET', url.pathname)
     const body = await readBody(request)
     const stop = (how: 'stop' | 'leave'): void => {
