@@ -21,6 +21,7 @@ import { currentSession, formatToken, readToken, Session } from './session.js'
 import type { Answer, Statement, StatementOptions } from './statement.js'
 import { StatementBook } from './statement-book.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
+import { SupervisorFeed } from './supervisor-feed.js'
 import {
   runTransaction,
   type Transaction,

@@ -22,11 +22,8 @@ export class SupervisorFeed {
 
   start(): void {
     if (this.#closed || this.#request !== null) return
-    const isUrl = /^https?:/.test(this.#address)
-    const target = isUrl
-      ? new URL('/v1/events', this.#address)
-      : { socketPath: this.#address, path: '/v1/events' }
-    const feed = request(target, { headers: { accept: 'text/event-stream' } }, (response) => {
+    const headers = { accept: 'text/event-stream' }
+    const feed = request({ ...targetOf(this.#address), path: '/v1/events', headers }, (response) => {
       response.on('data', (chunk: Buffer) => {
         if (chunk.includes('data:')) this.#onEvent()
       })
@@ -54,4 +51,10 @@ export class SupervisorFeed {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#request?.destroy()
   }
+}
+
+function targetOf(address: string): { socketPath: string } | { hostname: string; port: string } {
+  if (!address.startsWith('http://')) return { socketPath: address }
+  const { hostname, port } = new URL(address)
+  return { hostname, port }
 }
