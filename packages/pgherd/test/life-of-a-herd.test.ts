@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -75,12 +76,14 @@ test(
       )
     } else skipBecause('there is no psql to try the connection string with')
 
+    const heard = listenToEvents(join(cwd, '.pgherd/scratch/control.sock'))
     expect(await done(['chaos', 'kill', 'main-1'], { cwd })).toBe('Killed main-1.\n')
     await until('main-1 is primary no more', async () => (await primaryOf(cwd)) !== 'main-1')
     await whenWhole(cwd)
     const logs = await done(['logs'], { cwd })
     expect(logs).toMatch(/The primary main-1 exited\.\n/)
     expect(logs).toMatch(/is the primary now \(epoch 2, timeline 2\)/)
+    expect(heard()).toMatch(/^event: failover-finished\ndata: {"at":.*"main-\d is the primary now/m)
     const events = (await done(['logs', '--json', '-n', '2'], { cwd })).trim().split('\n')
     expect(events).toHaveLength(2)
     expect(JSON.parse(events[0] as string)).toMatchObject({
@@ -333,4 +336,21 @@ function hasPsql(): boolean {
   } catch {
     return false
   }
+}
+
+/** Listens on a supervisor's socket as the client does; what it returns tells what has been heard. */
+function listenToEvents(socketPath: string): () => string {
+  let heard = ''
+  const feed = request(
+    { socketPath, path: '/v1/events', headers: { accept: 'text/event-stream' } },
+    (response) => {
+      response.on('data', (chunk) => {
+        heard += String(chunk)
+      })
+      response.on('error', () => {})
+    },
+  )
+  feed.on('error', () => {})
+  feed.end()
+  return () => heard
 }
