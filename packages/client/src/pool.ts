@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError, type Lsn } from '@pgherd/core'
-import type { GroupEvent, GroupView } from '@pgherd/core/routing'
+import type { Consistency, GroupEvent, GroupView } from '@pgherd/core/routing'
 import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { CatalogueLoader } from './catalogue-loader.js'
@@ -23,6 +23,7 @@ import { StatementBook } from './statement-book.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
 import { SupervisorFeed } from './supervisor-feed.js'
 import {
+  beginText,
   runTransaction,
   type Transaction,
   type TransactionFailure,
@@ -311,22 +312,26 @@ export class Pool extends EventEmitter<PoolEvents> {
     ) => void,
   ): void
   connect(given?: unknown): unknown {
-    if (typeof given !== 'function') return this.#connect((given ?? {}) as ConnectOptions)
-    this.#connect({}).then(
+    if (typeof given !== 'function') return this.#connect((given ?? {}) as ConnectOptions, null)
+    this.#connect({}, null).then(
       (client) => given(undefined, client, client.release),
       (error: Error) => given(error, undefined, () => {}),
     )
     return undefined
   }
 
-  async #connect({ readOnly = false, signal }: ConnectOptions): Promise<pg.PoolClient> {
+  async #connect(
+    { readOnly = false, signal }: ConnectOptions,
+    policy: Policy | null,
+  ): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw closed()
     this.#watch.start()
     void this.#open().catch(() => {})
     const session = this.#currentSession()
-    const deadlineMs = performance.now() + this.#settings.failoverWaitMs
+    const deadlineMs = performance.now() + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs)
+    const consistency = readOnly ? (policy?.consistency ?? this.#settings.consistency) : 'primary'
     for (;;) {
-      const node = await this.#nodeFor(readOnly, session, deadlineMs, signal ?? null)
+      const node = await this.#nodeFor(consistency, session, deadlineMs, signal ?? null)
       if (this.#state !== 'open') throw closed()
       try {
         const { client, release } = await node.own()
@@ -354,14 +359,12 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   async #nodeFor(
-    readOnly: boolean,
+    consistency: Consistency,
     session: Session,
     deadlineMs: number,
     signal: AbortSignal | null,
   ): Promise<PoolNode> {
-    const { consistency } = this.#settings
-    if (!readOnly || consistency === 'primary')
-      return this.#dispatcher.nodeFor('primary', 0, deadlineMs, signal)
+    if (consistency === 'primary') return this.#dispatcher.nodeFor('primary', 0, deadlineMs, signal)
     const lsn = consistency === 'session' ? await this.#lsnOf(session) : 0
     return this.#dispatcher.nodeFor('standby', lsn, deadlineMs, signal)
   }
@@ -410,19 +413,23 @@ export class Pool extends EventEmitter<PoolEvents> {
    * Throws what `fn` throws; OUTCOME_UNKNOWN when the connection ended during COMMIT; TRANSACTION_ABORTED
    * when `fn` swallowed the error of a statement.
    */
-  async transaction<T>(
+  transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return this.#transaction(fn, options, null)
+  }
+
+  async #transaction<T>(
     fn: (transaction: Transaction) => Promise<T>,
-    options: TransactionOptions = {},
+    options: TransactionOptions,
+    policy: Policy | null,
   ): Promise<T> {
+    const { readOnly = false, signal } = options
+    const begin = beginText(options, policy?.synchronousCommit ?? null)
     for (let attempt = 1; ; attempt++) {
-      options.signal?.throwIfAborted()
-      const client = await this.#connect({
-        readOnly: options.readOnly ?? false,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      })
+      signal?.throwIfAborted()
+      const client = await this.#connect(signal === undefined ? { readOnly } : { readOnly, signal }, policy)
       let broken: Error | undefined
       try {
-        return await runTransaction(client as unknown as OwnedClient, fn, options)
+        return await runTransaction(client as unknown as OwnedClient, fn, begin)
       } catch (failure) {
         const { error, again } = failure as TransactionFailure
         if (!isUsable(client)) broken = error
@@ -464,6 +471,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
     return {
       query: ((...args: unknown[]) => this.#query(args[0], args[1], args[2], policy)) as Pool['query'],
+      transaction: (fn, options = {}) => this.#transaction(fn, options, policy),
     }
   }
 
@@ -538,6 +546,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 /** A pool under one policy. */
 export interface PolicyPool {
   readonly query: Pool['query']
+  readonly transaction: Pool['transaction']
 }
 
 /** Makes a pool. Throws OPTIONS_INVALID. */

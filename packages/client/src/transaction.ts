@@ -21,8 +21,12 @@ const DEADLOCK = '40P01'
 /** The node is no primary any more: it certainly wrote nothing. */
 const READ_ONLY = '25006'
 
-export function beginText({ isolation, readOnly, deferrable }: TransactionOptions): string {
-  return [
+/** One text, so that it is one round trip. `synchronousCommit` ends with the transaction. */
+export function beginText(
+  { isolation, readOnly, deferrable }: TransactionOptions,
+  synchronousCommit: string | null,
+): string {
+  const begin = [
     'BEGIN',
     isolation === undefined ? '' : `ISOLATION LEVEL ${isolation.toUpperCase()}`,
     readOnly === true ? 'READ ONLY' : '',
@@ -30,6 +34,7 @@ export function beginText({ isolation, readOnly, deferrable }: TransactionOption
   ]
     .filter((part) => part !== '')
     .join(' ')
+  return synchronousCommit === null ? begin : `${begin}; SET LOCAL synchronous_commit TO ${synchronousCommit}`
 }
 
 /** How a try at a transaction failed. */
@@ -46,14 +51,14 @@ export class TransactionFailure extends Error {
 }
 
 /**
- * Runs `fn` between BEGIN and COMMIT on `client`.
+ * Runs `fn` between `begin` and COMMIT on `client`.
  *
  * Throws TransactionFailure; inside it OUTCOME_UNKNOWN when the connection ended while COMMIT was under way.
  */
 export async function runTransaction<T>(
   client: OwnedClient,
   fn: (transaction: Transaction) => Promise<T>,
-  options: TransactionOptions,
+  begin: string,
 ): Promise<T> {
   let lost: Error | null = null
   const onError = (error: Error): void => {
@@ -62,7 +67,7 @@ export async function runTransaction<T>(
   client.once('error', onError)
   let result: T
   try {
-    await client.query(beginText(options))
+    await client.query(begin)
     result = await fn(client)
   } catch (error) {
     client.removeListener('error', onError)
