@@ -90,7 +90,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), SHARD)
     const watch: ClientWatch = {
       tracesOf: (text) => this.#tracesOf(text),
-      mayWrite: (text) => !this.#book.ready || !this.#book.look(text).judgement.reads,
+      mayWrite: (text) => this.#mayWrite(text),
     }
     this.#nodes = new Map(
       this.#settings.addresses.map((address) => [
@@ -523,6 +523,13 @@ export class Pool extends EventEmitter<PoolEvents> {
         await sleep(20)
       }
     }
+  }
+
+  #mayWrite(text: string): boolean {
+    if (!this.#book.ready) return true
+    const { facts, judgement } = this.#book.look(text)
+    // BEGIN and COMMIT write nothing themselves; what is between them does.
+    return !judgement.reads && (facts.kind !== 'transaction' || facts.writes)
   }
 
   #tracesOf(text: string): 'none' | 'some' {

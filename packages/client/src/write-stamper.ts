@@ -10,19 +10,22 @@ const POSITION_SQL = 'select pg_current_wal_insert_lsn()::text as lsn'
  */
 export class WriteStamper {
   readonly #primary: () => PoolNode | null
+  readonly #hasStandbys: () => boolean
   #wanted = new Set<Session>()
   #waiting: (() => void)[] = []
   #asking = false
 
-  constructor(primary: () => PoolNode | null) {
+  constructor(primary: () => PoolNode | null, hasStandbys: () => boolean) {
     this.#primary = primary
+    this.#hasStandbys = hasStandbys
   }
 
   /** A write of this session was acknowledged. */
   wrote(session: Session): void {
     session.noteWrite()
     this.#wanted.add(session)
-    if (!this.#asking) this.#ask()
+    // Without a standby the primary answers every read, and nobody needs to know.
+    if (!this.#asking && this.#hasStandbys()) this.#ask()
   }
 
   /** Calls `done` when the next question that is sent from now on is answered, or fails. */
@@ -55,8 +58,9 @@ export class WriteStamper {
       } else {
         for (const session of sessions) if (!session.stamped) this.#wanted.add(session)
       }
-      if (outcome.kind === 'done' && this.#wanted.size > 0) this.#ask()
       wake()
+      // After a failure those who wait are told so, by a question that finds no primary or fails in turn.
+      if (this.#waiting.length > 0 || (outcome.kind === 'done' && this.#wanted.size > 0)) this.#ask()
     })
   }
 }
