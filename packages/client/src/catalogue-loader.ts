@@ -1,5 +1,5 @@
 import { CATALOGUE_SQL, type Catalogue, type CatalogueRow, readCatalogue } from '@pgherd/core/sql'
-import type { OwnedClient } from './owned-client.js'
+import type pg from 'pg'
 
 /** How often a catalogue is loaded again because of names that are not in it. */
 const AGAIN_MS = 1000
@@ -8,13 +8,13 @@ const STALE_MS = 60_000
 
 /** Keeps what the server has under its names. `load` borrows a connection for one query. */
 export class CatalogueLoader {
-  readonly #borrow: <T>(work: (client: OwnedClient) => Promise<T>) => Promise<T>
+  readonly #borrow: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>
   readonly #use: (catalogue: Catalogue) => void
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(
-    borrow: <T>(work: (client: OwnedClient) => Promise<T>) => Promise<T>,
+    borrow: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>,
     use: (catalogue: Catalogue) => void,
   ) {
     this.#borrow = borrow
@@ -53,10 +53,10 @@ export class CatalogueLoader {
 }
 
 /** In a transaction only for the setting: compiling this query would take a hundred times as long as running it. */
-async function loadRows(client: OwnedClient): Promise<CatalogueRow[]> {
+async function loadRows(client: pg.Client): Promise<CatalogueRow[]> {
   await client.query('BEGIN READ ONLY')
   await client.query('SET LOCAL jit = off')
-  const { rows } = (await client.query(CATALOGUE_SQL)) as { rows: CatalogueRow[] }
+  const { rows } = await client.query<CatalogueRow>(CATALOGUE_SQL)
   await client.query('COMMIT')
   return rows
 }

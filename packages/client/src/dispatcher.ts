@@ -39,7 +39,10 @@ export class Dispatcher {
     this.#watch = watch
     this.#settings = settings
     this.#statistics = statistics
-    this.stamper = new WriteStamper(() => this.primary)
+    this.stamper = new WriteStamper(
+      () => this.primary,
+      () => this.standbys.length > 0,
+    )
     this.#replay = new ReplayWatch(
       () => this.standbys,
       (node, lsn) => watch.noteReplay(node.name, lsn),
@@ -187,10 +190,12 @@ export class Dispatcher {
         const wake = (): void => {
           clearTimeout(timer)
           cancel()
+          signal?.removeEventListener('abort', wake)
           resolve()
         }
         const timer = setTimeout(wake, leftMs)
         const cancel = this.#watch.waitForChange(wake)
+        signal?.addEventListener('abort', wake, { once: true })
       })
     }
   }
@@ -367,13 +372,20 @@ export function releaseClean(
   release: (error?: Error | boolean) => void,
   error: Error | boolean | undefined,
 ): void {
-  client.released = true
-  if (error || client.clean) release(error)
+  client.putDown()
+  if (error) release(error)
+  else if (!client.answering && client.clean) release()
   else
-    client.cleanse().then(
+    cleanUp(client).then(
       () => release(),
       (reason: Error) => release(reason),
     )
+}
+
+async function cleanUp(client: OwnedClient): Promise<void> {
+  if (client.answering && !(await client.whenAnswered())) throw new Error('A cursor or COPY was left open.')
+  client.onWrite = null
+  if (!client.clean) await client.cleanse()
 }
 
 export function sqlStateOf(error: Error): string | null {

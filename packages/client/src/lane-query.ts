@@ -45,7 +45,7 @@ class LaneQuery extends PgQueryClass {
     this._result._parsers = columns._parsers
     this._result._prebuiltEmptyResultObject = columns._prebuiltEmptyResultObject
     this._accumulateRows = true
-    connection.bind({ portal: '', statement: this.name, values: this.values })
+    connection.bind({ portal: '', statement: this.name, values: this.values, binary: this.binary })
     connection.execute({ portal: '' })
     connection.sync()
   }
@@ -57,7 +57,11 @@ export function makeLaneQuery(
   prepared: Prepared | null,
   callback: PgCallback,
 ): PgQuery {
-  if (config.rowMode === undefined && config.types === undefined)
-    return new LaneQuery(config, prepared, callback)
+  if (isUsualMake(config)) return new LaneQuery(config, prepared, callback)
   return makeQuery({ ...config, name: prepared?.name, queryMode: 'extended' }, callback)
+}
+
+/** Its rows are made as the pool's options say, like those of anybody else. */
+export function isUsualMake({ rowMode, types, binary }: PgQueryConfig): boolean {
+  return rowMode === undefined && types === undefined && binary === undefined
 }

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { makeLaneQuery, type Prepared } from './lane-query.js'
+import { isUsualMake, makeLaneQuery, type Prepared } from './lane-query.js'
 import { internalsOf, type PgCallback, type PgQueryConfig, type PgResultInternals } from './pg-internals.js'
 
 /** A lane that has prepared so many statements is replaced by a new one, so that the server can forget them. */
@@ -94,7 +94,7 @@ export class Lane {
     const callback: PgCallback = (error, result) => {
       if (error === null) {
         // Only rows of the usual make tell how to build more of them.
-        if (prepared?.columns === null && config.types === undefined && config.rowMode === undefined)
+        if (prepared?.columns === null && isUsualMake(config))
           prepared.columns = result as unknown as PgResultInternals
         finish({ kind: 'done', result: result as pg.QueryResult })
       } else if (this.#state === 'ended' || !isServerError(error)) finish({ kind: 'cut-off', error })

@@ -1,6 +1,6 @@
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
-import { internalsOf, type PgClientInternals } from './pg-internals.js'
+import { internalsOf, type PgClientInternals, type TypeParsers } from './pg-internals.js'
 
 /** What a client that one caller has to itself reports, and asks. */
 export interface ClientWatch {
@@ -8,6 +8,19 @@ export interface ClientWatch {
   tracesOf(text: string): 'none' | 'some'
   /** It may have written; null when it certainly has not. */
   mayWrite(text: string): boolean
+}
+
+/** How long a cursor or a COPY may take to end after its client was released. */
+const CLOSING_MS = 5000
+
+/** What the server says without having been asked. */
+const SERVER_MESSAGES = ['notice', 'notification'] as const
+type ServerMessage = (typeof SERVER_MESSAGES)[number]
+type Listener = (...args: unknown[]) => void
+
+interface QueryLike {
+  text?: unknown
+  name?: unknown
 }
 
 /**
@@ -21,8 +34,14 @@ export class OwnedClient extends pg.Client {
   /** Called when something that may have written has been acknowledged. */
   onWrite: (() => void) | null = null
   /** Statements that set the session up for every user; they are given again after a cleaning. */
-  readonly #setUp: string[] = []
-  settingUp = false
+  readonly #setUp: pg.QueryConfig[] = []
+  #settingUp = true
+  /** What listens to messages of the server for every user. */
+  #listeners: ReadonlyMap<ServerMessage, readonly Listener[]> = new Map()
+  #parsers: TypeParsers | null = null
+  #retyped = false
+  /** Names its present user has given to statements. */
+  #named = new Set<string>()
   /** Between release and the next checkout nobody may use it. */
   released = false
   #traced = false
@@ -49,19 +68,78 @@ export class OwnedClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg.Client.query cannot be said again here
   override query(...args: any[]): any {
     if (this.released) return refuse(args)
-    const [config] = args as [string | { text?: unknown } | null | undefined]
+    const [config, values] = args as [string | QueryLike | null | undefined, unknown]
     const text = typeof config === 'string' ? config : config?.text
-    if (typeof text === 'string') this.#note(text)
+    if (this.#settingUp) this.#keepSetUp(config, values)
+    else if (typeof text === 'string') this.#note(text)
     else this.#traced = this.#wrote = true
+    if (typeof config === 'object' && typeof config?.name === 'string') this.#claimName(config.name, text)
     this.begun = false
     return (super.query as (...all: unknown[]) => unknown)(...args)
   }
 
-  #note(text: string): void {
-    if (this.settingUp) {
-      this.#setUp.push(text)
-      return
+  #keepSetUp(config: string | QueryLike | null | undefined, values: unknown): void {
+    const given = Array.isArray(values) ? { values } : {}
+    if (typeof config === 'string') this.#setUp.push({ text: config, ...given })
+    else if (typeof config?.text === 'string') {
+      const { text, name, values: own } = config as pg.QueryConfig
+      this.#setUp.push({
+        text,
+        ...(name === undefined ? {} : { name }),
+        values: own,
+        ...given,
+      } as pg.QueryConfig)
     }
+  }
+
+  /** What comes from now on is its users' own. */
+  endSetUp(watch: ClientWatch): void {
+    this.watch = watch
+    this.#settingUp = false
+    this.#listeners = new Map(SERVER_MESSAGES.map((event) => [event, this.listeners(event) as Listener[]]))
+    const { text, binary } = this.#internals._types
+    this.#parsers = { text: { ...text }, binary: { ...binary } }
+    this.#retyped = false
+  }
+
+  override setTypeParser: pg.Client['setTypeParser'] = (...args: unknown[]) => {
+    this.#retyped = true
+    return (pg.Client.prototype.setTypeParser as (...all: unknown[]) => void).apply(this, args)
+  }
+
+  /**
+   * A name that another user gave to another statement is free again: two users are two sessions. Within
+   * one checkout `pg` refuses it. (Closing a statement is allowed in a failed transaction too.)
+   */
+  #claimName(name: string, text: unknown): void {
+    const { connection } = this.#internals
+    const before = connection.parsedStatements[name]
+    if (before !== undefined && text !== undefined && before !== text && !this.#named.has(name)) {
+      connection.close({ type: 'S', name })
+      delete connection.parsedStatements[name]
+    }
+    this.#named.add(name)
+  }
+
+  /** Its user has done with it: nothing the server says from now on is for them. */
+  putDown(): void {
+    this.released = true
+    this.#named.clear()
+    for (const [event, kept] of this.#listeners) {
+      if (this.listenerCount(event) === kept.length) continue
+      for (const listener of this.listeners(event) as Listener[])
+        if (!kept.includes(listener)) this.removeListener(event, listener)
+    }
+    if (this.#retyped && this.#parsers !== null) {
+      Object.assign(this.#internals._types, {
+        text: { ...this.#parsers.text },
+        binary: { ...this.#parsers.binary },
+      })
+      this.#retyped = false
+    }
+  }
+
+  #note(text: string): void {
     if (this.watch === null) return
     if (!this.#traced && this.watch.tracesOf(text) === 'some') this.#traced = true
     if (!this.#wrote && this.watch.mayWrite(text)) this.#wrote = true
@@ -71,6 +149,33 @@ export class OwnedClient extends pg.Client {
     if (!this.#wrote || this.#openTransaction) return
     this.#wrote = false
     this.onWrite?.()
+  }
+
+  /** Something of its user is still under way, or the server has not said yet how it left the session. */
+  get answering(): boolean {
+    const { readyForQuery, _queryQueue, _queryable, _ended } = this.#internals
+    return _queryable && !_ended && (readyForQuery !== true || _queryQueue.length > 0)
+  }
+
+  /** Resolves when it is not `answering`; false when what is under way is not going to end by itself. */
+  whenAnswered(): Promise<boolean> {
+    const { connection, _activeQuery } = this.#internals
+    // A cursor that was left open keeps it busy for ever; one that is being closed does not.
+    const mayHang = _activeQuery !== null && !(_activeQuery instanceof pg.Query)
+    return new Promise((resolve) => {
+      const finish = (answered: boolean): void => {
+        clearTimeout(timer)
+        connection.removeListener('readyForQuery', look)
+        connection.removeListener('end', look)
+        resolve(answered)
+      }
+      const look = (): void => {
+        if (!this.answering) finish(true)
+      }
+      const timer = mayHang ? setTimeout(finish, CLOSING_MS, false) : undefined
+      connection.on('readyForQuery', look)
+      connection.on('end', look)
+    })
   }
 
   get #openTransaction(): boolean {
@@ -84,12 +189,12 @@ export class OwnedClient extends pg.Client {
 
   /** Ends a transaction left open and takes everything back that the session holds, but for its set-up. */
   async cleanse(): Promise<void> {
-    const query = super.query.bind(this) as (text: string) => Promise<unknown>
+    const query = super.query.bind(this) as (config: string | pg.QueryConfig) => Promise<unknown>
     if (this.#openTransaction) await query('ROLLBACK')
     await query('DISCARD ALL')
     const { parsedStatements } = this.#internals.connection
     for (const name of Object.keys(parsedStatements)) delete parsedStatements[name]
-    for (const text of this.#setUp) await query(text)
+    for (const config of this.#setUp) await query({ ...config })
     this.#traced = false
     this.#wrote = false
   }

@@ -10,14 +10,17 @@ import pgUtils from 'pg/lib/utils.js'
 export interface PgConnection {
   readonly stream: Duplex
   readonly parsedStatements: Record<string, string>
-  on(event: 'parseComplete' | 'bindComplete' | 'readyForQuery', listener: () => void): this
+  on(event: 'parseComplete' | 'bindComplete' | 'readyForQuery' | 'end', listener: () => void): this
+  removeListener(event: 'readyForQuery' | 'end', listener: () => void): this
   once(event: 'end', listener: () => void): this
   bind(config: {
     portal: string
     statement: string | undefined
     values: readonly unknown[] | undefined
+    binary?: boolean | undefined
   }): void
   execute(config: { portal: string }): void
+  close(config: { type: 'S'; name: string }): void
   sync(): void
   /** Every message goes through it. */
   _send(bytes: Uint8Array): boolean
@@ -30,7 +33,19 @@ export interface PgResultInternals {
   _prebuiltEmptyResultObject: unknown
 }
 
+/** Parsers given to one client, by type. */
+export interface TypeParsers {
+  text: Record<number, unknown>
+  binary: Record<number, unknown>
+}
+
 export interface PgClientInternals {
+  readonly _types: TypeParsers
+  readonly readyForQuery: boolean | undefined
+  readonly _activeQuery: unknown
+  readonly _queryQueue: readonly unknown[]
+  readonly _queryable: boolean
+  readonly _ended: boolean
   readonly connection: PgConnection
   readonly processID: number
   readonly secretKey: number
@@ -45,6 +60,8 @@ export interface PgQueryConfig {
   name?: string | undefined
   rowMode?: 'array' | undefined
   types?: pg.CustomTypesConfig | undefined
+  binary?: boolean | undefined
+  query_timeout?: number | undefined
   /** Anything but the simple protocol, also without values. */
   queryMode?: 'extended'
 }
@@ -56,6 +73,7 @@ export interface PgQuery {
   name: string | undefined
   queryMode: string | undefined
   readonly values: readonly unknown[] | undefined
+  readonly binary: boolean | undefined
   readonly _result: PgResultInternals
   _accumulateRows: boolean
   hasBeenParsed(connection: PgConnection): boolean
@@ -73,7 +91,8 @@ export const PgQueryClass = pg.Query as unknown as QueryConstructor
 
 /** A statement as a client takes it, answered by callback. */
 export function makeQuery(config: PgQueryConfig, callback: PgCallback): PgQuery {
-  return new PgQueryClass(config, undefined, callback)
+  // A client looks for a time limit on whatever it is given.
+  return Object.assign(new PgQueryClass(config, undefined, callback), { query_timeout: config.query_timeout })
 }
 
 export function internalsOf(client: pg.ClientBase): PgClientInternals {

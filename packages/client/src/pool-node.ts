@@ -1,3 +1,4 @@
+import { HerdError } from '@pgherd/core'
 import pg from 'pg'
 import { Lane } from './lane.js'
 import type { NodeAddress } from './node-addresses.js'
@@ -6,11 +7,13 @@ import type { Settings } from './pool-options.js'
 import { NodeProbe } from './probe-node.js'
 
 const DEFAULT_IDLE_MS = 10_000
+/** A node that stopped must not keep a piece of our own work for ever. */
+const VISIT_MS = 10_000
 
 /** Whom a node tells what happens to its connections. */
 export interface NodeListener {
   /** Prepares a new connection; what it sends is part of every later user's session. */
-  connected(client: pg.Client): void
+  connected(client: pg.Client): Promise<void>
   acquired(client: pg.Client): void
   released(error: unknown, client: pg.Client): void
   removed(client: pg.Client): void
@@ -26,6 +29,8 @@ export class PoolNode {
   readonly #settings: Settings
   readonly #listener: NodeListener
   readonly #owned: pg.Pool
+  /** Callers that wait for a connection: `pg.Pool` forgets them when it is ended. */
+  readonly #waiting = new Set<(error: Error) => void>()
   readonly #lanes = new Set<Lane>()
   #sweep: NodeJS.Timeout | null = null
 
@@ -40,25 +45,17 @@ export class PoolNode {
 
   #openPool(watch: ClientWatch): pg.Pool {
     const Client = OwnedClient as unknown as NonNullable<pg.PoolConfig['Client']>
-    const onConnect = this.#config.onConnect
     const pool = new pg.Pool({
       ...this.#config,
       Client,
+      // Its event 'connect' would not wait for listeners that take more than one statement.
       onConnect: async (client: pg.ClientBase) => {
         const owned = client as OwnedClient
-        owned.settingUp = true
-        await onConnect?.(client as never)
-        owned.settingUp = false
+        await this.#setUp(owned)
+        owned.endSetUp(watch)
       },
     } as pg.PoolConfig)
-    const { connected, acquired, released, removed, lost } = this.#listener
-    pool.on('connect', (client) => {
-      const owned = client as unknown as OwnedClient
-      owned.watch = watch
-      owned.settingUp = true
-      connected(owned)
-      owned.settingUp = false
-    })
+    const { acquired, released, removed, lost } = this.#listener
     pool.on('acquire', (client) => acquired(client as unknown as pg.Client))
     pool.on('release', (error, client) => released(error, client as unknown as pg.Client))
     pool.on('remove', (client) => removed(client as unknown as pg.Client))
@@ -93,11 +90,38 @@ export class PoolNode {
     return load
   }
 
-  /** A connection for one caller. Rejects as `pg.Pool` does. */
+  /** What every user of a connection is to find there. */
+  async #setUp(client: pg.Client): Promise<void> {
+    await this.#config.onConnect?.(client as never)
+    await this.#listener.connected(client)
+  }
+
+  /** A connection for one caller. Rejects as `pg.Pool` does, and with POOL_CLOSED when it is closed meanwhile. */
   async own(): Promise<{ client: OwnedClient; release: (error?: Error | boolean) => void }> {
-    const client = (await this.#owned.connect()) as unknown as OwnedClient & pg.PoolClient
+    const client = await new Promise<OwnedClient & pg.PoolClient>((resolve, reject) => {
+      this.#waiting.add(reject)
+      this.#owned.connect((error, given) => {
+        this.#waiting.delete(reject)
+        if (error) reject(error)
+        else resolve(given as unknown as OwnedClient & pg.PoolClient)
+      })
+    })
     client.released = false
     return { client, release: client.release.bind(client) }
+  }
+
+  /** A connection beside the pool for one piece of work of our own: it takes no caller's place. */
+  async visit<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const connectionTimeoutMillis = this.#settings.probe.timeoutMs
+    const client = new pg.Client({ ...this.#config, connectionTimeoutMillis, query_timeout: VISIT_MS })
+    // What is under way on it fails with the same error.
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await work(client)
+    } finally {
+      await client.end().catch(() => {})
+    }
   }
 
   /** The least busy lane; another is opened while all are busy and there may be more. */
@@ -111,14 +135,17 @@ export class PoolNode {
   }
 
   #openLane(): Lane {
+    let connected: pg.Client | null = null
     const lane = new Lane(
       this.#config,
       this.#settings.lanes.patienceMs,
       async (client) => {
-        this.#listener.connected(client)
-        await this.#config.onConnect?.(client as never)
+        connected = client
+        await this.#setUp(client)
+        await verify(this.#config, client)
       },
       (ended) => {
+        if (connected !== null) this.#listener.removed(connected)
         if (this.#lanes.delete(ended)) this.#listener.lost(this, new Error('A lane ended.'), null as never)
       },
     )
@@ -154,6 +181,19 @@ export class PoolNode {
     if (this.#sweep !== null) clearTimeout(this.#sweep)
     const lanes = [...this.#lanes]
     this.#lanes.clear()
+    for (const reject of this.#waiting) reject(poolClosed())
     await Promise.all([this.#owned.end(), this.probe.close(), ...lanes.map((lane) => lane.close())])
   }
+}
+
+/** The option `verify` of `pg.Pool`, for a connection that is in no such pool. */
+function verify(config: pg.PoolConfig, client: pg.Client): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (config.verify === undefined) resolve()
+    else config.verify(client as pg.PoolClient, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+export function poolClosed(): HerdError {
+  return new HerdError('POOL_CLOSED', 'Cannot use a pool after calling end on the pool')
 }

@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError, type Lsn } from '@pgherd/core'
 import type { Consistency, GroupEvent, GroupView } from '@pgherd/core/routing'
 import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
-import type pg from 'pg'
+import pg from 'pg'
 import { CatalogueLoader } from './catalogue-loader.js'
 import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
 import { GroupWatch } from './group-watch.js'
 import type { ClientWatch, OwnedClient } from './owned-client.js'
-import { PoolNode } from './pool-node.js'
+import type { PgCallback } from './pg-internals.js'
+import { PoolNode, poolClosed } from './pool-node.js'
 import {
   checkConsistency,
   type Policy,
@@ -33,8 +34,16 @@ import {
 /** The group that all statements go to, until a spec says that there are shards. */
 const SHARD = 'main'
 const TRANSACTION_TRIES = 10
+/** Names of statements are kept; of programs that make names up, not all. */
+const MOST_NAMES = 10_000
 
-type QueryInput = string | (pg.QueryConfig & StatementOptions & { rowMode?: 'array'; queryMode?: string })
+type QueryInput = string | (pg.QueryConfig & StatementOptions & MoreOfPg)
+/** What `pg` takes beyond its published types. */
+interface MoreOfPg {
+  rowMode?: 'array'
+  binary?: boolean
+  query_timeout?: number
+}
 // biome-ignore lint/suspicious/noExplicitAny: as in the published types of pg, which this stands in for
 type AnyRow = any
 
@@ -66,7 +75,8 @@ export interface PoolEvents {
  * (docs/errors.md): NO_PRIMARY, NODES_UNREACHABLE, OUTCOME_UNKNOWN, QUEUE_FULL, POOL_CLOSED, …
  */
 export class Pool extends EventEmitter<PoolEvents> {
-  readonly options: PoolOptions
+  /** As they were given, with the defaults of `pg.Pool`. */
+  options: PoolOptions & pg.PoolOptions
   readonly #settings: Settings
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
@@ -76,6 +86,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #loader: CatalogueLoader
   readonly #book: StatementBook
   readonly #session = new Session()
+  /** Texts by the names that callers gave them. */
+  readonly #names = new Map<string, string>()
+  readonly #closing = new AbortController()
   #opening: Promise<void> | null = null
   #ready = false
   #state: 'open' | 'ending' | 'ended' = 'open'
@@ -85,7 +98,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** Throws OPTIONS_INVALID. Connects to nothing before it is first used. */
   constructor(options: PoolOptions = {}) {
     super()
-    this.options = options
+    this.options = withDefaults(options)
     this.#settings = readOptions(options, process.env)
     this.#book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), SHARD)
     const watch: ClientWatch = {
@@ -96,7 +109,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#settings.addresses.map((address) => [
         address.name,
         new PoolNode(address, this.#settings, watch, {
-          connected: (client) => this.emit('connect', client as pg.PoolClient),
+          connected: (client) => this.#tellConnected(client as pg.PoolClient),
           acquired: (client) => this.emit('acquire', client as pg.PoolClient),
           released: (error, client) => this.emit('release', error as Error, client as pg.PoolClient),
           removed: (client) => this.emit('remove', client as pg.PoolClient),
@@ -177,20 +190,18 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #query(input: unknown, given: unknown, last: unknown, policy: Policy | null): unknown {
-    const callback = typeof given === 'function' ? given : last
+    const callback = [input, given, last].find((each) => typeof each === 'function') as Callback | undefined
     const values = typeof given === 'function' ? undefined : (given as unknown[] | undefined)
-    if (typeof callback === 'function') {
-      this.#submit(
-        input as QueryInput,
-        values,
-        policy,
-        (answer) => callback(null, answer),
-        (error) => callback(error),
-      )
+    if (callback !== undefined) {
+      const tell = (error: Error | undefined, answer?: Answer): void => callSafely(callback, error, answer)
+      const resolve = (answer: Answer): void => tell(undefined, answer)
+      if (input === callback) setImmediate(tell, noFunction())
+      else this.#submit(input as QueryInput, values, policy, resolve, tell)
       return undefined
     }
-    return new Promise((resolve, reject) => {
-      this.#submit(input as QueryInput, values, policy, resolve, reject)
+    return new Promise((resolve) => {
+      const fail = (error: Error): void => resolve(rejectHere(error))
+      this.#submit(input as QueryInput, values, policy, resolve, fail)
     })
   }
 
@@ -203,7 +214,11 @@ export class Pool extends EventEmitter<PoolEvents> {
     reject: (error: Error) => void,
   ): void {
     if (this.#state !== 'open') {
-      reject(closed())
+      reject(poolClosed())
+      return
+    }
+    if (input instanceof pg.Query) {
+      this.#runQueryObject(input).then(resolve, reject)
       return
     }
     this.#underWay++
@@ -229,6 +244,19 @@ export class Pool extends EventEmitter<PoolEvents> {
     else this.#open().then(begin, failed)
   }
 
+  /** Rows come as events of the object: that is for a client of its own. */
+  async #runQueryObject(query: pg.Query): Promise<Answer> {
+    const client = await this.#connect({}, null)
+    return new Promise((resolve, reject) => {
+      const run = client.query as unknown as (query: pg.Query, values: undefined, done: PgCallback) => void
+      run.call(client, query, undefined, (error, answer) => {
+        client.release(isUsable(client) ? undefined : true)
+        if (error) reject(error)
+        else resolve(answer)
+      })
+    })
+  }
+
   #dispatch(
     input: QueryInput,
     given: unknown[] | undefined,
@@ -239,6 +267,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const config: Exclude<QueryInput, string> = typeof input === 'string' ? { text: input } : input
     const text = checkText(config)
     const values = given ?? (config.values as unknown[] | undefined)
+    this.#checkName(config.name, text)
     if (config.consistency !== undefined) checkConsistency(config.consistency, 'consistency')
     const nowMs = performance.now()
     this.#loader.touch(nowMs)
@@ -252,7 +281,11 @@ export class Pool extends EventEmitter<PoolEvents> {
         values: values === undefined ? undefined : encodeValues(values),
         rowMode: config.rowMode,
         types: config.types,
-        ...(record.facts.statements > 1 && values === undefined ? {} : { queryMode: 'extended' }),
+        binary: config.binary,
+        name: config.name,
+        query_timeout: config.query_timeout,
+        // Of several statements, or of nobody knows how many, only the simple protocol takes the text.
+        ...(record.facts.statements !== 1 && values === undefined ? {} : { queryMode: 'extended' }),
       },
       record,
       plan,
@@ -262,6 +295,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       synchronousCommit: plan.repeatable ? null : (policy?.synchronousCommit ?? null),
       resolve: record.judgement.reads ? resolve : (answer) => this.#wrote(record.facts.kind, answer, resolve),
       reject: (error) => {
+        if (config.name !== undefined) this.#names.delete(config.name)
         if (isUnknownName(error)) this.#loader.missed()
         reject(error)
       },
@@ -274,6 +308,17 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (record.judgement.why?.endsWith('is not known')) this.#loader.missed()
     if (signal !== null && !this.#heed(signal, statement)) return
     this.#dispatcher.run(statement)
+  }
+
+  /** Throws what `pg` says when a connection knows the name for another text; here every one does. */
+  #checkName(name: string | undefined, text: string): void {
+    if (name === undefined) return
+    const before = this.#names.get(name)
+    if (before !== undefined && before !== text)
+      throw new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
+    if (before !== undefined) return
+    if (this.#names.size >= MOST_NAMES) this.#names.clear()
+    this.#names.set(name, text)
   }
 
   #wrote(kind: string, answer: Answer, resolve: (answer: Answer) => void): void {
@@ -313,9 +358,10 @@ export class Pool extends EventEmitter<PoolEvents> {
   ): void
   connect(given?: unknown): unknown {
     if (typeof given !== 'function') return this.#connect((given ?? {}) as ConnectOptions, null)
+    const callback = given as Callback
     this.#connect({}, null).then(
-      (client) => given(undefined, client, client.release),
-      (error: Error) => given(error, undefined, () => {}),
+      (client) => callSafely(callback, undefined, client, client.release),
+      (error: Error) => callSafely(callback, error, undefined, () => {}),
     )
     return undefined
   }
@@ -324,20 +370,22 @@ export class Pool extends EventEmitter<PoolEvents> {
     { readOnly = false, signal }: ConnectOptions,
     policy: Policy | null,
   ): Promise<pg.PoolClient> {
-    if (this.#state !== 'open') throw closed()
+    if (this.#state !== 'open') throw poolClosed()
     this.#watch.start()
     void this.#open().catch(() => {})
+    const closing = this.#closing.signal
+    const until = signal === undefined ? closing : AbortSignal.any([signal, closing])
     const session = this.#currentSession()
     const deadlineMs = performance.now() + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs)
     const consistency = readOnly ? (policy?.consistency ?? this.#settings.consistency) : 'primary'
     for (;;) {
-      const node = await this.#nodeFor(consistency, session, deadlineMs, signal ?? null)
-      if (this.#state !== 'open') throw closed()
+      const node = await this.#nodeFor(consistency, session, deadlineMs, until)
+      if (this.#state !== 'open') throw poolClosed()
       try {
         const { client, release } = await node.own()
         if (this.#state !== 'open') {
           release()
-          throw closed()
+          throw poolClosed()
         }
         client.onWrite = () => this.#dispatcher.stamper.wrote(session)
         const owned = client as OwnedClient & pg.PoolClient
@@ -345,7 +393,6 @@ export class Pool extends EventEmitter<PoolEvents> {
         owned.release = (error?: Error | boolean) => {
           if (done) throw new Error('Release called on client which has already been released to the pool.')
           done = true
-          client.onWrite = null
           releaseClean(client, release, error)
         }
         return owned
@@ -383,13 +430,17 @@ export class Pool extends EventEmitter<PoolEvents> {
   end(callback?: () => void): Promise<void> | undefined {
     const ended = this.#end()
     if (callback === undefined) return ended
-    ended.then(callback, callback)
+    ended.then(
+      () => callSafely(callback),
+      (error: Error) => callSafely(callback, error),
+    )
     return undefined
   }
 
   async #end(): Promise<void> {
     if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
     this.#state = 'ending'
+    this.#closing.abort(poolClosed())
     if (this.#underWay > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
@@ -502,21 +553,19 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#ready = true
   }
 
+  /** The event 'connect'; unlike `pg.Pool` waits for listeners that return promises, and fails with them. */
+  async #tellConnected(client: pg.PoolClient): Promise<void> {
+    const told = this.rawListeners('connect').map((listener) => listener.call(this, client) as unknown)
+    await Promise.all(told)
+  }
+
   /** A connection of any node, for reading catalogues. */
-  async #borrow<T>(work: (client: OwnedClient) => Promise<T>): Promise<T> {
+  async #borrow<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const deadlineMs = performance.now() + this.#settings.failoverWaitMs
     for (;;) {
       const node = await this.#dispatcher.nodeFor('standby', 0, deadlineMs, null)
       try {
-        const { client, release } = await node.own()
-        try {
-          const result = await work(client)
-          releaseClean(client, release, undefined)
-          return result
-        } catch (error) {
-          release(error as Error)
-          throw error
-        }
+        return await node.visit(work)
       } catch (error) {
         this.#watch.look(node)
         if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
@@ -561,8 +610,51 @@ export function createPool(options: PoolOptions = {}): Pool {
   return new Pool(options)
 }
 
-function closed(): HerdError {
-  return new HerdError('POOL_CLOSED', 'Cannot use a pool after calling end on the pool')
+// Libraries ask `instanceof pg.Pool` to tell a pool from a client.
+Object.setPrototypeOf(Pool.prototype, pg.Pool.prototype)
+
+function withDefaults(options: PoolOptions): PoolOptions & pg.PoolOptions {
+  const full = {
+    ...options,
+    max: options.max || 10,
+    min: options.min || 0,
+    maxUses: options.maxUses || Number.POSITIVE_INFINITY,
+    allowExitOnIdle: options.allowExitOnIdle || false,
+    maxLifetimeSeconds: options.maxLifetimeSeconds || 0,
+    idleTimeoutMillis: options.idleTimeoutMillis === undefined ? 10_000 : options.idleTimeoutMillis,
+  }
+  // So that nobody prints it by accident.
+  if ('password' in options) Object.defineProperty(full, 'password', { enumerable: false })
+  return full
+}
+
+type Callback = (...args: never[]) => unknown
+
+/** What a caller's callback throws is an error of the program's, not of the statement. */
+function callSafely(callback: Callback, ...args: unknown[]): void {
+  try {
+    callback(...(args as never[]))
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}
+
+/**
+ * Rejects with a stack that leads to whoever awaits it rather than to the socket. V8 finds them only once
+ * the caller's promise follows this one, which takes a turn.
+ */
+async function rejectHere(error: Error): Promise<never> {
+  await null
+  await null
+  // An AbortSignal's reason may be anything.
+  if (error instanceof Error) Error.captureStackTrace(error)
+  throw error
+}
+
+function noFunction(): Error {
+  return new Error('Passing a function as the first parameter to pool.query is not supported')
 }
 
 function checkText(config: Exclude<QueryInput, string>): string {
@@ -598,7 +690,9 @@ function isConnectionLoss(error: Error): boolean {
   if (/^(57P0|08|53300)/.test(code)) return true
   return (
     /^E[A-Z]+$/.test(code) ||
-    /Connection terminated|connection timeout|ended|not queryable/i.test(error.message)
+    /Connection terminated|connection timeout|timeout expired|read timeout|ended|not queryable/i.test(
+      error.message,
+    )
   )
 }
 
