@@ -73,6 +73,11 @@ export const ERROR_CATALOGUE = {
   INTERRUPTED: { retryable: true, exitCode: 1, summary: 'You interrupted it before it was done.' },
   OPTIONS_INVALID: { retryable: false, exitCode: 2, summary: 'An option or token makes no sense.' },
   NODES_UNREACHABLE: { retryable: true, exitCode: 1, summary: 'None of the nodes could ever be reached.' },
+  CLUSTERS_MIXED: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The nodes named belong to different clusters.',
+  },
   NO_PRIMARY: { retryable: true, exitCode: 1, summary: 'No node that takes writes was found in time.' },
   QUEUE_FULL: { retryable: true, exitCode: 1, summary: 'Too many statements wait already.' },
   POOL_CLOSED: { retryable: false, exitCode: 1, summary: 'The pool has been ended.' },

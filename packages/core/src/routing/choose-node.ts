@@ -1,5 +1,5 @@
 import type { Lsn } from '../lsn.js'
-import type { GroupView, NodeView } from './group-view.js'
+import { type GroupView, LAGS, type NodeView } from './group-view.js'
 
 /** What a statement asks of the node that runs it. */
 export interface NodeNeed {
@@ -17,7 +17,8 @@ export type NodeChoice =
 
 /**
  * Picks the node for a statement. Among standbys that are far enough the one with the least work under
- * way, `turn` breaking ties so that they take turns. Without any standby in, reads use the primary.
+ * way, `turn` breaking ties so that they take turns. Without any standby in, reads use the primary; without
+ * that either, a standby that lags but has what the statement asks for.
  *
  * `load`: statements under way on a node.
  */
@@ -28,13 +29,19 @@ export function chooseNode(
   turn: number,
 ): NodeChoice {
   if (need.role === 'primary') return choosePrimary(group)
-  const standbys = Object.values(group.nodes).filter(isServingStandby)
+  const serving = Object.values(group.nodes).filter(isServingStandby)
+  if (serving.length === 0 && group.primary !== null) return choosePrimary(group)
+  const standbys = serving.length > 0 ? serving : Object.values(group.nodes).filter(isLaggingStandby)
   if (standbys.length === 0) return choosePrimary(group)
   const far = standbys.filter((node) => node.lsn >= need.minLsn)
   if (far.length === 0) return { kind: 'behind', standbys: standbys.map((node) => node.name) }
   let best = far[turn % far.length] as NodeView
   for (const node of far) if (load(node.name) < load(best.name)) best = node
   return { kind: 'node', node: best.name, role: 'standby' }
+}
+
+function isLaggingStandby(node: NodeView): boolean {
+  return node.state === 'out' && node.role === 'standby' && node.why === LAGS
 }
 
 function isServingStandby(node: NodeView): boolean {

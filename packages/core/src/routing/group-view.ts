@@ -24,6 +24,8 @@ export interface NodeView {
   readonly role: 'primary' | 'standby' | null
   readonly why: string | null
   readonly timeline: number
+  /** Of the cluster its data belongs to, as it said last; null while it has not said. */
+  readonly systemIdentifier: string | null
   /** The furthest it is known to be: written (primary) or replayed (standby). */
   readonly lsn: Lsn
   readonly askedAtMs: number
@@ -65,6 +67,9 @@ export interface GroupEvent {
   readonly message: string
 }
 
+/** Why a standby that is merely too far behind is left out. */
+export const LAGS = 'it lags too far behind'
+
 /** A group of which nothing is known yet. */
 export function unseenGroup(name: string, nodes: readonly string[]): GroupView {
   return {
@@ -84,6 +89,7 @@ function unseenNode(name: string): NodeView {
     role: null,
     why: null,
     timeline: 0,
+    systemIdentifier: null,
     lsn: 0,
     askedAtMs: 0,
     lagMs: null,

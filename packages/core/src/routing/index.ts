@@ -9,5 +9,5 @@ export {
   unseenGroup,
 } from './group-view.js'
 export { type Failure, judgeFailure, type Progress, type Verdict } from './judge-failure.js'
-export { type Observed, observeGroup } from './observe-group.js'
+export { forgetPosition, noteReplay, type Observed, observeGroup, whyMixed } from './observe-group.js'
 export { type Consistency, type Plan, planStatement, type StatementNature } from './plan-statement.js'

@@ -4,6 +4,8 @@ export type Progress =
   | 'unsent'
   /** A connection had it, and ended before the answer was complete. */
   | 'cut-off'
+  /** The server said that it ends the session, in the middle of it: its transaction was rolled back. */
+  | 'rolled-back'
   /** The server answered with an error; the session goes on. */
   | 'refused'
 
@@ -42,7 +44,7 @@ const STANDBY_CANNOT: ReadonlySet<string> = new Set([
  * Says what to do after a failure (I3): only what certainly took no effect, or has none, is done again.
  */
 export function judgeFailure({ progress, sqlState, role }: Failure, repeatable: boolean): Verdict {
-  if (progress === 'unsent') return 'repeat'
+  if (progress === 'unsent' || progress === 'rolled-back') return 'repeat'
   if (progress === 'cut-off') return repeatable ? 'repeat' : 'unknown'
   if (role === 'primary' || sqlState === null) return 'tell'
   // A write that a standby refused was sent there when it was primary, or thought to be.

@@ -1,5 +1,13 @@
-import { lagOf, withSample } from '../lag.js'
-import type { GroupEvent, GroupLimits, GroupView, NodeView, Probe } from './group-view.js'
+import { type Lag, lagOf, withSample } from '../lag.js'
+import type { Lsn } from '../lsn.js'
+import {
+  type GroupEvent,
+  type GroupLimits,
+  type GroupView,
+  LAGS,
+  type NodeView,
+  type Probe,
+} from './group-view.js'
 
 type Answer = Extract<Probe, { kind: 'answer' }>
 
@@ -38,21 +46,53 @@ function withFailure(
 function withAnswer(group: GroupView, before: NodeView, answer: Answer, limits: GroupLimits): Observed {
   const foreign = whyForeign(group, answer)
   if (foreign !== null) {
-    const node: NodeView = { ...before, state: 'out', role: null, why: foreign, askedAtMs: answer.askedAtMs }
+    const { systemIdentifier, askedAtMs } = answer
+    const node: NodeView = { ...before, state: 'out', role: null, why: foreign, systemIdentifier, askedAtMs }
     const primary = group.primary === node.name ? null : group.primary
     return { group: { ...withNode(group, node), primary }, events: stateEvents(before, node) }
   }
-  const known = { ...group, systemIdentifier: answer.systemIdentifier ?? group.systemIdentifier }
+  const known = inItsCluster(group, answer)
   return answer.recovery ? withStandby(known, before, answer, limits) : withPrimary(known, before, answer)
 }
 
-/** Data of another cluster must never be mixed in. Only when none of ours is left may that one be ours. */
+/** Data of another cluster must never be mixed in. Only when every node has gone over to it is it ours. */
 function whyForeign(group: GroupView, answer: Answer): string | null {
   const ours = group.systemIdentifier
   if (ours === null || answer.systemIdentifier === null || answer.systemIdentifier === ours) return null
   const others = Object.values(group.nodes).filter((node) => node.name !== answer.node)
-  if (others.length === 0 || others.every((node) => node.state === 'out')) return null
+  if (others.every((node) => node.systemIdentifier === answer.systemIdentifier)) return null
   return `it belongs to another cluster: its system identifier is ${answer.systemIdentifier}, that of the others ${ours}`
+}
+
+/** Of a cluster that has taken the place of another nothing is known: its timelines begin anew. */
+function inItsCluster(group: GroupView, answer: Answer): GroupView {
+  const systemIdentifier = answer.systemIdentifier ?? group.systemIdentifier
+  const replaced = group.systemIdentifier !== null && systemIdentifier !== group.systemIdentifier
+  return replaced
+    ? { ...group, systemIdentifier, primary: null, timeline: 0, samples: [] }
+    : { ...group, systemIdentifier }
+}
+
+/** What is wrong when nodes of different clusters were named together; null when they were not. */
+export function whyMixed(group: GroupView): string | null {
+  const nodes = Object.values(group.nodes).filter((node) => node.systemIdentifier !== null)
+  if (new Set(nodes.map((node) => node.systemIdentifier)).size < 2) return null
+  const each = nodes.map((node) => `${node.name} has ${node.systemIdentifier}`)
+  return `The nodes belong to different clusters, by their system identifiers: ${each.join(', ')}.`
+}
+
+/** The node may have started again since it was asked: what it had replayed it may have to replay once more. */
+export function forgetPosition(group: GroupView, name: string): GroupView {
+  const node = group.nodes[name]
+  return node === undefined ? group : withNode(group, { ...node, lsn: 0 })
+}
+
+/** A standby was heard to have replayed this far, between probes. */
+export function noteReplay(group: GroupView, name: string, lsn: Lsn): GroupView {
+  const node = group.nodes[name]
+  // After `forgetPosition` only a probe may say it: what is heard may come from before.
+  if (node === undefined || node.role !== 'standby' || node.lsn === 0 || lsn <= node.lsn) return group
+  return withNode(group, { ...node, lsn })
 }
 
 function withPrimary(group: GroupView, before: NodeView, answer: Answer): Observed {
@@ -62,6 +102,7 @@ function withPrimary(group: GroupView, before: NodeView, answer: Answer): Observ
     role: 'primary',
     why: null,
     timeline: answer.timeline,
+    systemIdentifier: answer.systemIdentifier,
     lsn: answer.lsn,
     askedAtMs: answer.askedAtMs,
     lagMs: null,
@@ -84,14 +125,12 @@ function withPrimary(group: GroupView, before: NodeView, answer: Answer): Observ
     }
   }
   const taken = withNode(group, node)
-  const superseded =
-    rival === undefined
-      ? taken
-      : withNode(taken, {
-          ...rival,
-          state: 'out',
-          why: `it was primary on timeline ${rival.timeline}, which timeline ${answer.timeline} has superseded`,
-        })
+  const loser: NodeView | undefined = rival && {
+    ...rival,
+    state: 'out',
+    why: `it was primary on timeline ${rival.timeline}, which timeline ${answer.timeline} has superseded`,
+  }
+  const superseded = loser === undefined ? taken : withNode(taken, loser)
   const changed = group.primary !== node.name
   const samples = changed || answer.timeline !== group.timeline ? [] : group.samples
   return {
@@ -101,7 +140,11 @@ function withPrimary(group: GroupView, before: NodeView, answer: Answer): Observ
       timeline: answer.timeline,
       samples: withSample(samples, { atMs: answer.askedAtMs, lsn: answer.lsn }),
     },
-    events: [...stateEvents(before, node), ...failoverEvents(group, node)],
+    events: [
+      ...(rival !== undefined && loser !== undefined ? stateEvents(rival, loser) : []),
+      ...stateEvents(before, node),
+      ...failoverEvents(group, node),
+    ],
   }
 }
 
@@ -122,7 +165,7 @@ function failoverEvents(group: GroupView, node: NodeView): GroupEvent[] {
 }
 
 function withStandby(group: GroupView, before: NodeView, answer: Answer, limits: GroupLimits): Observed {
-  const lag = group.samples.length === 0 ? null : lagOf(group.samples, answer.lsn, answer.askedAtMs)
+  const lag = lagAsFarAsKnown(group, answer)
   const limitMs = before.why === LAGS ? limits.maxLagMs / 2 : limits.maxLagMs
   const lags = lag !== null && lag.ms > limitMs
   const node: NodeView = {
@@ -131,6 +174,7 @@ function withStandby(group: GroupView, before: NodeView, answer: Answer, limits:
     role: 'standby',
     why: lags ? LAGS : null,
     timeline: answer.timeline,
+    systemIdentifier: answer.systemIdentifier,
     lsn: answer.lsn,
     askedAtMs: answer.askedAtMs,
     lagMs: lag?.ms ?? null,
@@ -144,7 +188,13 @@ function withStandby(group: GroupView, before: NodeView, answer: Answer, limits:
   return { group: { ...withNode(group, node), primary }, events: [...told, ...stateEvents(before, node)] }
 }
 
-const LAGS = 'it lags too far behind'
+/** While there is no primary nobody falls further behind: what it wrote last may never have been sent. */
+function lagAsFarAsKnown({ primary, samples }: GroupView, answer: Answer): Lag | null {
+  const last = samples.at(-1)
+  if (last === undefined) return null
+  const stands = primary === null || primary === answer.node
+  return lagOf(samples, answer.lsn, stands ? Math.min(answer.askedAtMs, last.atMs) : answer.askedAtMs)
+}
 
 function stateEvents(before: NodeView, after: NodeView): GroupEvent[] {
   if (after.state === 'out' && before.state !== 'out')
