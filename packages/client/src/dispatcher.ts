@@ -1,4 +1,4 @@
-import { HerdError } from '@pgherd/core'
+import { HerdError, type Lsn } from '@pgherd/core'
 import { chooseNode, judgeFailure, lsnForStaleness, type Progress, whyNoPrimary } from '@pgherd/core/routing'
 import type pg from 'pg'
 import { cancelStatement } from './cancel-statement.js'
@@ -72,11 +72,16 @@ export class Dispatcher {
     let minLsn = 0
     if (plan.role === 'standby' && !statement.onPrimary) {
       if (plan.afterOwnWrites) {
-        if (!session.stamped && this.standbys.length > 0) {
-          this.#awaitStamp(statement)
-          return
+        const { writes } = session
+        const lsn = session.lsnCovering(writes)
+        if (lsn === null || !this.#someReplayed(lsn)) {
+          if (this.#guess(statement, writes)) return
+          if (lsn === null && this.standbys.length > 0) {
+            this.#awaitStamp(statement)
+            return
+          }
         }
-        minLsn = session.lsn
+        minLsn = lsn ?? 0
       } else if (plan.maxStalenessMs !== null) {
         minLsn = lsnForStaleness(view, plan.maxStalenessMs, performance.now()) ?? Number.POSITIVE_INFINITY
       }
@@ -86,6 +91,56 @@ export class Dispatcher {
     if (choice.kind === 'node') this.#runOn(statement, this.#nodes.get(choice.node) as PoolNode, choice.role)
     else if (choice.kind === 'behind') this.#awaitReplay(statement, minLsn)
     else this.#awaitNode(statement, choice.why)
+  }
+
+  #someReplayed(lsn: Lsn): boolean {
+    if (lsn === 0) return true
+    const nodes = Object.values(this.#watch.view.nodes)
+    return nodes.some((node) => node.state === 'in' && node.role === 'standby' && node.lsn >= lsn)
+  }
+
+  /**
+   * Replay is usually done by the time a read arrives, so the read is sent to a standby together with the
+   * question how far that is, and its answer held until both are known. False when that is not for it.
+   */
+  #guess(statement: Statement, writes: number): boolean {
+    if (statement.guessed || !this.#mayUseLane(statement)) return false
+    const { view } = this.#watch
+    const choice = chooseNode(view, { role: 'standby', minLsn: 0 }, this.#load, this.#turn)
+    if (choice.kind !== 'node' || choice.role !== 'standby') return false
+    if ((view.nodes[choice.node]?.lagMs ?? 0) > this.#settings.replayWaitMs) return false
+    this.#turn++
+    statement.guessed = true
+    const node = this.#nodes.get(choice.node) as PoolNode
+    const lane = node.lane()
+    const replayed = lane.askReplayed()
+    this.#statistics.count('standby', true)
+    lane.run(statement.config, statement.record.uses++ > 0, (outcome) => {
+      if (outcome.kind !== 'done') this.#laneFailed(statement, node, 'standby', outcome)
+      else {
+        if (replayed.lsn !== null) this.#watch.noteReplay(node.name, replayed.lsn)
+        this.#holdAgainst(statement, writes, replayed.lsn ?? -1, outcome.result)
+      }
+    })
+    return true
+  }
+
+  /** The answer of a standby counts if it had replayed the session's first `writes` writes. */
+  #holdAgainst(statement: Statement, writes: number, replayedLsn: Lsn, answer: Answer): void {
+    const { session } = statement
+    const lsn = session.lsnCovering(writes)
+    if (lsn !== null) {
+      if (replayedLsn >= lsn) this.#resolve(statement, answer)
+      else this.run(statement)
+      return
+    }
+    this.stamper.whenStamped(session, () => {
+      if (session.lsnCovering(writes) !== null) this.#holdAgainst(statement, writes, replayedLsn, answer)
+      else {
+        statement.onPrimary = true
+        this.run(statement)
+      }
+    })
   }
 
   #awaitStamp(statement: Statement): void {
@@ -200,13 +255,17 @@ export class Dispatcher {
     }
   }
 
-  #runOn(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
-    const { plan, record } = statement
-    const lane =
+  #mayUseLane({ plan, record, onOwn }: Statement): boolean {
+    return (
       plan.connection === 'lane' &&
-      !statement.onOwn &&
+      !onOwn &&
       this.#settings.lanes.max > 0 &&
       performance.now() >= record.pace.slowUntilMs
+    )
+  }
+
+  #runOn(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
+    const lane = this.#mayUseLane(statement)
     this.#statistics.count(role, lane)
     if (lane) this.#runOnLane(statement, node, role)
     else void this.#runOnOwn(statement, node, role)

@@ -1,5 +1,13 @@
 import { EventEmitter } from 'node:events'
-import { type GroupEvent, type GroupView, observeGroup, type Probe, unseenGroup } from '@pgherd/core/routing'
+import {
+  forgetPosition,
+  type GroupEvent,
+  type GroupView,
+  noteReplay,
+  observeGroup,
+  type Probe,
+  unseenGroup,
+} from '@pgherd/core/routing'
 import { ChangeSignal } from './change-signal.js'
 import type { PoolNode } from './pool-node.js'
 import type { Settings } from './pool-options.js'
@@ -20,6 +28,11 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
   readonly #changed = new ChangeSignal()
   #view: GroupView
   #timers = new Map<string, NodeJS.Timeout>()
+  /** Nodes to be asked again as soon as they have answered. */
+  readonly #again = new Set<PoolNode>()
+  /** Since when nodes have been failing, as long as work that nobody may repeat is under way on them. */
+  readonly #failingSinceMs = new Map<PoolNode, number>()
+  readonly #whenSeen = new ChangeSignal()
   #state: 'idle' | 'watching' | 'closed' = 'idle'
 
   constructor(name: string, nodes: ReadonlyMap<string, PoolNode>, settings: Settings) {
@@ -41,7 +54,24 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
   start(): void {
     if (this.#state !== 'idle') return
     this.#state = 'watching'
-    for (const node of this.#nodes.values()) this.#round(node)
+    for (const node of this.#nodes.values()) {
+      node.probe.onLost = () => this.#startedAgain(node)
+      this.#round(node)
+    }
+  }
+
+  /** Resolves when every node has been asked once, or failed to answer in time. */
+  async whenSeen(): Promise<void> {
+    this.start()
+    while (!this.seen && this.#state === 'watching')
+      await new Promise<void>((resolve) => this.#whenSeen.wait(resolve))
+  }
+
+  /** I4: what a standby had replayed before it started again it may not have now. */
+  #startedAgain(node: PoolNode): void {
+    if (this.#state !== 'watching') return
+    this.#view = forgetPosition(this.#view, node.name)
+    this.#round(node)
   }
 
   /** Asks a node now, because something speaks against what is believed of it. */
@@ -56,22 +86,28 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
 
   /** Asks a node now and waits for what it says. */
   async lookAt(node: PoolNode): Promise<void> {
+    if (node.probe.asking) await node.probe.ask()
     this.#fold(await node.probe.ask())
   }
 
   #round(node: PoolNode): void {
     clearTimeout(this.#timers.get(node.name))
+    if (node.probe.asking) {
+      this.#again.add(node)
+      return
+    }
     void node.probe.ask().then((probe) => {
       if (this.#state !== 'watching') return
       this.#fold(probe)
-      this.#again(node)
+      this.#roundLater(node)
     })
   }
 
-  #again(node: PoolNode): void {
+  #roundLater(node: PoolNode): void {
     const { intervalMs } = this.#settings.probe
     const urgent = this.#changed.waiting > 0
-    const timer = setTimeout(() => this.#round(node), urgent ? Math.min(URGENT_MS, intervalMs) : intervalMs)
+    const pauseMs = this.#again.delete(node) ? 1 : urgent ? Math.min(URGENT_MS, intervalMs) : intervalMs
+    const timer = setTimeout(() => this.#round(node), pauseMs)
     // Watching alone keeps no process alive; a statement that waits does, by a timer of its own.
     timer.unref()
     clearTimeout(this.#timers.get(node.name))
@@ -80,24 +116,46 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
 
   /** A standby has been heard to have replayed this far. */
   noteReplay(name: string, lsn: number): void {
-    const node = this.#view.nodes[name]
-    if (node === undefined || node.role !== 'standby' || lsn <= node.lsn) return
-    this.#view = { ...this.#view, nodes: { ...this.#view.nodes, [name]: { ...node, lsn } } }
-    this.emit('change')
+    const before = this.#view
+    this.#view = noteReplay(before, name, lsn)
+    if (this.#view !== before) this.emit('change')
   }
 
   #fold(probe: Probe): void {
     const before = this.#view
     const { group, events } = observeGroup(before, probe, { maxLagMs: this.#settings.maxLagMs })
     this.#view = group
+    this.#cutOff(probe, events)
     this.emit('change')
-    for (const event of events) {
-      if (event.kind === 'node-out') this.#nodes.get(event.node)?.dropLanes()
-      this.emit('event', event)
-    }
+    for (const event of events) this.emit('event', event)
     const after = group.nodes[probe.node]
     if (after?.state !== before.nodes[probe.node]?.state || group.primary !== before.primary)
       this.#changed.notify()
+    if (this.#whenSeen.waiting > 0 && this.seen) this.#whenSeen.notify()
+  }
+
+  /**
+   * What is under way on a node that is out is cut off now rather than when TCP gives up: at once what may
+   * be run again elsewhere, the rest when another node has taken over, or when it has been out for long. A
+   * standby that only lags may finish what it has.
+   */
+  #cutOff(probe: Probe, events: readonly GroupEvent[]): void {
+    const lagging = events.some(({ kind }) => kind === 'lag')
+    for (const { kind, node, from } of events) {
+      if (kind === 'node-out' && !lagging) this.#nodes.get(node)?.cutOff('repeatable')
+      const before = kind === 'failover' && from ? from : null
+      if (before !== null && this.#view.nodes[before]?.state === 'out') this.#nodes.get(before)?.cutOff('all')
+    }
+    const node = this.#nodes.get(probe.node)
+    if (node === undefined) return
+    if (probe.kind === 'answer') {
+      this.#failingSinceMs.delete(node)
+      return
+    }
+    const nowMs = performance.now()
+    const sinceMs = this.#failingSinceMs.get(node)
+    if (sinceMs === undefined) this.#failingSinceMs.set(node, nowMs)
+    else if (nowMs - sinceMs > this.#settings.failoverWaitMs) node.cutOff('all')
   }
 
   /** Calls `wake` when a node comes, goes or changes its role; asks often until then. */
@@ -114,5 +172,6 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
     this.#state = 'closed'
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#changed.notify()
+    this.#whenSeen.notify()
   }
 }

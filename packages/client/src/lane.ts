@@ -1,9 +1,18 @@
+import { type Lsn, parseLsn } from '@pgherd/core'
 import pg from 'pg'
 import { isUsualMake, makeLaneQuery, type Prepared } from './lane-query.js'
 import { internalsOf, type PgCallback, type PgQueryConfig, type PgResultInternals } from './pg-internals.js'
+import { isFatal } from './server-error.js'
 
 /** A lane that has prepared so many statements is replaced by a new one, so that the server can forget them. */
 const MAX_PREPARED = 500
+
+export const REPLAYED_SQL = 'select pg_last_wal_replay_lsn()::text as lsn'
+
+/** How far a standby had replayed; null until the answer is there, and when there is none. */
+export interface Replayed {
+  readonly lsn: Lsn | null
+}
 
 /** How a statement on a lane ended. */
 export type LaneOutcome =
@@ -29,9 +38,13 @@ export class Lane {
   #retiring = false
   #prepared = new Map<string, Prepared>()
   #waiting: (() => void)[] = []
+  /** The question of this turn. */
+  #replayed: Replayed | null = null
   /** Statements given to it and not answered yet. */
   inFlight = 0
   idleSinceMs = performance.now()
+  /** The server is a standby; it tells by itself, at the start and when it is promoted (PostgreSQL 14). */
+  isStandby = false
 
   constructor(
     config: pg.ClientConfig,
@@ -46,6 +59,9 @@ export class Lane {
       statement_timeout: patienceMs,
       pipeline: true,
     } as pg.ClientConfig)
+    internalsOf(this.#client).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'in_hot_standby') this.isStandby = parameterValue === 'on'
+    })
     this.#client.on('error', () => this.#end())
     this.#client.once('end', () => this.#end())
     this.#opened = this.#open(setUp)
@@ -107,6 +123,24 @@ export class Lane {
     this.#client.query(makeLaneQuery(config, prepared, callback))
   }
 
+  /**
+   * Asks how far the standby has replayed, ahead of all that is sent after this in the same turn: what
+   * they read is at least as new as that. Known by the time they are answered.
+   */
+  askReplayed(): Replayed {
+    if (this.#replayed !== null) return this.#replayed
+    const replayed: { lsn: Lsn | null } = { lsn: null }
+    this.#replayed = replayed
+    process.nextTick(() => {
+      this.#replayed = null
+    })
+    this.run({ text: REPLAYED_SQL }, true, (outcome) => {
+      if (outcome.kind === 'done')
+        replayed.lsn = parseLsn((outcome.result.rows[0].lsn as string | null) ?? '0/0')
+    })
+    return replayed
+  }
+
   /** What is asked for in one turn of the event loop goes out as one write. */
   #gatherWrites(): void {
     const { connection } = internalsOf(this.#client)
@@ -162,8 +196,4 @@ let count = 0
 
 function isServerError(error: Error): error is pg.DatabaseError {
   return 'severity' in error
-}
-
-function isFatal(error: pg.DatabaseError): boolean {
-  return error.severity === 'FATAL' || error.severity === 'PANIC'
 }

@@ -44,6 +44,14 @@ export class OwnedClient extends pg.Client {
   #named = new Set<string>()
   /** Between release and the next checkout nobody may use it. */
   released = false
+  /** `repeatable`: what its user has under way may be run again elsewhere. */
+  use: 'none' | 'owned' | 'repeatable' = 'none'
+  /** Why its user gets nothing more done on it. */
+  refusal: Error | null = null
+  /** The server is a standby; it tells by itself, at the start and when it is promoted (PostgreSQL 14). */
+  isStandby = false
+  /** What was committed last waits for no standby any more: the wait was cancelled. */
+  unreplicated = false
   #traced = false
   #wrote = false
   /** The server has begun to answer the statement under way. */
@@ -57,6 +65,21 @@ export class OwnedClient extends pg.Client {
     }
     connection.on('parseComplete', begin)
     connection.on('bindComplete', begin)
+    connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'in_hot_standby') this.isStandby = parameterValue === 'on'
+    })
+    connection.on('notice', ({ routine }) => {
+      if (routine === 'SyncRepWaitForLSN') this.unreplicated = true
+    })
+    // What was under way at the end may have been written.
+    connection.once('end', () => {
+      if (this.#wrote) this.onWrite?.()
+    })
+    // An error that nobody listens for would end the process; whoever uses it hears of it by its statements.
+    //TMP this.on('error', () => {})
+    // An ending connection says 'error' up to twice (what the server said, then that it is gone), and may do
+    // so while nobody listens: whoever uses it hears of it from its next statement.
+    //TMP this.on('error', () => {})
     // Before the caller hears of it: registered before the client's own listeners.
     connection.on('readyForQuery', () => this.#noteReady())
   }
@@ -67,7 +90,8 @@ export class OwnedClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg.Client.query cannot be said again here
   override query(...args: any[]): any {
-    if (this.released) return refuse(args)
+    if (this.released) return refuse(args, clientReleased())
+    if (this.refusal !== null) return refuse(args, this.refusal)
     const [config, values] = args as [string | QueryLike | null | undefined, unknown]
     const text = typeof config === 'string' ? config : config?.text
     if (this.#settingUp) this.#keepSetUp(config, values)
@@ -75,6 +99,7 @@ export class OwnedClient extends pg.Client {
     else this.#traced = this.#wrote = true
     if (typeof config === 'object' && typeof config?.name === 'string') this.#claimName(config.name, text)
     this.begun = false
+    this.unreplicated = false
     return (super.query as (...all: unknown[]) => unknown)(...args)
   }
 
@@ -121,9 +146,23 @@ export class OwnedClient extends pg.Client {
     this.#named.add(name)
   }
 
+  /** Somebody has it to themselves from now on. */
+  takeUp(): void {
+    this.released = false
+    this.use = 'owned'
+    this.refusal = null
+  }
+
+  /** A statement given to it now would not even be sent. */
+  get dead(): boolean {
+    const { _queryable, _ended, connection } = this.#internals
+    return !_queryable || _ended || !connection.stream.writable
+  }
+
   /** Its user has done with it: nothing the server says from now on is for them. */
   putDown(): void {
     this.released = true
+    this.use = 'none'
     this.#named.clear()
     for (const [event, kept] of this.#listeners) {
       if (this.listenerCount(event) === kept.length) continue
@@ -201,10 +240,13 @@ export class OwnedClient extends pg.Client {
 }
 
 /** A caller that goes on with a client it has released would meddle with somebody else's session. */
-function refuse(args: unknown[]): unknown {
-  const error = new HerdError('CLIENT_RELEASED', 'This client has been released to the pool already.', {
+function clientReleased(): HerdError {
+  return new HerdError('CLIENT_RELEASED', 'This client has been released to the pool already.', {
     hint: 'Use it before release(), or connect() again.',
   })
+}
+
+function refuse(args: unknown[], error: Error): unknown {
   const callback = args.find((each) => typeof each === 'function') as ((error: Error) => void) | undefined
   if (callback === undefined) return Promise.reject(error)
   process.nextTick(callback, error)

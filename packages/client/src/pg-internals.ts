@@ -11,6 +11,8 @@ export interface PgConnection {
   readonly stream: Duplex
   readonly parsedStatements: Record<string, string>
   on(event: 'parseComplete' | 'bindComplete' | 'readyForQuery' | 'end', listener: () => void): this
+  on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): this
+  on(event: 'notice', listener: (message: { routine?: string | undefined }) => void): this
   removeListener(event: 'readyForQuery' | 'end', listener: () => void): this
   once(event: 'end', listener: () => void): this
   bind(config: {
@@ -19,11 +21,17 @@ export interface PgConnection {
     values: readonly unknown[] | undefined
     binary?: boolean | undefined
   }): void
+  parse(config: { text: string; name: string }): void
   execute(config: { portal: string }): void
   close(config: { type: 'S'; name: string }): void
   sync(): void
   /** Every message goes through it. */
   _send(bytes: Uint8Array): boolean
+}
+
+export interface ParameterStatus {
+  readonly parameterName: string
+  readonly parameterValue: string
 }
 
 /** What `pg` keeps of the columns of an answer, and builds rows with. */
@@ -78,6 +86,8 @@ export interface PgQuery {
   _accumulateRows: boolean
   hasBeenParsed(connection: PgConnection): boolean
   prepare(connection: PgConnection): void
+  handleDataRow(message: unknown): void
+  handleCommandComplete(message: unknown, connection: pg.Connection): void
 }
 
 type QueryConstructor = new (

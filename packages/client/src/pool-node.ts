@@ -3,6 +3,7 @@ import pg from 'pg'
 import { Lane } from './lane.js'
 import type { NodeAddress } from './node-addresses.js'
 import { type ClientWatch, OwnedClient } from './owned-client.js'
+import { internalsOf } from './pg-internals.js'
 import type { Settings } from './pool-options.js'
 import { NodeProbe } from './probe-node.js'
 
@@ -32,6 +33,8 @@ export class PoolNode {
   /** Callers that wait for a connection: `pg.Pool` forgets them when it is ended. */
   readonly #waiting = new Set<(error: Error) => void>()
   readonly #lanes = new Set<Lane>()
+  /** Every connection of `#owned`, those that are being opened or closed too. */
+  readonly #clients = new Set<OwnedClient>()
   #sweep: NodeJS.Timeout | null = null
 
   constructor(address: NodeAddress, settings: Settings, watch: ClientWatch, listener: NodeListener) {
@@ -44,7 +47,14 @@ export class PoolNode {
   }
 
   #openPool(watch: ClientWatch): pg.Pool {
-    const Client = OwnedClient as unknown as NonNullable<pg.PoolConfig['Client']>
+    const clients = this.#clients
+    const Client = class extends OwnedClient {
+      constructor(config?: pg.ClientConfig) {
+        super(config)
+        clients.add(this)
+        internalsOf(this).connection.once('end', () => clients.delete(this))
+      }
+    } as unknown as NonNullable<pg.PoolConfig['Client']>
     const pool = new pg.Pool({
       ...this.#config,
       Client,
@@ -101,12 +111,13 @@ export class PoolNode {
     const client = await new Promise<OwnedClient & pg.PoolClient>((resolve, reject) => {
       this.#waiting.add(reject)
       this.#owned.connect((error, given) => {
-        this.#waiting.delete(reject)
+        const wanted = this.#waiting.delete(reject)
         if (error) reject(error)
-        else resolve(given as unknown as OwnedClient & pg.PoolClient)
+        else if (wanted) resolve(given as unknown as OwnedClient & pg.PoolClient)
+        else given?.release()
       })
     })
-    client.released = false
+    client.takeUp()
     return { client, release: client.release.bind(client) }
   }
 
@@ -170,11 +181,17 @@ export class PoolNode {
     this.#sweep.unref()
   }
 
-  /** The node is out: what is under way on its lanes is cut off now rather than when TCP gives up. */
-  dropLanes(): void {
+  /** Ends connections at once: all, or those on which nothing is under way that must not be run again. */
+  cutOff(what: 'repeatable' | 'all'): void {
     const lanes = [...this.#lanes]
     this.#lanes.clear()
     for (const lane of lanes) lane.destroy()
+    for (const reject of this.#waiting) {
+      this.#waiting.delete(reject)
+      reject(new Error(`Connection terminated: ${this.name} is left out.`))
+    }
+    for (const client of this.#clients)
+      if (what === 'all' || client.use !== 'owned') internalsOf(client).connection.stream.destroy()
   }
 
   async close(): Promise<void> {
@@ -182,8 +199,23 @@ export class PoolNode {
     const lanes = [...this.#lanes]
     this.#lanes.clear()
     for (const reject of this.#waiting) reject(poolClosed())
+    this.#waiting.clear()
+    // A server that hangs does not say goodbye. What a caller still has is theirs until they release it.
+    const timer = setInterval(() => {
+      for (const lane of lanes) lane.destroy()
+      for (const client of this.#clients)
+        if (client.use === 'none') internalsOf(client).connection.stream.destroy()
+    }, this.#settings.probe.timeoutMs)
     await Promise.all([this.#owned.end(), this.probe.close(), ...lanes.map((lane) => lane.close())])
+    await Promise.all([...this.#clients].map(whenEnded))
+    clearInterval(timer)
   }
+}
+
+function whenEnded(client: OwnedClient): Promise<void> {
+  return new Promise((resolve) => {
+    internalsOf(client).connection.once('end', resolve)
+  })
 }
 
 /** The option `verify` of `pg.Pool`, for a connection that is in no such pool. */

@@ -193,8 +193,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     const callback = [input, given, last].find((each) => typeof each === 'function') as Callback | undefined
     const values = typeof given === 'function' ? undefined : (given as unknown[] | undefined)
     if (callback !== undefined) {
-      const tell = (error: Error | undefined, answer?: Answer): void => callSafely(callback, error, answer)
-      const resolve = (answer: Answer): void => tell(undefined, answer)
+      const tell = (error: Error): void => callSafely(callback, error)
+      const resolve = (answer: Answer): void => callSafely(callback, undefined, answer)
       if (input === callback) setImmediate(tell, noFunction())
       else this.#submit(input as QueryInput, values, policy, resolve, tell)
       return undefined
@@ -303,6 +303,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       underWay: false,
       onPrimary: false,
       onOwn: false,
+      guessed: false,
       repeats: 0,
     }
     if (record.judgement.why?.endsWith('is not known')) this.#loader.missed()

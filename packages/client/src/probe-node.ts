@@ -2,6 +2,7 @@ import { parseLsn } from '@pgherd/core'
 import type { Probe } from '@pgherd/core/routing'
 import pg from 'pg'
 import { internalsOf } from './pg-internals.js'
+import { sqlStateOf } from './server-error.js'
 
 /**
  * Role, position and identity of a server in one cheap row. The timeline of a primary is read off its WAL
@@ -15,9 +16,20 @@ select r.recovery,
   coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text as lsn
 from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
 
+/** For a server that does not let everybody look into its control file: its cluster goes unchecked. */
+const PLAIN_PROBE_SQL = `
+select r.recovery, null as system_identifier,
+  case when r.recovery then 0
+    else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
+  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text as lsn
+from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
+
+/** insufficient_privilege, undefined_function, feature_not_supported */
+const NOT_TOLD: ReadonlySet<string> = new Set(['42501', '42883', '0A000'])
+
 interface ProbeRow {
   recovery: boolean
-  system_identifier: string
+  system_identifier: string | null
   timeline: number
   lsn: string
 }
@@ -29,6 +41,10 @@ export class NodeProbe {
   readonly #timeoutMs: number
   #client: pg.Client | null = null
   #asking: Promise<Probe> | null = null
+  #sql = PROBE_SQL
+  #closed = false
+  /** Called when its connection ended though nobody asked for it: the server may have started again. */
+  onLost: (() => void) | null = null
   /** Why it failed the last time, as the driver or server said it. */
   lastError: Error | null = null
 
@@ -45,6 +61,11 @@ export class NodeProbe {
       this.#asking = null
     })
     return this.#asking
+  }
+
+  /** A question is under way: what it brings may be older than what has happened meanwhile. */
+  get asking(): boolean {
+    return this.#asking !== null
   }
 
   async #ask(): Promise<Probe> {
@@ -76,10 +97,16 @@ export class NodeProbe {
   }
 
   async #query(): Promise<pg.QueryResult<ProbeRow>> {
+    if (this.#closed) throw new Error('the pool has been ended')
     if (this.#client === null) {
       const client = new pg.Client(this.#config)
-      client.on('error', () => this.#drop(client))
-      client.once('end', () => this.#drop(client))
+      const lost = (): void => {
+        if (client !== this.#client) return
+        this.#drop(client)
+        this.onLost?.()
+      }
+      client.on('error', lost)
+      client.once('end', lost)
       this.#client = client
       await client.connect()
     }
@@ -88,7 +115,11 @@ export class NodeProbe {
     const { ref, unref } = internalsOf(client)
     ref.call(client)
     try {
-      return await client.query<ProbeRow>(PROBE_SQL)
+      return await client.query<ProbeRow>(this.#sql)
+    } catch (error) {
+      if (this.#sql === PLAIN_PROBE_SQL || !NOT_TOLD.has(sqlStateOf(error as Error) ?? '')) throw error
+      this.#sql = PLAIN_PROBE_SQL
+      return await client.query<ProbeRow>(this.#sql)
     } finally {
       unref.call(client)
     }
@@ -103,7 +134,12 @@ export class NodeProbe {
   async close(): Promise<void> {
     const client = this.#client
     this.#client = null
-    await client?.end().catch(() => {})
+    this.#closed = true
+    if (client === null) return
+    // A server that hangs does not say goodbye.
+    const timer = setTimeout(() => internalsOf(client).connection.stream.destroy(), this.#timeoutMs)
+    await client.end().catch(() => {})
+    clearTimeout(timer)
   }
 }
 

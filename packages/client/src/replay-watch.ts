@@ -1,7 +1,6 @@
 import { type Lsn, parseLsn } from '@pgherd/core'
+import { REPLAYED_SQL } from './lane.js'
 import type { PoolNode } from './pool-node.js'
-
-const REPLAYED_SQL = 'select pg_last_wal_replay_lsn()::text as lsn'
 
 interface Waiter {
   readonly lsn: Lsn

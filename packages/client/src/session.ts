@@ -1,28 +1,46 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { formatLsn, HerdError, type Lsn, parseLsn } from '@pgherd/core'
 
+/** Positions kept of a session: enough for all reads that are under way while it writes. */
+const MAX_STAMPS = 64
+
+/** Lies at or after the end of the first `writes` writes of a session. */
+interface Stamp {
+  readonly writes: number
+  readonly lsn: Lsn
+}
+
 /**
  * What one user of the application has written, so that a read of theirs sees it (I4). The WAL position
- * of a write is learnt a moment after its acknowledgement; until then `stamped` is false.
+ * of a write is learnt a moment after its acknowledgement.
  */
 export class Session {
-  #lsn: Lsn = 0
-  /** Writes acknowledged, and how many of them `#lsn` covers. */
+  /** Oldest first. The first of a new session covers no write of its own. */
+  #stamps: Stamp[] = [{ writes: 0, lsn: 0 }]
   #writes = 0
-  #covered = 0
 
   /** A standby that has replayed this much shows every write that is stamped. */
   get lsn(): Lsn {
-    return this.#lsn
+    return this.#newest.lsn
   }
 
   get stamped(): boolean {
-    return this.#covered === this.#writes
+    return this.#newest.writes === this.#writes
   }
 
   /** How many writes have been acknowledged. */
   get writes(): number {
     return this.#writes
+  }
+
+  get #newest(): Stamp {
+    return this.#stamps.at(-1) as Stamp
+  }
+
+  /** What a standby must have replayed to show the first `writes` writes; null while that is not known. */
+  lsnCovering(writes: number): Lsn | null {
+    if (this.#newest.writes < writes) return null
+    return (this.#stamps.find((stamp) => stamp.writes >= writes) as Stamp).lsn
   }
 
   noteWrite(): void {
@@ -31,8 +49,11 @@ export class Session {
 
   /** `lsn` lies at or after the end of the first `writes` writes. */
   noteLsn(lsn: Lsn, writes: number): void {
-    if (lsn > this.#lsn) this.#lsn = lsn
-    if (writes > this.#covered) this.#covered = writes
+    const newest = this.#newest
+    const stamp = { writes: Math.max(writes, newest.writes), lsn: Math.max(lsn, newest.lsn) }
+    if (stamp.writes === newest.writes) this.#stamps.pop()
+    this.#stamps.push(stamp)
+    if (this.#stamps.length > MAX_STAMPS) this.#stamps.shift()
   }
 }
 

@@ -27,6 +27,8 @@ export interface Statement {
   onPrimary: boolean
   /** A lane was not for it after all. */
   onOwn: boolean
+  /** A standby was tried before it was known to be far enough. */
+  guessed: boolean
   repeats: number
 }
 
