@@ -337,6 +337,7 @@ export class Dispatcher {
       if (error === null) this.#resolve(statement, answer)
       else if (statement.signal?.aborted && sqlStateOf(error) === QUERY_CANCELED)
         this.#reject(statement, statement.signal.reason as Error)
+      else if (statement.plan.repeatable && isGivenUp(error)) this.#reject(statement, error)
       else this.#failed(statement, node, role, progressOf(error, begun), error)
     }
     const onError = (error: Error): void => done(error, [])
@@ -454,6 +455,11 @@ export function sqlStateOf(error: Error): string | null {
 /** An answer of the server that leaves the session as good as before. */
 function isHarmless(error: Error): boolean {
   return sqlStateOf(error) !== null && (error as pg.DatabaseError).severity === 'ERROR'
+}
+
+/** The caller's own limit, `query_timeout`, has passed: that is no fault of the node. */
+function isGivenUp(error: Error): boolean {
+  return error.message === 'Query read timeout'
 }
 
 /** Before the server began to answer nothing of the statement had been taken up: the session just ended. */

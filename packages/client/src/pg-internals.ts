@@ -105,6 +105,12 @@ export function makeQuery(config: PgQueryConfig, callback: PgCallback): PgQuery 
   return Object.assign(new PgQueryClass(config, undefined, callback), { query_timeout: config.query_timeout })
 }
 
+/** For questions of our own, whose answers we read: how values are to be given to callers does not matter. */
+export function withoutParsers(config: pg.ClientConfig): pg.ClientConfig {
+  const { types: _callers, binary: _too, ...rest } = config as pg.ClientConfig & { binary?: boolean }
+  return rest
+}
+
 export function internalsOf(client: pg.ClientBase): PgClientInternals {
   return client as unknown as PgClientInternals
 }

@@ -1,10 +1,11 @@
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
-import { Lane } from './lane.js'
+import { Lane, type LaneOutcome } from './lane.js'
 import type { NodeAddress } from './node-addresses.js'
 import { type ClientWatch, OwnedClient } from './owned-client.js'
 import { internalsOf } from './pg-internals.js'
 import type { Settings } from './pool-options.js'
+import { withoutParsers } from './pg-internals.js'
 import { NodeProbe } from './probe-node.js'
 
 const DEFAULT_IDLE_MS = 10_000
@@ -124,7 +125,11 @@ export class PoolNode {
   /** A connection beside the pool for one piece of work of our own: it takes no caller's place. */
   async visit<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const connectionTimeoutMillis = this.#settings.probe.timeoutMs
-    const client = new pg.Client({ ...this.#config, connectionTimeoutMillis, query_timeout: VISIT_MS })
+    const client = new pg.Client({
+      ...withoutParsers(this.#config),
+      connectionTimeoutMillis,
+      query_timeout: VISIT_MS,
+    })
     // What is under way on it fails with the same error.
     client.on('error', () => {})
     try {
@@ -143,6 +148,12 @@ export class PoolNode {
     const { max, depth } = this.#settings.lanes
     if (best !== null && (best.inFlight < depth || this.#lanes.size >= max)) return best
     return this.#openLane()
+  }
+
+  /** A question of our own, on a lane. */
+  ask(text: string, done: (outcome: LaneOutcome) => void): void {
+    const ownParsers = this.#config.types !== undefined
+    this.lane().run(ownParsers ? { text, types: pg.types } : { text }, true, done)
   }
 
   #openLane(): Lane {

@@ -51,7 +51,7 @@ export class NodeProbe {
   constructor(name: string, config: pg.ClientConfig, timeoutMs: number) {
     const { query_timeout: _none, ...rest } = config
     this.#name = name
-    this.#config = { ...rest, connectionTimeoutMillis: timeoutMs }
+    this.#config = { ...withoutParsers(rest), connectionTimeoutMillis: timeoutMs }
     this.#timeoutMs = timeoutMs
   }
 

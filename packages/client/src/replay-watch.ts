@@ -33,7 +33,7 @@ export class ReplayWatch {
   #ask(node: PoolNode): void {
     if (this.#asking.has(node)) return
     this.#asking.add(node)
-    node.lane().run({ text: REPLAYED_SQL }, true, (outcome) => {
+    node.ask(REPLAYED_SQL, (outcome) => {
       this.#asking.delete(node)
       if (outcome.kind !== 'done') return
       const lsn = parseLsn((outcome.result.rows[0].lsn as string | null) ?? '0/0')

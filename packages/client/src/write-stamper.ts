@@ -50,7 +50,7 @@ export class WriteStamper {
     this.#wanted.clear()
     this.#asking = true
     const writes = sessions.map((session) => session.writes)
-    node.lane().run({ text: POSITION_SQL }, true, (outcome) => {
+    node.ask(POSITION_SQL, (outcome) => {
       this.#asking = false
       if (outcome.kind === 'done') {
         const lsn: Lsn = parseLsn(outcome.result.rows[0].lsn as string)
