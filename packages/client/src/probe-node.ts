@@ -1,7 +1,7 @@
 import { parseLsn } from '@pgherd/core'
 import type { Probe } from '@pgherd/core/routing'
 import pg from 'pg'
-import { internalsOf } from './pg-internals.js'
+import { internalsOf, withoutParsers } from './pg-internals.js'
 import { sqlStateOf } from './server-error.js'
 
 /**
