@@ -75,11 +75,9 @@ export class OwnedClient extends pg.Client {
     connection.once('end', () => {
       if (this.#wrote) this.onWrite?.()
     })
-    // An error that nobody listens for would end the process; whoever uses it hears of it by its statements.
-    //TMP this.on('error', () => {})
-    // An ending connection says 'error' up to twice (what the server said, then that it is gone), and may do
-    // so while nobody listens: whoever uses it hears of it from its next statement.
-    //TMP this.on('error', () => {})
+    // An ending connection says 'error' up to twice (what the server said, then that it is gone), also while
+    // nobody listens, which would end the process; whoever uses it hears of it by its statements.
+    this.on('error', () => {})
     // Before the caller hears of it: registered before the client's own listeners.
     connection.on('readyForQuery', () => this.#noteReady())
   }
