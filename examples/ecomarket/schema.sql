@@ -41,6 +41,18 @@ create table cart_items (
   primary key (user_id, product_id)
 );
 
+-- Every change of a cart, in the order in which they were saved. The key is made by the shop before the
+-- first try: a change that is sent again finds its key here and does nothing.
+create table cart_changes (
+  id         bigint generated always as identity primary key,
+  key        uuid not null unique,
+  user_id    integer not null references users,
+  product_id integer not null references products,
+  -- Units put in; 0: the product was taken out.
+  quantity   integer not null check (quantity between 0 and 99),
+  saved_at   timestamptz not null default now()
+);
+
 create type order_status as enum ('placed', 'paid', 'shipped', 'cancelled');
 
 create table orders (

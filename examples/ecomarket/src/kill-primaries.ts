@@ -8,7 +8,7 @@ export interface Failover {
   /** When it was killed, from the beginning of the run. */
   atMs: number
   newPrimary: string | null
-  /** From the kill to the first order that another connection got acknowledged. */
+  /** From the kill to the first order that another node acknowledged. */
   nextOrderMs: number | null
   /** From the kill until every node was back and counted. */
   wholeMs: number | null
@@ -60,7 +60,7 @@ async function killPrimary(killing: Killing, startedAtMs: number, failovers: Fai
     wholeMs: null,
   }
   failovers.push(failover)
-  const sellsAgain = journal.nextAcknowledged(killedAtMs, SELL_TIMEOUT_MS, signal)
+  const sellsAgain = journal.nextAcknowledged(killed, SELL_TIMEOUT_MS, signal)
   // Should the kill itself fail, nobody waits for what follows it.
   sellsAgain.catch(() => {})
   await herd.disturb(killed, 'kill')

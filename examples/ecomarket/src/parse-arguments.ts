@@ -3,14 +3,14 @@ import { HerdError } from '@pgherd/core'
 import { DEFAULT_OPTIONS, type RunOptions } from './run-options.js'
 
 export const HELP = `Runs a marketplace on a herd of PostgreSQL servers, kills its primary again and again,
-and accounts for every order that was acknowledged.
+and accounts for every order that was acknowledged and every cart change that was promised.
 
   npm run demo -- [options]
 
   --seconds N   how long to trade (${DEFAULT_OPTIONS.seconds})
   --kills N     how often to kill the primary meanwhile (${DEFAULT_OPTIONS.kills})
   --buyers N    how many place orders at the same time (${DEFAULT_OPTIONS.buyers})
-  --readers N   how many leaf through the catalogue (${DEFAULT_OPTIONS.readers})
+  --visitors N  how many leaf through the catalogue and fill carts (${DEFAULT_OPTIONS.visitors})
   --seed N      for the data and for what is bought (${DEFAULT_OPTIONS.seed})
   --keep        keep the data in .pgherd beside herd.yaml and carry on with it next time;
                 without it the data is in a temporary folder that is removed at the end
@@ -33,7 +33,7 @@ const LIMITS: Readonly<Record<NumberName, readonly [low: number, high: number]>>
   seconds: [1, 86_400],
   kills: [0, 10_000],
   buyers: [1, 64],
-  readers: [0, 64],
+  visitors: [0, 64],
   seed: [0, 0xffff_ffff],
 }
 
@@ -57,7 +57,7 @@ function readFlags(args: readonly string[]) {
         seconds: { type: 'string' },
         kills: { type: 'string' },
         buyers: { type: 'string' },
-        readers: { type: 'string' },
+        visitors: { type: 'string' },
         seed: { type: 'string' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },

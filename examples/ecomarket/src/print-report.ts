@@ -1,3 +1,5 @@
+import type { StockAccount } from './account/account.js'
+import { NOTICED_MS } from './buying/measure-pauses.js'
 import type { Report } from './report.js'
 
 type Row = readonly [label: string, value: string | number, remark?: string]
@@ -9,44 +11,42 @@ export function printReport(report: Report): string {
   const { account } = report
   const sections = [
     section('Orders', orderRows(report)),
-    section('Stock', stockRows(report)),
-    section('Catalogue pages', readingRows(report)),
+    section('Stock', stockRows(account.stock)),
+    section('Carts', cartRows(report)),
+    section('Who answered', readingRows(report)),
+    section('Pauses between "buy" and the answer', pauseRows(report)),
     section('Failovers', failoverRows(report)),
     report.interrupted ? 'The run was interrupted; this is the account so far.' : '',
     report.failure === null ? '' : `The run ended early: ${report.failure}`,
     account.balanced
-      ? 'The account balances: every acknowledged order is there, once, and every unit is accounted for.'
+      ? 'The account balances: every acknowledged order is there, once, every unit is accounted for, and\n' +
+        'every cart change that was promised is saved.'
       : 'THE ACCOUNT DOES NOT BALANCE.',
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
 
-function orderRows({ account, tradedMs }: Report): Row[] {
-  const { unknown } = account
-  const rate = tradedMs === 0 ? 0 : Math.round((account.acknowledged * 1000) / tradedMs)
+function orderRows({ account: { orders }, tradedMs }: Report): Row[] {
+  const { unknown } = orders
+  const rate = tradedMs === 0 ? 0 : Math.round((orders.acknowledged * 1000) / tradedMs)
   return [
-    ['acknowledged', account.acknowledged, `${rate} a second for ${seconds(tradedMs)}`],
-    ['found in the database', account.found],
-    ['lost', account.lost.length, some(account.lost)],
-    ['duplicates', account.duplicates.length, some(account.duplicates)],
-    ['found but never acknowledged', account.unexpected.length, some(account.unexpected)],
-    ['found with other contents', account.altered.length, some(account.altered)],
-    ['without their events', account.withoutEvents.length, some(account.withoutEvents)],
-    [
-      'outcome unknown',
-      unknown.tookEffect.length + unknown.didNot.length,
-      'cut off during COMMIT, looked up:',
-    ],
-    ['  took effect', unknown.tookEffect.length],
-    ['  did not', unknown.didNot.length],
-    ['refused, out of stock', account.refused],
-    ['tried again', account.repeatedTries, 'cut off before COMMIT was sent'],
-    ['given up at closing time', account.givenUp, 'before COMMIT was sent'],
+    ['acknowledged', orders.acknowledged, `${rate} a second for ${seconds(tradedMs)}`],
+    ['found in the database', orders.found],
+    ['lost', orders.lost.length, some(orders.lost)],
+    ['duplicates', orders.duplicates.length, some(orders.duplicates)],
+    ['found but never acknowledged', orders.unexpected.length, some(orders.unexpected)],
+    ['found with other contents', orders.altered.length, some(orders.altered)],
+    ['without their events', orders.withoutEvents.length, some(orders.withoutEvents)],
+    ['outcome unknown', unknown.tookEffect + unknown.didNot, 'cut off during COMMIT; looked up:'],
+    ['  took effect', unknown.tookEffect],
+    ['  did not', unknown.didNot, 'tried again under the same key'],
+    ['refused, out of stock', orders.refused],
+    ['begun again', orders.repeatedTries, 'cut off before COMMIT was sent'],
+    ['given up at closing time', orders.givenUp, 'before COMMIT was sent'],
   ]
 }
 
-function stockRows({ account }: Report): Row[] {
-  const { products, unitsSold, mismatched, belowZero } = account.stock
+function stockRows({ products, unitsSold, mismatched, belowZero }: StockAccount): Row[] {
   const wrong = mismatched.map((each) => `product ${each.id}`)
   return [
     ['products', products],
@@ -56,12 +56,41 @@ function stockRows({ account }: Report): Row[] {
   ]
 }
 
-function readingRows({ reading }: Report): Row[] {
+function cartRows({ account: { carts } }: Report): Row[] {
+  const { unknown } = carts
+  const user = (id: number): string => `user ${id}`
   return [
-    ['from standbys', reading.pagesFromStandbys],
-    ['from the primary', reading.pagesFromPrimary, 'when no standby answered'],
-    ['read again on another node', reading.repeated],
-    ['failed for the visitor', reading.failed],
+    ['changes saved at once', carts.saved],
+    ['changes that waited', carts.promised, 'their users were told "We will save this."'],
+    ['  the longest', `${carts.longestPromiseMs} ms`],
+    ['lost', carts.lost.length, some(carts.lost)],
+    ['saved but never made', carts.unexpected.length, some(carts.unexpected)],
+    ['not in order, or not once', carts.outOfOrder.length, some(carts.outOfOrder.map(user))],
+    ['carts that are not as left', carts.differing.length, some(carts.differing.map(user))],
+    ['outcome unknown', unknown.tookEffect + unknown.didNot, 'sent again; by its key it'],
+    ['  had taken effect', unknown.tookEffect],
+    ['  had not', unknown.didNot],
+  ]
+}
+
+function readingRows({ reading }: Report): Row[] {
+  const { pages, carts, cartsMaybeBehind, cartsWrong, failed } = reading
+  return [
+    ['catalogue pages: standbys', pages.standby],
+    ['catalogue pages: the primary', pages.primary, 'when no standby did'],
+    ['carts: standbys', carts.standby],
+    ['carts: the primary', carts.primary, 'when no standby had the latest change yet'],
+    ['carts as of a moment ago', cartsMaybeBehind, 'no primary could tell what the latest change is'],
+    ['carts without their latest change', cartsWrong],
+    ['failed for the visitor', failed],
+  ]
+}
+
+function pauseRows({ pauses }: Report): Row[] {
+  return [
+    ['the usual', `${pauses.medianMs} ms`],
+    ['the longest', `${pauses.longestMs} ms`],
+    [`longer than ${NOTICED_MS} ms`, pauses.noticed],
   ]
 }
 

@@ -1,5 +1,6 @@
 import type { Account } from './account/account.js'
-import type { ReadingCounts } from './browsing/run-reader.js'
+import type { ReadingCounts } from './browsing/reading-counts.js'
+import type { Pauses } from './buying/measure-pauses.js'
 import type { Failover } from './kill-primaries.js'
 import type { RunOptions } from './run-options.js'
 
@@ -13,6 +14,7 @@ export interface Report {
   /** What went wrong with the herd so that the run ended early, or null. */
   failure: string | null
   account: Account
+  pauses: Pauses
   reading: ReadingCounts
   failovers: Failover[]
 }

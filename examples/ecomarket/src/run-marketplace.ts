@@ -1,7 +1,8 @@
+import type { Pool } from '@pgherd/client'
 import { type Herd, openHerd } from '@pgherd/cluster'
 import type { HerdSpec } from '@pgherd/core/spec'
 import { loadMarketplace } from './data/load-marketplace.js'
-import { PrimaryConnection } from './primary-connection.js'
+import { openPool } from './open-pool.js'
 import type { Report } from './report.js'
 import type { RunOptions } from './run-options.js'
 import { trade } from './trade.js'
@@ -33,28 +34,19 @@ export async function runMarketplace({
   try {
     await herd.whenWhole(WHOLE_TIMEOUT_MS, signal)
     tell(`${spec.name}: ${describeNodes(herd)}, whole after ${since(openedAtMs)}`)
-    await load(herd, options.seed, signal, tell)
-    return await trade({ herd, options, signal, tell })
+    await using pool = openPool(herd.dsn())
+    await load(pool, options.seed, tell)
+    signal.throwIfAborted()
+    return await trade({ herd, pool, options, signal, tell })
   } finally {
     await herd.stop()
   }
 }
 
-async function load(
-  herd: Herd,
-  seed: number,
-  signal: AbortSignal,
-  tell: (line: string) => void,
-): Promise<void> {
+async function load(pool: Pool, seed: number, tell: (line: string) => void): Promise<void> {
   const startedAtMs = performance.now()
-  const connection = new PrimaryConnection(herd)
-  try {
-    const { client } = await connection.get(signal)
-    const loaded = await loadMarketplace(client, seed)
-    tell(loaded ? `users, products and stock loaded in ${since(startedAtMs)}` : 'the data is there already')
-  } finally {
-    await connection.close()
-  }
+  const loaded = await loadMarketplace(pool, seed)
+  tell(loaded ? `users, products and stock loaded in ${since(startedAtMs)}` : 'the data is there already')
 }
 
 function describeNodes(herd: Herd): string {

@@ -4,8 +4,8 @@ export interface RunOptions {
   /** How often the primary is killed in that time. */
   kills: number
   buyers: number
-  readers: number
+  visitors: number
   seed: number
 }
 
-export const DEFAULT_OPTIONS: RunOptions = { seconds: 15, kills: 3, buyers: 8, readers: 4, seed: 42 }
+export const DEFAULT_OPTIONS: RunOptions = { seconds: 15, kills: 3, buyers: 8, visitors: 4, seed: 42 }

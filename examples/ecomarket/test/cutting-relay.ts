@@ -1,13 +1,17 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-/** Passes a connection on to a server and cuts it at a statement. */
+/** Passes connections on to a server and cuts the first one that comes to a statement. */
 export interface CuttingRelay {
   port: number
   close(): Promise<void>
 }
 
-/** When the bytes of `statement` come by: `before` drops them, `after` cuts the server's answer off. */
+/**
+ * When the bytes of `statement` come by on a connection that has seen those of `following`: `before` drops
+ * them, `after` cuts the server's answer off.
+ */
 export interface Cut {
+  following: string
   statement: string
   when: 'before' | 'after'
 }
@@ -18,15 +22,19 @@ export async function openCuttingRelay(
   cut: Cut,
 ): Promise<CuttingRelay> {
   const sockets = new Set<Socket>()
+  let isCut = false
   const server = createServer((near) => {
     const far = connect(target.port, target.host)
     let answersPass = true
+    let followed = false
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.on('error', () => {})
     }
     near.on('data', (bytes) => {
-      const isReached = bytes.includes(`${cut.statement}\0`)
+      followed ||= bytes.includes(cut.following)
+      const isReached = !isCut && followed && bytes.includes(cut.statement)
+      isCut ||= isReached
       if (isReached && cut.when === 'before') {
         near.destroy()
         far.destroy()

@@ -21,7 +21,7 @@ beforeAll(async () => {
   report = await runMarketplace({
     spec: parseSpec(await readFile(SPEC, 'utf8'), SPEC),
     stateDir: state.path,
-    options: { seconds: 8, kills: 2, buyers: 6, readers: 3, seed: 42 },
+    options: { seconds: 8, kills: 2, buyers: 6, visitors: 3, seed: 42 },
     signal: new AbortController().signal,
     tell: () => {},
   })
@@ -34,14 +34,15 @@ afterAll(async () => {
 })
 
 test('I1: every acknowledged order is there, once, while primaries are killed', () => {
-  const { account, failure } = report
-  expect({ failure, lost: account.lost, duplicates: account.duplicates }).toEqual({
+  const { failure, account } = report
+  const { orders } = account
+  expect({ failure, lost: orders.lost, duplicates: orders.duplicates }).toEqual({
     failure: null,
     lost: [],
     duplicates: [],
   })
-  expect(account.acknowledged).toBeGreaterThan(50)
-  expect(account.found).toBe(account.acknowledged + account.unknown.tookEffect.length)
+  expect(orders.acknowledged).toBeGreaterThan(50)
+  expect(orders.found).toBe(orders.acknowledged + orders.unknown.tookEffect)
   expect(account.balanced, shown).toBe(true)
 })
 
@@ -49,6 +50,14 @@ test('every unit is in stock or in an order', () => {
   const { stock } = report.account
   expect(stock).toMatchObject({ products: 1000, mismatched: [], belowZero: [] })
   expect(stock.unitsSold).toBeGreaterThan(50)
+})
+
+test('cart changes that were promised are saved: in order, each once', () => {
+  const { carts } = report.account
+  expect(carts).toMatchObject({ lost: [], unexpected: [], outOfOrder: [], differing: [] })
+  expect(carts.promised, shown).toBeGreaterThan(0)
+  expect(carts.unknown.didNot).toBeGreaterThanOrEqual(0)
+  expect(carts.saved).toBeGreaterThan(carts.promised)
 })
 
 test('each kill is followed by a new primary that sells, and by a herd that is whole', () => {
@@ -60,10 +69,16 @@ test('each kill is followed by a new primary that sells, and by a herd that is w
   }
 })
 
-test('the catalogue is read from standbys, and no visitor sees an error', () => {
-  const { pagesFromStandbys, pagesFromPrimary, failed } = report.reading
-  expect(pagesFromStandbys).toBeGreaterThan(10 * pagesFromPrimary)
-  expect(failed).toBe(0)
+test('standbys answer for the catalogue and for carts, and no visitor sees an error', () => {
+  const { pages, carts, cartsWrong, failed } = report.reading
+  expect(pages.standby).toBeGreaterThan(10 * pages.primary)
+  expect(carts.standby).toBeGreaterThan(carts.primary)
+  expect({ cartsWrong, failed }).toEqual({ cartsWrong: 0, failed: 0 })
+})
+
+test('buyers wait through a failover', () => {
+  expect(report.pauses.longestMs).toBeGreaterThan(report.pauses.medianMs)
+  expect(report.pauses.longestMs).toBeLessThan(20_000)
 })
 
 test('the account can be read by a person', () => {

@@ -1,11 +1,10 @@
-import type pg from 'pg'
-import type { FoundOrder, Ledger, ProductBalance } from './ledger.js'
+import type { Pool, Transaction } from '@pgherd/client'
+import type { Carts, FoundChange, FoundOrder, Ledger, Opening, ProductBalance } from './ledger.js'
 
-/** The last order of earlier runs; ids only grow, a failover may leave a gap. */
-export async function lastOrderId(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ id: string }>('select coalesce(max(id), 0)::text as id from orders')
-  return rows[0]?.id ?? '0'
-}
+/** Ids only grow; a failover may leave a gap. */
+const READ_LAST_IDS = `
+select (select coalesce(max(id), 0)::text from orders) as "lastOrderId",
+  (select coalesce(max(id), 0)::text from cart_changes) as "lastChangeId"`
 
 const READ_ORDERS = `
 select orders.key::text as key, orders.status::text as status,
@@ -20,11 +19,43 @@ select product_id as id, received, stock,
    where line.product_id = inventory.product_id) as ordered
 from inventory order by product_id`
 
+const READ_CHANGES = `
+select key::text as key, user_id as "userId" from cart_changes where id > $1::bigint order by id`
+
+const READ_CARTS = `
+select user_id as "userId", json_agg(json_build_array(product_id, quantity)) as items
+from cart_items group by user_id`
+
+export async function readOpening(pool: Pool): Promise<Opening> {
+  return await inOneSnapshot(pool, async (tx) => {
+    const { rows } = await tx.query<Omit<Opening, 'carts'>>(READ_LAST_IDS)
+    return { ...(rows[0] as Omit<Opening, 'carts'>), carts: await readCarts(tx) }
+  })
+}
+
 /** Everything in one snapshot, so that orders and stock belong together. */
-export async function readLedger(client: pg.Client, afterOrderId: string): Promise<Ledger> {
-  await client.query('begin isolation level repeatable read read only')
-  const orders = await client.query<FoundOrder>(READ_ORDERS, [afterOrderId])
-  const products = await client.query<ProductBalance>(READ_PRODUCTS)
-  await client.query('commit')
-  return { orders: orders.rows, products: products.rows }
+export async function readLedger(pool: Pool, { lastOrderId, lastChangeId }: Opening): Promise<Ledger> {
+  return await inOneSnapshot(pool, async (tx) => {
+    const orders = await tx.query<FoundOrder>(READ_ORDERS, [lastOrderId])
+    const products = await tx.query<ProductBalance>(READ_PRODUCTS)
+    const changes = await tx.query<FoundChange>(READ_CHANGES, [lastChangeId])
+    return {
+      orders: orders.rows,
+      products: products.rows,
+      cartChanges: changes.rows,
+      carts: await readCarts(tx),
+    }
+  })
+}
+
+/** On the primary: the account is about what is there, not about what a standby has heard of. */
+function inOneSnapshot<T>(pool: Pool, read: (tx: Transaction) => Promise<T>): Promise<T> {
+  return pool
+    .with('inventory')
+    .transaction(read, { isolation: 'repeatable read', readOnly: true, retry: true })
+}
+
+async function readCarts(tx: Transaction): Promise<Carts> {
+  const { rows } = await tx.query<{ userId: number; items: [number, number][] }>(READ_CARTS)
+  return new Map(rows.map(({ userId, items }) => [userId, new Map(items)]))
 }

@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import type { PolicyPool } from '@pgherd/client'
 
 /** One product as the catalogue shows it. */
 export interface CatalogueRow {
@@ -25,7 +25,7 @@ export const ROWS_PER_PAGE = 24
 
 /** Keyset pagination: a page costs the same however deep it lies, and none is shown twice or left out. */
 const READ_PAGE = `
-select pg_is_in_recovery() as "fromStandby", coalesce(json_agg(page), '[]') as rows
+select current_setting('in_hot_standby') = 'on' as "fromStandby", coalesce(json_agg(page), '[]') as rows
 from (
   select product.id, product.title, product.price_cents as "priceCents", inventory.stock > 0 as "inStock"
   from products product join inventory on inventory.product_id = product.id
@@ -35,11 +35,11 @@ from (
 ) page`
 
 export async function readCataloguePage(
-  client: pg.Client,
+  catalogue: PolicyPool,
   category: string,
   after: PagePosition,
 ): Promise<CataloguePage> {
   const values = [category, after.priceCents, after.id]
-  const { rows } = await client.query<CataloguePage>({ name: 'read-page', text: READ_PAGE, values })
+  const { rows } = await catalogue.query<CataloguePage>(READ_PAGE, values)
   return rows[0] as CataloguePage
 }

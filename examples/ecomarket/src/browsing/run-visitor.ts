@@ -1,26 +1,20 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pick, type Random } from '../data/random.js'
-import {
-  type CataloguePage,
-  FIRST_PAGE,
-  type PagePosition,
-  ROWS_PER_PAGE,
-  readCataloguePage,
-} from './catalogue-page.js'
-import type { ReadConnections } from './read-connections.js'
+import type { PolicyPool } from '@pgherd/client'
+import { applyChanges, type Cart, isSameCart } from '../carts/cart.js'
+import type { Carts } from '../carts/carts.js'
+import { pick, type Random, wholeBetween } from '../data/random.js'
+import { judgeFailure } from '../judge-failure.js'
+import { type CataloguePage, FIRST_PAGE, ROWS_PER_PAGE, readCataloguePage } from './catalogue-page.js'
+import type { ReadingCounts } from './reading-counts.js'
 
-/** What readers count, over all of them. */
-export interface ReadingCounts {
-  pagesFromStandbys: number
-  pagesFromPrimary: number
-  /** Tries that failed and were made again on another node: the visitor only waited a little. */
-  repeated: number
-  /** Pages that no node gave in time: the visitor saw an error. */
-  failed: number
-}
-
-export interface Reader {
-  connections: ReadConnections
+/** Somebody who leafs through the catalogue and puts things in a cart, and takes some out again. */
+export interface Visitor {
+  userId: number
+  /** As they left it. */
+  cart: Cart
+  catalogue: PolicyPool
+  carts: Carts
   categories: readonly string[]
   random: Random
   nextPauseMs: () => number
@@ -28,49 +22,65 @@ export interface Reader {
   signal: AbortSignal
 }
 
-/** How long a visitor waits for a page. */
-const PATIENCE_MS = 5000
-const ASK_AGAIN_MS = 20
 const LEAF_ON_SHARE = 0.7
+const CART_SHARE = 0.15
+const FULL_CART = 6
 
-/** Leafs through the catalogue, category after category, until told to stop. */
-export async function runReader(reader: Reader): Promise<void> {
-  while (!reader.signal.aborted) await leafThrough(reader, pick(reader.random, reader.categories))
+/** Leafs through the catalogue, category after category, until told to stop. Rejects only for a bug. */
+export async function runVisitor(visitor: Visitor): Promise<void> {
+  while (!visitor.signal.aborted) await leafThrough(visitor, pick(visitor.random, visitor.categories))
 }
 
-async function leafThrough(reader: Reader, category: string): Promise<void> {
+async function leafThrough(visitor: Visitor, category: string): Promise<void> {
+  const { random, signal } = visitor
   let position = FIRST_PAGE
-  while (!reader.signal.aborted) {
-    const page = await readSomewhere(reader, category, position)
+  while (!signal.aborted) {
+    const page = await orFail(visitor, readPage(visitor, category, position))
     const last = page?.rows.at(-1)
-    await sleep(reader.nextPauseMs())
-    if (last === undefined || page?.rows.length !== ROWS_PER_PAGE) return
-    if (reader.random() > LEAF_ON_SHARE) return
+    if (page !== null && last !== undefined && random() < CART_SHARE) {
+      await changeCart(visitor, pick(random, page.rows).id)
+      await orFail(visitor, lookAtCart(visitor))
+    }
+    await sleep(visitor.nextPauseMs())
+    if (last === undefined || page?.rows.length !== ROWS_PER_PAGE || random() > LEAF_ON_SHARE) return
     position = last
   }
 }
 
-/** A read changes nothing, so it may always be made again elsewhere. Null when patience ends. */
-async function readSomewhere(
-  { connections, counts, signal }: Reader,
+async function readPage(
+  { catalogue, counts }: Visitor,
   category: string,
-  position: PagePosition,
-): Promise<CataloguePage | null> {
-  const deadline = performance.now() + PATIENCE_MS
-  while (performance.now() < deadline && !signal.aborted) {
-    for (const node of await connections.candidates()) {
-      try {
-        const page = await readCataloguePage(await connections.open(node), category, position)
-        if (page.fromStandby) counts.pagesFromStandbys++
-        else counts.pagesFromPrimary++
-        return page
-      } catch {
-        connections.discard(node)
-        counts.repeated++
-      }
-    }
-    await sleep(ASK_AGAIN_MS)
+  after: { priceCents: number; id: number },
+): Promise<CataloguePage> {
+  const page = await readCataloguePage(catalogue, category, after)
+  counts.pages[page.fromStandby ? 'standby' : 'primary']++
+  return page
+}
+
+async function changeCart(visitor: Visitor, productId: number): Promise<void> {
+  const { userId, carts, random, cart } = visitor
+  const change =
+    cart.size < FULL_CART
+      ? { key: randomUUID(), userId, productId, quantity: wholeBetween(random, 1, 3) }
+      : { key: randomUUID(), userId, productId: pick(random, [...cart.keys()]), quantity: 0 }
+  visitor.cart = applyChanges(cart, [change])
+  await carts.change(change)
+}
+
+async function lookAtCart({ userId, carts, cart, counts }: Visitor): Promise<void> {
+  const seen = await carts.read(userId)
+  counts.carts[seen.fromStandby ? 'standby' : 'primary']++
+  if (seen.mayBeBehind) counts.cartsMaybeBehind++
+  else if (!isSameCart(seen.cart, cart)) counts.cartsWrong++
+}
+
+/** Null when no node answered in time. */
+async function orFail<T>({ counts }: Visitor, reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading
+  } catch (error) {
+    if (judgeFailure(error) === 'bug') throw error
+    counts.failed++
+    return null
   }
-  if (!signal.aborted) counts.failed++
-  return null
 }

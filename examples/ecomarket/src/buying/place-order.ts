@@ -1,18 +1,8 @@
-import type pg from 'pg'
-import { judgeFailure } from './judge-failure.js'
+import type { PolicyPool, Transaction } from '@pgherd/client'
 import type { Purchase } from './purchase.js'
 
-/**
- * How one try ended, as far as the buyer can know.
- *
- * `unplaced` certainly had no effect and may be tried again; `unknown` may have had one and must not.
- */
-export type Placing =
-  | { kind: 'acknowledged' }
-  | { kind: 'out-of-stock' }
-  | { kind: 'already-there' }
-  | { kind: 'unplaced'; connectionLost: boolean }
-  | { kind: 'unknown' }
+/** `node`: which one took it, by its own word. */
+export type Placing = { kind: 'placed'; node: string } | { kind: 'out-of-stock' }
 
 /** Takes nothing when there is not enough; the CHECK of the table would refuse it as well. */
 const TAKE_STOCK = `
@@ -31,75 +21,58 @@ with line as (
 ), lines as (
   insert into order_lines (order_id, product_id, quantity, unit_price_cents)
   select placed.id, product_id, quantity, price_cents from placed, line
+), event as (
+  insert into order_events (order_id, status) select id, 'placed' from placed
 )
-insert into order_events (order_id, status) select id, 'placed' from placed`
+select current_setting('cluster_name') as node`
 
 const EMPTY_CART = `
 delete from cart_items where user_id = $1`
 
-/** Tries once to place an order, in one transaction. Throws what points to a bug rather than to a failure. */
-export async function placeOrder(client: pg.Client, purchase: Purchase): Promise<Placing> {
-  try {
-    await client.query('begin')
-    if (!(await takeStock(client, purchase))) {
-      await client.query('rollback')
-      return { kind: 'out-of-stock' }
-    }
-    await writeOrder(client, purchase)
-  } catch (error) {
-    // COMMIT was not sent: whatever happened, the server rolls back.
-    return await giveUp(client, error)
-  }
-  return await commit(client)
-}
-
-async function takeStock(client: pg.Client, purchase: Purchase): Promise<boolean> {
-  for (const { productId, quantity } of purchase.lines) {
-    const values = [productId, quantity]
-    const { rowCount } = await client.query({ name: 'take-stock', text: TAKE_STOCK, values })
-    if (rowCount === 0) return false
-  }
-  return true
-}
-
-async function writeOrder(client: pg.Client, { key, userId, lines }: Purchase): Promise<void> {
-  const columns = [lines.map((line) => line.productId), lines.map((line) => line.quantity)]
-  await client.query({ name: 'write-order', text: WRITE_ORDER, values: [key, userId, ...columns] })
-  await client.query({ name: 'empty-cart', text: EMPTY_CART, values: [userId] })
-}
-
-async function giveUp(client: pg.Client, error: unknown): Promise<Placing> {
-  const failure = judgeFailure(error)
-  if (failure === 'connection-lost') return { kind: 'unplaced', connectionLost: true }
-  const rolledBack = await client.query('rollback').then(
-    () => true,
-    () => false,
-  )
-  if (failure === 'key-taken') return { kind: 'already-there' }
-  if (failure === 'bug') throw error
-  return { kind: 'unplaced', connectionLost: !rolledBack }
-}
-
 /**
- * From the moment COMMIT is sent only the server's word counts. It is `unknown` without it, and also
- * when it comes with a warning: PostgreSQL says so when it commits here but stopped waiting for standbys.
+ * Places an order: stock, order and cart in one transaction. The client begins it again when a failover,
+ * a deadlock or the like has certainly undone it; `onTry` hears of each beginning.
+ *
+ * Throws OUTCOME_UNKNOWN when COMMIT got no answer: then only looking tells, see `isPlaced`. Throws a
+ * violation of `orders_key_key` when the order is there already.
  */
-async function commit(client: pg.Client): Promise<Placing> {
-  let warned = false
-  const onNotice = (): void => {
-    warned = true
+export async function placeOrder(
+  inventory: PolicyPool,
+  purchase: Purchase,
+  onTry: () => void = () => {},
+): Promise<Placing> {
+  const place = async (tx: Transaction): Promise<Placing> => {
+    onTry()
+    await takeStock(tx, purchase)
+    return { kind: 'placed', node: await writeOrder(tx, purchase) }
   }
-  client.on('notice', onNotice)
   try {
-    const { command } = await client.query('commit')
-    if (command !== 'COMMIT') return { kind: 'unplaced', connectionLost: false }
-    return warned ? { kind: 'unknown' } : { kind: 'acknowledged' }
+    return await inventory.transaction(place, { retry: true })
   } catch (error) {
-    const failure = judgeFailure(error)
-    if (failure === 'connection-lost') return { kind: 'unknown' }
-    if (failure === 'bug') throw error
-    return { kind: 'unplaced', connectionLost: false }
-  } finally {
-    client.off('notice', onNotice)
+    if (error instanceof OutOfStock) return { kind: 'out-of-stock' }
+    throw error
   }
+}
+
+/** Whether the order is in the database, by the word of the primary. */
+export async function isPlaced(inventory: PolicyPool, { key }: Purchase): Promise<boolean> {
+  const { rows } = await inventory.query('select from orders where key = $1', [key])
+  return rows.length > 0
+}
+
+/** Leaves the transaction, so that what was taken for earlier lines is rolled back. */
+class OutOfStock extends Error {}
+
+async function takeStock(tx: Transaction, { lines }: Purchase): Promise<void> {
+  for (const { productId, quantity } of lines) {
+    const { rowCount } = await tx.query(TAKE_STOCK, [productId, quantity])
+    if (rowCount === 0) throw new OutOfStock()
+  }
+}
+
+async function writeOrder(tx: Transaction, { key, userId, lines }: Purchase): Promise<string> {
+  const columns = [lines.map((line) => line.productId), lines.map((line) => line.quantity)]
+  const { rows } = await tx.query<{ node: string }>(WRITE_ORDER, [key, userId, ...columns])
+  await tx.query(EMPTY_CART, [userId])
+  return rows[0]?.node ?? ''
 }

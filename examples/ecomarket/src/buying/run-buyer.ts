@@ -1,13 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OpenConnection, PrimaryConnection } from '../primary-connection.js'
-import { fillCart } from './fill-cart.js'
-import { judgeFailure } from './judge-failure.js'
-import type { OrderJournal, PurchaseOutcome } from './order-journal.js'
-import { placeOrder } from './place-order.js'
+import type { PolicyPool, Pool } from '@pgherd/client'
+import type { Carts } from '../carts/carts.js'
+import { judgeFailure } from '../judge-failure.js'
+import type { OrderJournal, PurchaseOutcome, PurchaseTries } from './order-journal.js'
+import { isPlaced, placeOrder } from './place-order.js'
 import type { Purchase } from './purchase.js'
 
 export interface Buyer {
-  connection: PrimaryConnection
+  pool: Pool
+  carts: Carts
   nextPurchase: () => Purchase
   /** How long until the next purchase begins. */
   nextPauseMs: () => number
@@ -19,65 +21,80 @@ export interface Buyer {
 export async function runBuyer(buyer: Buyer): Promise<void> {
   while (!buyer.signal.aborted) {
     const purchase = buyer.nextPurchase()
-    const { outcome, tries } = await decidePurchase(buyer, purchase)
-    buyer.journal.record(purchase, outcome, tries)
+    // Each is somebody else: they see their own writes and need not wait for those of others.
+    await buyer.pool.session(() => fillCartAndBuy(buyer, purchase))
     await sleep(buyer.nextPauseMs())
   }
 }
 
-/** Tries until it is acknowledged or refused, nobody can know, or the run is over. */
-async function decidePurchase(
-  buyer: Buyer,
-  purchase: Purchase,
-): Promise<{ outcome: PurchaseOutcome; tries: number }> {
-  for (let tries = 1; ; tries++) {
-    const open = await connect(buyer)
-    if (open === null) return { outcome: 'given-up', tries: tries - 1 }
-    const outcome = await tryPurchase(buyer, open, purchase)
-    if (outcome !== 'again') return { outcome, tries }
-  }
+async function fillCartAndBuy({ pool, carts, journal, signal }: Buyer, purchase: Purchase): Promise<void> {
+  const { userId, lines } = purchase
+  for (const { productId, quantity } of lines)
+    await carts.change({ key: randomUUID(), userId, productId, quantity })
+  const beganAtMs = performance.now()
+  const counts = { tries: 0, unknownTries: 0, waitedMs: 0 }
+  const buying = { inventory: pool.with('inventory'), journal, purchase, counts, signal }
+  // What is still promised goes into the cart before the order takes it out.
+  const outcome = (await carts.whenSaved(userId, signal)) ? await buy(buying) : 'given-up'
+  counts.waitedMs = Math.round(performance.now() - beganAtMs)
+  journal.record(purchase, outcome, counts)
 }
 
-async function tryPurchase(
-  { connection, journal }: Buyer,
-  open: OpenConnection,
-  purchase: Purchase,
-): Promise<PurchaseOutcome | 'again'> {
-  try {
-    await fillCart(open.client, purchase)
-  } catch (error) {
-    const failure = judgeFailure(error)
-    if (failure === 'bug') throw error
-    connection.discard()
-    return 'again'
-  }
-  const placing = await placeOrder(open.client, purchase)
-  switch (placing.kind) {
-    case 'acknowledged':
-      journal.announce({
-        atMs: performance.now(),
-        node: open.node,
-        connectionOpenedAtMs: open.openedAtMs,
-      })
+export interface Buying {
+  inventory: PolicyPool
+  journal: OrderJournal
+  purchase: Purchase
+  counts: PurchaseTries
+  signal: AbortSignal
+}
+
+/** Tries until it is placed or refused, or the run is over. */
+export async function buy(buying: Buying): Promise<PurchaseOutcome> {
+  const { inventory, journal, purchase, counts, signal } = buying
+  for (;;) {
+    try {
+      const placing = await placeOrder(inventory, purchase, () => counts.tries++)
+      if (placing.kind === 'out-of-stock') return 'refused'
+      journal.announce({ atMs: performance.now(), node: placing.node })
       return 'acknowledged'
-    case 'out-of-stock':
-      return 'refused'
-    case 'already-there':
-      return 'contradicted'
-    case 'unknown':
-      connection.discard()
-      return 'unknown'
-    case 'unplaced':
-      if (placing.connectionLost) connection.discard()
-      return 'again'
+    } catch (error) {
+      const outcome = await judgeTry(buying, error)
+      if (outcome !== 'again') return outcome
+      if (signal.aborted) return 'given-up'
+    }
   }
 }
 
-async function connect({ connection, signal }: Buyer): Promise<OpenConnection | null> {
-  try {
-    return await connection.get(signal)
-  } catch (error) {
-    if (signal.aborted) return null
-    throw error
+async function judgeTry(
+  { inventory, purchase, counts, signal }: Buying,
+  error: unknown,
+): Promise<PurchaseOutcome | 'again'> {
+  switch (judgeFailure(error)) {
+    case 'passing':
+      return 'again'
+    case 'unknown':
+      counts.unknownTries++
+      return await lookUp(inventory, purchase, signal)
+    case 'key-taken':
+      // The server was still at the COMMIT of an earlier try when the buyer looked.
+      return counts.unknownTries > 0 ? 'looked-up' : 'contradicted'
+    case 'bug':
+      throw error
+  }
+}
+
+/** If it is not there, it may be tried again: under the same key it cannot be placed twice. */
+async function lookUp(
+  inventory: PolicyPool,
+  purchase: Purchase,
+  signal: AbortSignal,
+): Promise<PurchaseOutcome | 'again'> {
+  for (;;) {
+    try {
+      return (await isPlaced(inventory, purchase)) ? 'looked-up' : 'again'
+    } catch (error) {
+      if (judgeFailure(error) === 'bug') throw error
+      if (signal.aborted) return 'unknown'
+    }
   }
 }

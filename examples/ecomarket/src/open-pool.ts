@@ -1,0 +1,23 @@
+import { createPool, type Pool } from '@pgherd/client'
+
+/**
+ * How the marketplace talks to its herd. All it needs is where the nodes are; who the primary is, the
+ * pool finds out, and a failover is a pause.
+ *
+ * What each part of the shop asks of its data is said here, once, and used by name: `pool.with('carts')`.
+ */
+export function openPool(nodes: string): Pool {
+  return createPool({
+    nodes: [nodes],
+    application_name: 'ecomarket',
+    policies: {
+      // A price of a moment ago will do: any standby may answer, and also when there is no primary.
+      catalogue: { consistency: 'eventual' },
+      // Nothing is sold that is not there: read and written on the primary, and acknowledged only when a
+      // standby has it too. A buyer rather waits through a failover than hears an error.
+      inventory: { consistency: 'primary', synchronousCommit: 'on', failoverWaitMs: 30_000 },
+      // Everybody sees their own changes. Nobody waits long: see carts/carts.ts for what happens then.
+      carts: { consistency: 'session', failoverWaitMs: 100 },
+    },
+  })
+}
