@@ -6,31 +6,43 @@ const AGAIN_MS = 1000
 /** What others may have created meanwhile: until then a statement is judged by what was there. */
 const STALE_MS = 60_000
 
+type Borrow = <T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby') => Promise<T>
+
 /** Keeps what the server has under its names. `load` borrows a connection for one query. */
 export class CatalogueLoader {
-  readonly #borrow: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>
+  readonly #borrow: Borrow
   readonly #use: (catalogue: Catalogue) => void
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(
-    borrow: <T>(work: (client: pg.Client) => Promise<T>) => Promise<T>,
-    use: (catalogue: Catalogue) => void,
-  ) {
+  constructor(borrow: Borrow, use: (catalogue: Catalogue) => void) {
     this.#borrow = borrow
     this.#use = use
   }
 
   /** Loads it unless that is under way. */
   load(): Promise<void> {
-    this.#loading ??= this.#load().finally(() => {
+    this.#loading ??= this.#load('standby').finally(() => {
       this.#loading = null
     })
     return this.#loading
   }
 
-  async #load(): Promise<void> {
-    const rows = await this.#borrow(loadRows)
+  /** Loads what has been changed a moment ago: on the primary, and not before now. */
+  loadAnew(): Promise<void> {
+    const before = this.#loading
+    const loading = Promise.resolve(before)
+      .catch(() => {})
+      .then(() => this.#load('primary'))
+      .finally(() => {
+        if (this.#loading === loading) this.#loading = null
+      })
+    this.#loading = loading
+    return loading
+  }
+
+  async #load(role: 'primary' | 'standby'): Promise<void> {
+    const rows = await this.#borrow(loadRows, role)
     this.#loadedAtMs = performance.now()
     this.#use(readCatalogue(rows))
   }

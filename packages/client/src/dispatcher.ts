@@ -1,6 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError, type Lsn } from '@pgherd/core'
-import { chooseNode, judgeFailure, lsnForStaleness, type Progress, whyNoPrimary } from '@pgherd/core/routing'
-import type pg from 'pg'
+import {
+  type Consistency,
+  chooseNode,
+  judgeFailure,
+  lsnForStaleness,
+  type NodeView,
+  type Progress,
+  whyMixed,
+  whyNoPrimary,
+} from '@pgherd/core/routing'
+import { orAborted } from './abort.js'
 import { cancelStatement } from './cancel-statement.js'
 import type { GroupWatch } from './group-watch.js'
 import type { LaneOutcome } from './lane.js'
@@ -8,14 +18,44 @@ import type { OwnedClient } from './owned-client.js'
 import { makeQuery, type PgCallback } from './pg-internals.js'
 import type { PoolNode } from './pool-node.js'
 import type { Settings } from './pool-options.js'
+import { PrefacedQuery } from './prefaced-query.js'
 import { ReplayWatch } from './replay-watch.js'
+import {
+  isConnectionLoss,
+  isFatal,
+  isHarmless,
+  isOfConnection,
+  isPoolError,
+  isReadTimeout,
+  isRefusal,
+  sqlStateOf,
+} from './server-error.js'
+import type { Session } from './session.js'
 import type { Answer, Statement } from './statement.js'
 import { noteSlow } from './statement-book.js'
 import type { Statistics } from './statistics.js'
+import { setCommit } from './transaction.js'
 import { WriteStamper } from './write-stamper.js'
 
 const QUERY_CANCELED = '57014'
-const MAX_REPEATS = 20
+/** The server ends the session because somebody said so. */
+const ADMIN_SHUTDOWN = '57P01'
+/** A statement that is cut off so often may itself be what brings servers down. */
+const MAX_CUT_OFFS = 5
+const LONGEST_PAUSE_MS = 250
+/** How long a session waits before it asks again how far its writes have come. */
+const STAMP_PAUSE_MS = 10
+
+export type Checkout = Awaited<ReturnType<PoolNode['own']>>
+
+/** What is asked of a connection that a caller wants to itself. */
+export interface ConnectionNeed {
+  /** Of what is read on it; `primary` when anything is to be written. */
+  readonly consistency: Consistency
+  readonly session: Session
+  readonly deadlineMs: number
+  readonly signal: AbortSignal | null
+}
 
 /** Carries statements to the nodes their plans ask for, and again when that is safe (I3). */
 export class Dispatcher {
@@ -65,6 +105,21 @@ export class Dispatcher {
     return this.#waiting
   }
 
+  /** Takes a statement on; from here its signal is heeded. */
+  submit(statement: Statement): void {
+    const { signal } = statement
+    if (signal !== null) {
+      const give = (): void => {
+        // What a connection of its own has is cancelled there, and answered when the server has answered.
+        if (!statement.underWay) this.#reject(statement, signal.reason as Error)
+      }
+      statement.onSettled = () => signal.removeEventListener('abort', give)
+      if (signal.aborted) give()
+      else signal.addEventListener('abort', give, { once: true })
+    }
+    this.run(statement)
+  }
+
   run(statement: Statement): void {
     if (statement.settled) return
     const { plan, session } = statement
@@ -88,7 +143,8 @@ export class Dispatcher {
     }
     const role = statement.onPrimary ? 'primary' : plan.role
     const choice = chooseNode(view, { role, minLsn }, this.#load, this.#turn++)
-    if (choice.kind === 'node') this.#runOn(statement, this.#nodes.get(choice.node) as PoolNode, choice.role)
+    if (choice.kind === 'node')
+      this.#runOn(statement, this.#nodes.get(choice.node) as PoolNode, choice.role, minLsn)
     else if (choice.kind === 'behind') this.#awaitReplay(statement, minLsn)
     else this.#awaitNode(statement, choice.why)
   }
@@ -159,11 +215,8 @@ export class Dispatcher {
     this.#statistics.replayWaits++
     this.#replay.wait(lsn, this.#settings.replayWaitMs, (node) => {
       if (statement.settled) return
-      if (node !== null) this.#runOn(statement, node, 'standby')
-      else {
-        statement.onPrimary = true
-        this.run(statement)
-      }
+      if (node === null) statement.onPrimary = true
+      this.run(statement)
     })
   }
 
@@ -174,24 +227,49 @@ export class Dispatcher {
       this.#reject(statement, hopeless ?? this.#noPrimary(why))
       return
     }
-    if (this.#waiting >= this.#settings.maxWaiting) {
-      this.#reject(
-        statement,
-        new HerdError('QUEUE_FULL', `${this.#waiting} statements wait already, which is the limit.`, {
-          hint: 'Raise `maxWaiting`, or send less until the herd takes writes again.',
-        }),
-      )
+    if (this.waitingAll >= this.#settings.maxWaiting) {
+      this.#reject(statement, this.#queueFull())
       return
     }
+    const stop = this.#awaitChange(leftMs, () => {
+      statement.stopWaiting = null
+      this.run(statement)
+    })
+    statement.stopWaiting = stop
+  }
+
+  /** Calls `wake` once, at the next change of any node or when `leftMs` have passed; what it returns takes that back. */
+  #awaitChange(leftMs: number, wake: () => void): () => void {
     this.#waiting++
-    const wake = (): void => {
+    const stop = (): void => {
       clearTimeout(timer)
       cancel()
       this.#waiting--
-      this.run(statement)
     }
-    const timer = setTimeout(wake, leftMs)
-    const cancel = this.#watch.waitForChange(wake)
+    const woken = (): void => {
+      stop()
+      wake()
+    }
+    const timer = setTimeout(woken, leftMs)
+    const cancel = this.#watch.waitForChange(woken)
+    return stop
+  }
+
+  /** Callers that wait for a node or for a connection. */
+  get waitingAll(): number {
+    let waiting = this.#waiting
+    for (const node of this.#nodes.values()) waiting += Math.max(0, node.waitingCount - node.idleCount)
+    return waiting
+  }
+
+  #queueFull(): HerdError {
+    return new HerdError(
+      'QUEUE_FULL',
+      `${this.waitingAll} callers wait already, and \`maxWaiting\` is ${this.#settings.maxWaiting}.`,
+      {
+        hint: 'Raise `maxWaiting`, or send less until the herd has caught up.',
+      },
+    )
   }
 
   #noPrimary(why: string): HerdError {
@@ -219,40 +297,94 @@ export class Dispatcher {
     )
   }
 
-  /** Waits until there is a node for work of this kind; rejects as a statement would. */
-  async nodeFor(
-    role: 'primary' | 'standby',
-    minLsn: number,
-    deadlineMs: number,
-    signal: AbortSignal | null,
-  ): Promise<PoolNode> {
+  /** Throws CLUSTERS_MIXED, once every node has been asked. */
+  async ensureOneCluster(): Promise<void> {
+    await this.#watch.whenSeen()
+    const mixed = whyMixed(this.#watch.view)
+    if (mixed !== null)
+      throw new HerdError('CLUSTERS_MIXED', mixed, { hint: 'Name the nodes of one cluster.' })
+  }
+
+  /** A connection for one caller, of a node that suits; rejects as a statement would. */
+  async checkout(need: ConnectionNeed): Promise<Checkout> {
+    const { deadlineMs, signal } = need
+    for (let tries = 1; ; tries++) {
+      const { node, role, minLsn } = await this.#nodeFor(need)
+      if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
+      try {
+        const taken = await takeFrom(node, signal)
+        if (this.#suits(taken.client, node, role, minLsn)) return taken
+        taken.release()
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason
+        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
+      }
+      // It may have gone, or changed its role, between the choice and the connection.
+      this.#watch.look(node)
+      await orAborted(pause(tries), signal)
+    }
+  }
+
+  /** A node for reading what is no caller's, the primary when it must be up to date. */
+  async nodeFor(role: 'primary' | 'standby', session: Session, deadlineMs: number): Promise<PoolNode> {
+    const consistency = role === 'primary' ? role : 'eventual'
+    return (await this.#nodeFor({ consistency, session, deadlineMs, signal: null })).node
+  }
+
+  async #nodeFor(
+    need: ConnectionNeed,
+  ): Promise<{ node: PoolNode; role: 'primary' | 'standby'; minLsn: Lsn }> {
+    const { consistency, session, deadlineMs, signal } = need
+    let role: 'primary' | 'standby' = consistency === 'primary' ? 'primary' : 'standby'
+    let minLsn = consistency === 'session' ? await this.positionOf(session, deadlineMs, signal) : 0
     for (;;) {
       signal?.throwIfAborted()
+      if (typeof consistency === 'object' && role === 'standby')
+        minLsn =
+          lsnForStaleness(this.#watch.view, consistency.bounded.maxStalenessMs, performance.now()) ??
+          Number.POSITIVE_INFINITY
       const choice = chooseNode(this.#watch.view, { role, minLsn }, this.#load, this.#turn++)
-      if (choice.kind === 'node') return this.#nodes.get(choice.node) as PoolNode
+      if (choice.kind === 'node')
+        return { node: this.#nodes.get(choice.node) as PoolNode, role: choice.role, minLsn }
       if (choice.kind === 'behind') {
-        const node = await new Promise<PoolNode | null>((resolve) => {
-          this.#replay.wait(minLsn, this.#settings.replayWaitMs, resolve)
-        })
-        if (node !== null) return node
-        return this.nodeFor('primary', 0, deadlineMs, signal)
+        const waited =
+          minLsn !== Number.POSITIVE_INFINITY &&
+          (await new Promise((resolve) => this.#replay.wait(minLsn, this.#settings.replayWaitMs, resolve)))
+        if (!waited) role = 'primary'
+        continue
       }
       const leftMs = deadlineMs - performance.now()
       const hopeless = this.#whyHopeless()
       if (hopeless !== null) throw hopeless
       if (leftMs <= 0) throw this.#noPrimary(choice.why)
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          clearTimeout(timer)
-          cancel()
-          signal?.removeEventListener('abort', wake)
+      if (this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
+      let stop = (): void => {}
+      const change = new Promise<void>((resolve) => {
+        stop = this.#awaitChange(leftMs, () => {
+          stop = () => {}
           resolve()
-        }
-        const timer = setTimeout(wake, leftMs)
-        const cancel = this.#watch.waitForChange(wake)
-        signal?.addEventListener('abort', wake, { once: true })
+        })
       })
+      await orAborted(change, signal).finally(() => stop())
     }
+  }
+
+  /** What a standby must have replayed to show every write of a session. */
+  async positionOf(session: Session, deadlineMs: number, signal: AbortSignal | null): Promise<Lsn> {
+    while (!session.stamped) {
+      await orAborted(new Promise<void>((resolve) => this.stamper.whenStamped(session, resolve)), signal)
+      if (session.stamped) break
+      if (performance.now() > deadlineMs) throw this.#noPrimary(whyNoPrimary(this.#watch.view))
+      await orAborted(sleep(STAMP_PAUSE_MS), signal)
+    }
+    return session.lsn
+  }
+
+  /** Whether a connection, now that it is there, still is what was asked for. */
+  #suits({ isStandby }: OwnedClient, node: PoolNode, role: 'primary' | 'standby', minLsn: Lsn): boolean {
+    if (role === 'primary') return !isStandby
+    const { state, lsn } = this.#watch.view.nodes[node.name] as NodeView
+    return minLsn === 0 || (state === 'in' && lsn >= minLsn)
   }
 
   #mayUseLane({ plan, record, onOwn }: Statement): boolean {
@@ -264,18 +396,21 @@ export class Dispatcher {
     )
   }
 
-  #runOn(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
+  #runOn(statement: Statement, node: PoolNode, role: 'primary' | 'standby', minLsn: Lsn): void {
     const lane = this.#mayUseLane(statement)
     this.#statistics.count(role, lane)
     if (lane) this.#runOnLane(statement, node, role)
-    else void this.#runOnOwn(statement, node, role)
+    else void this.#runOnOwn(statement, node, role, minLsn)
   }
 
   #runOnLane(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
     const { record } = statement
-    node.lane().run(statement.config, record.uses++ > 0, (outcome) => {
-      if (outcome.kind === 'done') this.#resolve(statement, outcome.result)
-      else this.#laneFailed(statement, node, role, outcome)
+    const lane = node.lane()
+    lane.run(statement.config, record.uses++ > 0, (outcome) => {
+      if (outcome.kind !== 'done') this.#laneFailed(statement, node, role, outcome)
+      else if (role === 'primary' && lane.isStandby)
+        this.#failed(statement, node, role, 'unsent', noPrimaryAnyMore(node))
+      else this.#resolve(statement, outcome.result)
     })
   }
 
@@ -293,7 +428,7 @@ export class Dispatcher {
       }
       // Whoever cancelled it, on a connection of its own it is answered as it would have been there.
       statement.onOwn = true
-      this.#again(statement, error)
+      this.#again(statement, kind, error)
       return
     }
     if (kind === 'unsent' && isRefusal(error)) {
@@ -303,49 +438,89 @@ export class Dispatcher {
     this.#failed(statement, node, role, kind, error)
   }
 
-  async #runOnOwn(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): Promise<void> {
-    let checkout: Awaited<ReturnType<PoolNode['own']>>
+  async #runOnOwn(
+    statement: Statement,
+    node: PoolNode,
+    role: 'primary' | 'standby',
+    minLsn: Lsn,
+  ): Promise<void> {
+    if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) {
+      this.#reject(statement, this.#queueFull())
+      return
+    }
+    let taken: Checkout
     try {
-      checkout = await node.own()
+      taken = await node.own()
     } catch (error) {
       if (isRefusal(error as Error) || isPoolError(error as Error)) this.#reject(statement, error as Error)
       else this.#failed(statement, node, role, 'unsent', error as Error)
       return
     }
-    const { client, release } = checkout
-    if (statement.settled) {
-      release()
-      return
+    if (statement.settled) taken.release()
+    else if (this.#suits(taken.client, node, role, minLsn)) this.#runWith(statement, node, role, taken)
+    else {
+      taken.release()
+      this.#failed(statement, node, role, 'unsent', noPrimaryAnyMore(node))
     }
+  }
+
+  /** Runs a statement on a connection that it has to itself, and gives that back. */
+  #runWith(
+    statement: Statement,
+    node: PoolNode,
+    role: 'primary' | 'standby',
+    { client, release }: Checkout,
+  ): void {
+    const { plan, session, signal, config, synchronousCommit } = statement
     statement.underWay = true
-    client.onWrite = () => this.stamper.wrote(statement.session)
-    const giveBack = (error: Error | null): void => {
-      client.onWrite = null
-      releaseClean(client, release, error !== null && !isHarmless(error) ? error : undefined)
+    client.onWrite = () => this.stamper.wrote(session)
+    if (plan.repeatable) client.use = 'repeatable'
+    let cancelled: Promise<boolean> | null = null
+    const cancel = (): void => {
+      cancelled = cancelStatement(client)
     }
-    const onAbort = (): void => cancelStatement(client)
-    statement.signal?.addEventListener('abort', onAbort, { once: true })
+    signal?.addEventListener('abort', cancel, { once: true })
+    const giveBack = async (error: Error | null): Promise<void> => {
+      // A cancellation on its way would strike whoever has the connection next.
+      if (cancelled !== null && !(await cancelled)) release(true)
+      else releaseClean(client, release, error !== null && !isHarmless(error) ? error : undefined)
+    }
     let ended = false
     const done: PgCallback = (error, answer) => {
       if (ended) return
       ended = true
       client.removeListener('error', onError)
-      statement.signal?.removeEventListener('abort', onAbort)
-      const begun = client.begun
+      signal?.removeEventListener('abort', cancel)
       statement.underWay = false
-      giveBack(error)
-      if (error === null) this.#resolve(statement, answer)
-      else if (statement.signal?.aborted && sqlStateOf(error) === QUERY_CANCELED)
-        this.#reject(statement, statement.signal.reason as Error)
-      else if (statement.plan.repeatable && isGivenUp(error)) this.#reject(statement, error)
-      else this.#failed(statement, node, role, progressOf(error, begun), error)
+      // What failed may have written before it did: several statements, or a procedure that commits.
+      if (!plan.repeatable && error !== null) this.stamper.wrote(session)
+      if (error === null && !client.unreplicated) this.#resolve(statement, answer)
+      else if (error === null)
+        this.#unknown(statement, unreplicated(), 'the wait for a standby was cancelled')
+      else if (signal?.aborted && sqlStateOf(error) === QUERY_CANCELED)
+        this.#reject(statement, signal.reason as Error)
+      else this.#failed(statement, node, role, progressOf(error, statement, client), error)
+      void giveBack(error)
     }
     const onError = (error: Error): void => done(error, [])
+    if (client.dead) {
+      statement.underWay = false
+      signal?.removeEventListener('abort', cancel)
+      release(true)
+      this.#failed(statement, node, role, 'unsent', new Error('Connection terminated unexpectedly'))
+      return
+    }
     client.once('error', onError)
     try {
-      if (statement.synchronousCommit !== null)
-        await client.query(`SET SESSION synchronous_commit TO ${statement.synchronousCommit}`)
-      client.query(makeQuery(statement.config, done))
+      if (synchronousCommit === null) client.query(makeQuery(config, done))
+      else if (isPlainWrite(statement)) {
+        const unnamed = { ...config, name: undefined }
+        client.query(new PrefacedQuery([setCommit(synchronousCommit)], unnamed, undefined, done))
+      } else {
+        // Of what cannot run inside a transaction the setting is taken back when the client is cleaned.
+        client.query(`SET SESSION synchronous_commit TO ${synchronousCommit}`).catch(() => {})
+        client.query(makeQuery(config, done))
+      }
     } catch (error) {
       done(error as Error, [])
     }
@@ -368,6 +543,7 @@ export class Dispatcher {
         this.#settle(
           statement,
           judgeFailure({ progress, sqlState: state, role: now }, statement.plan.repeatable),
+          progress,
           error,
         )
       })
@@ -375,50 +551,74 @@ export class Dispatcher {
     }
     const verdict = judgeFailure({ progress, sqlState: state, role }, statement.plan.repeatable)
     if (verdict === 'repeat' && progress === 'refused' && role === 'standby') statement.onPrimary = true
-    this.#settle(statement, verdict, error)
+    this.#settle(statement, verdict, progress, error)
   }
 
-  #settle(statement: Statement, verdict: ReturnType<typeof judgeFailure>, error: Error): void {
+  #settle(
+    statement: Statement,
+    verdict: ReturnType<typeof judgeFailure>,
+    progress: Progress,
+    error: Error,
+  ): void {
     if (verdict === 'tell') this.#reject(statement, error)
-    else if (verdict === 'unknown') {
-      this.#statistics.unknown++
-      this.#reject(
-        statement,
-        new HerdError(
-          'OUTCOME_UNKNOWN',
-          `The connection ended while a ${statement.record.facts.command || 'statement'} was under way (${error.message}); it may or may not have taken effect.`,
-          {
-            hint: 'Look whether it did before you send it again.',
-            cause: error,
-          },
-        ),
-      )
-    } else this.#again(statement, error)
+    else if (verdict === 'unknown') this.#unknown(statement, error, 'the connection ended')
+    else this.#again(statement, progress, error)
   }
 
-  #again(statement: Statement, error: Error): void {
+  #unknown(statement: Statement, cause: Error, what: string): void {
+    this.#statistics.unknown++
+    // I4: whoever looks whether it took effect must see it if it did.
+    this.stamper.wrote(statement.session)
+    const command = statement.record.facts.command || 'statement'
+    this.#reject(
+      statement,
+      new HerdError(
+        'OUTCOME_UNKNOWN',
+        `While ${command} was under way ${what} (${cause.message}); it may or may not have taken effect.`,
+        { hint: 'Look whether it did before you send it again.', cause },
+      ),
+    )
+  }
+
+  #again(statement: Statement, progress: Progress, error: Error): void {
+    const { signal } = statement
+    const nowMs = performance.now()
+    if (signal?.aborted) {
+      this.#reject(statement, signal.reason as Error)
+      return
+    }
     this.#statistics.repeats++
-    if (
-      ++statement.repeats > MAX_REPEATS ||
-      performance.now() > statement.deadlineMs + this.#settings.failoverWaitMs
-    ) {
+    statement.repeats++
+    if (progress === 'cut-off' || progress === 'rolled-back') {
+      // It had been running, for however long: its time to wait begins now.
+      statement.deadlineMs = Math.max(statement.deadlineMs, nowMs + this.#settings.failoverWaitMs)
+      // Those that shared its connection part from it, in case it was the cause.
+      statement.onOwn = true
+      if (++statement.cutOffs > MAX_CUT_OFFS) {
+        this.#reject(statement, error)
+        return
+      }
+    } else if (nowMs > statement.deadlineMs) {
       this.#reject(statement, error)
       return
     }
     // A node that fails at once must not be asked in a circle before its probe has been heard.
     if (statement.repeats <= 2) this.run(statement)
-    else setTimeout(() => this.run(statement), Math.min(250, 10 * 2 ** statement.repeats))
+    else void pause(statement.repeats - 2).then(() => this.run(statement))
   }
 
   #resolve(statement: Statement, answer: Answer): void {
     if (statement.settled) return
     statement.settled = true
+    statement.onSettled?.()
     statement.resolve(answer)
   }
 
   #reject(statement: Statement, error: Error): void {
     if (statement.settled) return
     statement.settled = true
+    statement.onSettled?.()
+    statement.stopWaiting?.()
     statement.reject(error)
   }
 }
@@ -448,41 +648,50 @@ async function cleanUp(client: OwnedClient): Promise<void> {
   if (!client.clean) await client.cleanse()
 }
 
-export function sqlStateOf(error: Error): string | null {
-  return 'severity' in error && 'code' in error && typeof error.code === 'string' ? error.code : null
+/** I3: how far a statement had come on a connection of its own. */
+function progressOf(error: Error, statement: Statement, { begun }: OwnedClient): Progress {
+  if (isHarmless(error) || !isOfConnection(error)) return 'refused'
+  if (isReadTimeout(error)) return statement.plan.repeatable ? 'refused' : 'cut-off'
+  // The simple protocol does not tell when the server begins.
+  if (!isFatal(error) || statement.config.queryMode !== 'extended') return 'cut-off'
+  // The server answers in order, so it would have said before that it has taken the statement up.
+  if (!begun) return 'unsent'
+  // It ends a session by order only where it can still roll back, or else without a word.
+  return sqlStateOf(error) === ADMIN_SHUTDOWN && isPlain(statement) ? 'rolled-back' : 'cut-off'
 }
 
-/** An answer of the server that leaves the session as good as before. */
-function isHarmless(error: Error): boolean {
-  return sqlStateOf(error) !== null && (error as pg.DatabaseError).severity === 'ERROR'
+/** One statement that is one transaction, and commits nothing half-way. */
+function isPlain({ config, record }: Statement): boolean {
+  const { kind, statements } = record.facts
+  return config.queryMode === 'extended' && statements === 1 && (kind === 'read' || kind === 'write')
 }
 
-/** The caller's own limit, `query_timeout`, has passed: that is no fault of the node. */
-function isGivenUp(error: Error): boolean {
-  return error.message === 'Query read timeout'
+function isPlainWrite(statement: Statement): boolean {
+  return isPlain(statement) && !statement.plan.repeatable
 }
 
-/** Before the server began to answer nothing of the statement had been taken up: the session just ended. */
-function progressOf(error: Error, begun: boolean): Progress {
-  if (isHarmless(error)) return 'refused'
-  if (!isOfConnection(error)) return 'refused'
-  return sqlStateOf(error) !== null && !begun ? 'unsent' : 'cut-off'
+function noPrimaryAnyMore(node: PoolNode): Error {
+  return new Error(`Connection terminated: ${node.name} is not what it was when it was chosen.`)
 }
 
-/** Not a mistake of the caller's that `pg` found before it sent anything. */
-function isOfConnection(error: Error): boolean {
-  if (sqlStateOf(error) !== null) return true
-  return 'code' in error || /connection|timeout|queryable/i.test(error.message)
+function unreplicated(): Error {
+  return new Error('it was committed on the primary and may not be on a standby')
 }
 
-/** Refusals that will not go away by waiting: password, role, database, TLS. */
-function isRefusal(error: Error): boolean {
-  const state = sqlStateOf(error)
-  if (state !== null) return state.startsWith('28') || state === '3D000'
-  return /SSL|SASL|SCRAM|certificate/i.test(error.message)
+/** A client, or the signal's reason; a client that comes too late goes back. */
+function takeFrom(node: PoolNode, signal: AbortSignal | null): Promise<Checkout> {
+  const taking = node.own()
+  const taken = orAborted(taking, signal)
+  if (signal !== null)
+    taken.catch(() => {
+      taking.then(
+        ({ release }) => release(),
+        () => {},
+      )
+    })
+  return taken
 }
 
-/** `pg.Pool` says in words only that its queue was too long or that it is ending. */
-function isPoolError(error: Error): boolean {
-  return /timeout exceeded when trying to connect|after calling end/.test(error.message)
+function pause(times: number): Promise<void> {
+  return sleep(Math.min(LONGEST_PAUSE_MS, 5 * 2 ** times))
 }

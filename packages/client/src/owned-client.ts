@@ -1,6 +1,13 @@
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
-import { internalsOf, type PgClientInternals, type TypeParsers } from './pg-internals.js'
+import {
+  internalsOf,
+  type PgCallback,
+  type PgClientInternals,
+  type PgQueryConfig,
+  type TypeParsers,
+} from './pg-internals.js'
+import { type Preface, PrefacedQuery } from './prefaced-query.js'
 
 /** What a client that one caller has to itself reports, and asks. */
 export interface ClientWatch {
@@ -8,6 +15,8 @@ export interface ClientWatch {
   tracesOf(text: string): 'none' | 'some'
   /** It may have written; null when it certainly has not. */
   mayWrite(text: string): boolean
+  /** It certainly is one statement. */
+  isSingle(text: string): boolean
 }
 
 /** How long a cursor or a COPY may take to end after its client was released. */
@@ -56,6 +65,8 @@ export class OwnedClient extends pg.Client {
   #wrote = false
   /** The server has begun to answer the statement under way. */
   begun = false
+  /** What opens a transaction ahead of the first statement; null when that has been sent, or there is none. */
+  opening: readonly Preface[] | null = null
 
   constructor(config?: pg.ClientConfig) {
     super(config)
@@ -98,7 +109,45 @@ export class OwnedClient extends pg.Client {
     if (typeof config === 'object' && typeof config?.name === 'string') this.#claimName(config.name, text)
     this.begun = false
     this.unreplicated = false
+    if (this.opening !== null) return this.#open(this.opening, args)
     return (super.query as (...all: unknown[]) => unknown)(...args)
+  }
+
+  /** Opens the transaction in the round trip of its first statement where that can be. */
+  #open(opening: readonly Preface[], args: unknown[]): unknown {
+    this.opening = null
+    const query = super.query.bind(this) as (...all: unknown[]) => unknown
+    const [config, values, callback] = args as [string | PgQueryConfig, unknown[], PgCallback]
+    if (!this.#mayPreface(config, values)) {
+      for (const { text, values } of opening)
+        (query({ text, values }) as Promise<unknown>).catch((error: Error) => {
+          // What follows must not run outside the transaction.
+          this.refusal ??= error
+          this.#internals.connection.stream.destroy()
+        })
+      return query(...args)
+    }
+    const first = new PrefacedQuery(opening, config, values, callback)
+    Object.assign(first, { query_timeout: typeof config === 'string' ? undefined : config.query_timeout })
+    if (first.callback !== undefined) return query(first)
+    return new Promise((resolve, reject) => {
+      first.callback = (error, answer) => (error ? reject(error) : resolve(answer))
+      query(first)
+    }).catch((error: Error) => {
+      // A stack that leads to the caller rather than to the socket, as `pg` does.
+      Error.captureStackTrace(error)
+      throw error
+    })
+  }
+
+  #mayPreface(config: string | PgQueryConfig, values: unknown): boolean {
+    const {
+      text,
+      name,
+      values: own,
+    } = typeof config === 'string' ? { text: config, name: undefined, values: undefined } : config
+    if (typeof text !== 'string' || name !== undefined || 'submit' in Object(config)) return false
+    return Array.isArray(values) || own !== undefined || this.watch?.isSingle(text) === true
   }
 
   #keepSetUp(config: string | QueryLike | null | undefined, values: unknown): void {

@@ -80,6 +80,7 @@ export interface PgQuery {
   submit(connection: pg.Connection): void
   name: string | undefined
   queryMode: string | undefined
+  callback: PgCallback | undefined
   readonly values: readonly unknown[] | undefined
   readonly binary: boolean | undefined
   readonly _result: PgResultInternals
@@ -93,7 +94,7 @@ export interface PgQuery {
 type QueryConstructor = new (
   config: PgQueryConfig | string,
   values: readonly unknown[] | undefined,
-  callback: PgCallback,
+  callback: PgCallback | undefined,
 ) => PgQuery
 
 /** The class of a statement in `pg`. */

@@ -3,9 +3,8 @@ import pg from 'pg'
 import { Lane, type LaneOutcome } from './lane.js'
 import type { NodeAddress } from './node-addresses.js'
 import { type ClientWatch, OwnedClient } from './owned-client.js'
-import { internalsOf } from './pg-internals.js'
+import { internalsOf, withoutParsers } from './pg-internals.js'
 import type { Settings } from './pool-options.js'
-import { withoutParsers } from './pg-internals.js'
 import { NodeProbe } from './probe-node.js'
 
 const DEFAULT_IDLE_MS = 10_000

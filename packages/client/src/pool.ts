@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HerdError, type Lsn } from '@pgherd/core'
+import { HerdError } from '@pgherd/core'
 import type { Consistency, GroupEvent, GroupView } from '@pgherd/core/routing'
 import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
 import pg from 'pg'
+import { orAborted } from './abort.js'
 import { CatalogueLoader } from './catalogue-loader.js'
 import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
@@ -18,13 +19,14 @@ import {
   readOptions,
   type Settings,
 } from './pool-options.js'
+import { isConnectionLoss } from './server-error.js'
 import { currentSession, formatToken, readToken, Session } from './session.js'
 import type { Answer, Statement, StatementOptions } from './statement.js'
 import { StatementBook } from './statement-book.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
 import { SupervisorFeed } from './supervisor-feed.js'
 import {
-  beginText,
+  openingOf,
   runTransaction,
   type Transaction,
   type TransactionFailure,
@@ -50,6 +52,8 @@ type AnyRow = any
 export interface ConnectOptions {
   /** Only reads will be run: a standby will do, under the pool's consistency. */
   readOnly?: boolean
+  /** What those reads may see, unless as the pool says. */
+  consistency?: Consistency
   signal?: AbortSignal
 }
 
@@ -104,6 +108,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const watch: ClientWatch = {
       tracesOf: (text) => this.#tracesOf(text),
       mayWrite: (text) => this.#mayWrite(text),
+      isSingle: (text) => this.#book.ready && isParserReady() && this.#book.look(text).facts.statements === 1,
     }
     this.#nodes = new Map(
       this.#settings.addresses.map((address) => [
@@ -123,7 +128,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
     this.#dispatcher = new Dispatcher(this.#nodes, this.#watch, this.#settings, this.#statistics)
     this.#loader = new CatalogueLoader(
-      (work) => this.#borrow(work),
+      (work, role) => this.#borrow(work, role),
       (catalogue) => this.#book.useCatalogue(catalogue),
     )
   }
@@ -241,7 +246,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       }
     }
     if (this.#ready) begin()
-    else this.#open().then(begin, failed)
+    else orAborted(this.#open(), signalOf(input)).then(begin, failed)
   }
 
   /** Rows come as events of the object: that is for a client of its own. */
@@ -305,10 +310,12 @@ export class Pool extends EventEmitter<PoolEvents> {
       onOwn: false,
       guessed: false,
       repeats: 0,
+      cutOffs: 0,
+      stopWaiting: null,
+      onSettled: null,
     }
     if (record.judgement.why?.endsWith('is not known')) this.#loader.missed()
-    if (signal !== null && !this.#heed(signal, statement)) return
-    this.#dispatcher.run(statement)
+    this.#dispatcher.submit(statement)
   }
 
   /** Throws what `pg` says when a connection knows the name for another text; here every one does. */
@@ -328,23 +335,10 @@ export class Pool extends EventEmitter<PoolEvents> {
       return
     }
     // It may have changed what names mean: the next statement is judged by what is there then.
-    this.#loader.load().then(
+    this.#loader.loadAnew().then(
       () => resolve(answer),
       () => resolve(answer),
     )
-  }
-
-  /** False when the signal has been given already. */
-  #heed(signal: AbortSignal, statement: Statement): boolean {
-    const give = (): void => {
-      // What a connection of its own has is cancelled there, and answered when the server has answered.
-      if (statement.settled || statement.underWay) return
-      statement.settled = true
-      statement.reject(signal.reason as Error)
-    }
-    if (signal.aborted) give()
-    else signal.addEventListener('abort', give, { once: true })
-    return !signal.aborted
   }
 
   /** A client of the primary for the caller alone, until its `release()`; as `pg.Pool.connect`. */
@@ -368,61 +362,42 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   async #connect(
-    { readOnly = false, signal }: ConnectOptions,
+    { readOnly = false, consistency, signal }: ConnectOptions,
     policy: Policy | null,
   ): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw poolClosed()
-    this.#watch.start()
     void this.#open().catch(() => {})
     const closing = this.#closing.signal
     const until = signal === undefined ? closing : AbortSignal.any([signal, closing])
     const session = this.#currentSession()
-    const deadlineMs = performance.now() + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs)
-    const consistency = readOnly ? (policy?.consistency ?? this.#settings.consistency) : 'primary'
-    for (;;) {
-      const node = await this.#nodeFor(consistency, session, deadlineMs, until)
-      if (this.#state !== 'open') throw poolClosed()
-      try {
-        const { client, release } = await node.own()
-        if (this.#state !== 'open') {
-          release()
-          throw poolClosed()
-        }
-        client.onWrite = () => this.#dispatcher.stamper.wrote(session)
-        const owned = client as OwnedClient & pg.PoolClient
-        let done = false
-        owned.release = (error?: Error | boolean) => {
-          if (done) throw new Error('Release called on client which has already been released to the pool.')
-          done = true
-          releaseClean(client, release, error)
-        }
-        return owned
-      } catch (error) {
-        // The node may have gone between the choice and the connection.
-        this.#watch.look(node)
-        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
-        await sleep(20)
-      }
+    await orAborted(this.#dispatcher.ensureOneCluster(), until)
+    const { client, release } = await this.#dispatcher.checkout({
+      consistency: readOnly ? (consistency ?? policy?.consistency ?? this.#settings.consistency) : 'primary',
+      session,
+      deadlineMs: this.#deadlineMs(policy),
+      signal: until,
+    })
+    if (this.#state !== 'open') {
+      release()
+      throw poolClosed()
     }
+    client.onWrite = () => this.#dispatcher.stamper.wrote(session)
+    const owned = client as OwnedClient & pg.PoolClient
+    let done = false
+    owned.release = (error?: Error | boolean) => {
+      if (done)
+        throw new HerdError(
+          'CLIENT_RELEASED',
+          'Release called on client which has already been released to the pool.',
+        )
+      done = true
+      releaseClean(client, release, error)
+    }
+    return owned
   }
 
-  async #nodeFor(
-    consistency: Consistency,
-    session: Session,
-    deadlineMs: number,
-    signal: AbortSignal | null,
-  ): Promise<PoolNode> {
-    if (consistency === 'primary') return this.#dispatcher.nodeFor('primary', 0, deadlineMs, signal)
-    const lsn = consistency === 'session' ? await this.#lsnOf(session) : 0
-    return this.#dispatcher.nodeFor('standby', lsn, deadlineMs, signal)
-  }
-
-  async #lsnOf(session: Session): Promise<Lsn> {
-    while (!session.stamped) {
-      await new Promise<void>((resolve) => this.#dispatcher.stamper.whenStamped(session, resolve))
-      if (!session.stamped) await sleep(10)
-    }
-    return session.lsn
+  #deadlineMs(policy: Policy | null): number {
+    return performance.now() + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs)
   }
 
   /** Lets what is under way finish, then closes every connection. Rejects with POOL_CLOSED the second time. */
@@ -474,17 +449,31 @@ export class Pool extends EventEmitter<PoolEvents> {
     options: TransactionOptions,
     policy: Policy | null,
   ): Promise<T> {
-    const { readOnly = false, signal } = options
-    const begin = beginText(options, policy?.synchronousCommit ?? null)
+    const { signal } = options
+    // A standby does not serialize.
+    const consistency = options.isolation === 'serializable' ? 'primary' : options.consistency
+    if (consistency !== undefined) checkConsistency(consistency, 'consistency')
+    const need: ConnectOptions = {
+      readOnly: options.readOnly ?? false,
+      ...(consistency === undefined ? {} : { consistency }),
+      ...(signal === undefined ? {} : { signal }),
+    }
+    const session = this.#currentSession()
+    const opening = openingOf(options, policy?.synchronousCommit ?? null)
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
-      const client = await this.#connect(signal === undefined ? { readOnly } : { readOnly, signal }, policy)
+      const client = await this.#connect(need, policy)
       let broken: Error | undefined
       try {
-        return await runTransaction(client as unknown as OwnedClient, fn, begin)
+        return await runTransaction(client as unknown as OwnedClient, fn, opening, signal ?? null)
       } catch (failure) {
         const { error, again } = failure as TransactionFailure
-        if (!isUsable(client)) broken = error
+        if (!isUsable(client)) broken = error instanceof Error ? error : new Error(String(error))
+        // I4: whoever looks whether it took effect must see it if it did.
+        if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
+          this.#statistics.unknown++
+          this.#dispatcher.stamper.wrote(session)
+        }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
         client.release(broken)
@@ -500,18 +489,21 @@ export class Pool extends EventEmitter<PoolEvents> {
   session<T>(fn: () => T, token?: string): T {
     const session = new Session()
     if (token !== undefined) session.noteLsn(readToken(token), 0)
-    return currentSession.run({ pool: this, session }, fn)
+    return currentSession.run({ pool: this, session, outer: currentSession.getStore() ?? null }, fn)
   }
 
   /** What another process needs to see the writes of this session: for a cookie or a header. */
   async sessionToken(): Promise<string> {
-    const session = this.#currentSession()
-    return formatToken(await this.#lsnOf(session))
+    await this.#open()
+    return formatToken(
+      await this.#dispatcher.positionOf(this.#currentSession(), this.#deadlineMs(null), null),
+    )
   }
 
   #currentSession(): Session {
-    const context = currentSession.getStore()
-    return context !== undefined && context.pool === this ? context.session : this.#session
+    let context = currentSession.getStore() ?? null
+    while (context !== null && context.pool !== this) context = context.outer
+    return context?.session ?? this.#session
   }
 
   /** The same pool under a named policy of its options. Throws OPTIONS_INVALID when there is none. */
@@ -550,6 +542,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #prepare(): Promise<void> {
     this.#watch.start()
     this.#feed?.start()
+    await this.#dispatcher.ensureOneCluster()
     await Promise.all([loadParser(), this.#loader.load()])
     this.#ready = true
   }
@@ -560,11 +553,11 @@ export class Pool extends EventEmitter<PoolEvents> {
     await Promise.all(told)
   }
 
-  /** A connection of any node, for reading catalogues. */
-  async #borrow<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const deadlineMs = performance.now() + this.#settings.failoverWaitMs
+  /** A connection for reading catalogues: of the primary when it must see what was just changed. */
+  async #borrow<T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby'): Promise<T> {
+    const deadlineMs = this.#deadlineMs(null)
     for (;;) {
-      const node = await this.#dispatcher.nodeFor('standby', 0, deadlineMs, null)
+      const node = await this.#dispatcher.nodeFor(role, this.#session, deadlineMs)
       try {
         return await node.visit(work)
       } catch (error) {
@@ -685,18 +678,11 @@ function isUnknownName(error: Error): boolean {
   return UNKNOWN_NAMES.has((error as { code?: string }).code ?? '')
 }
 
-function isConnectionLoss(error: Error): boolean {
-  if (error instanceof HerdError) return false
-  const code = (error as { code?: string }).code ?? ''
-  if (/^(57P0|08|53300)/.test(code)) return true
-  return (
-    /^E[A-Z]+$/.test(code) ||
-    /Connection terminated|connection timeout|timeout expired|read timeout|ended|not queryable/i.test(
-      error.message,
-    )
-  )
+function signalOf(input: QueryInput): AbortSignal | null {
+  return (typeof input === 'object' && input?.signal) || null
 }
 
 function isUsable(client: pg.PoolClient): boolean {
-  return (client as unknown as { _queryable: boolean; _ending: boolean })._queryable
+  const { dead, refusal } = client as unknown as OwnedClient
+  return !dead && refusal === null
 }

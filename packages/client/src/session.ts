@@ -75,4 +75,11 @@ export function readToken(token: string): Lsn {
 }
 
 /** The session of whatever runs now, as far as the async context says. */
-export const currentSession = new AsyncLocalStorage<{ readonly pool: object; readonly session: Session }>()
+export const currentSession = new AsyncLocalStorage<SessionContext>()
+
+interface SessionContext {
+  readonly pool: object
+  readonly session: Session
+  /** What was the session around it, of another pool perhaps. */
+  readonly outer: SessionContext | null
+}

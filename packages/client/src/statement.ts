@@ -13,9 +13,9 @@ export interface Statement {
   readonly plan: Plan
   readonly session: Session
   /** On the monotonic clock: until then it waits for a node that can take it. */
-  readonly deadlineMs: number
+  deadlineMs: number
   readonly signal: AbortSignal | null
-  /** Said on the connection before it and taken back after it: how far a write must have come. */
+  /** How far a write must have come before it is acknowledged; null: as the server says. */
   readonly synchronousCommit: string | null
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
@@ -30,6 +30,11 @@ export interface Statement {
   /** A standby was tried before it was known to be far enough. */
   guessed: boolean
   repeats: number
+  /** How often a connection ended while it was running. */
+  cutOffs: number
+  /** Takes back what lets it wait for a node. */
+  stopWaiting: (() => void) | null
+  onSettled: (() => void) | null
 }
 
 /** What a caller may say about one statement, beside what `pg` takes. */

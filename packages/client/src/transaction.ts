@@ -1,15 +1,22 @@
 import { HerdError } from '@pgherd/core'
+import type { Consistency } from '@pgherd/core/routing'
 import type pg from 'pg'
-import { sqlStateOf } from './dispatcher.js'
+import { orAborted } from './abort.js'
+import { cancelStatement } from './cancel-statement.js'
 import type { OwnedClient } from './owned-client.js'
+import type { Preface } from './prefaced-query.js'
+import { isConnectionLoss, isHarmless, sqlStateOf } from './server-error.js'
 
 export interface TransactionOptions {
   isolation?: 'read committed' | 'repeatable read' | 'serializable'
-  /** May run on a standby, under the consistency of the pool. */
+  /** May run on a standby. */
   readOnly?: boolean
   deferrable?: boolean
+  /** What a read-only transaction may see, unless as the pool says. */
+  consistency?: Consistency
   /** Runs `fn` again after a serialization failure, a deadlock or a failover that certainly undid it. */
   retry?: boolean
+  /** Ends it: its statement is cancelled and nothing of it stays, unless COMMIT is under way. */
   signal?: AbortSignal
 }
 
@@ -21,20 +28,24 @@ const DEADLOCK = '40P01'
 /** The node is no primary any more: it certainly wrote nothing. */
 const READ_ONLY = '25006'
 
-/** One text, so that it is one round trip. `synchronousCommit` ends with the transaction. */
-export function beginText(
+/** What goes ahead of the first statement. `synchronousCommit` ends with the transaction. */
+export function openingOf(
   { isolation, readOnly, deferrable }: TransactionOptions,
   synchronousCommit: string | null,
-): string {
+): Preface[] {
   const begin = [
     'BEGIN',
     isolation === undefined ? '' : `ISOLATION LEVEL ${isolation.toUpperCase()}`,
     readOnly === true ? 'READ ONLY' : '',
     deferrable === true ? 'DEFERRABLE' : '',
   ]
-    .filter((part) => part !== '')
-    .join(' ')
-  return synchronousCommit === null ? begin : `${begin}; SET LOCAL synchronous_commit TO ${synchronousCommit}`
+  const opening = [{ text: begin.filter((part) => part !== '').join(' ') }]
+  return synchronousCommit === null ? opening : [...opening, setCommit(synchronousCommit)]
+}
+
+/** Until the end of the transaction, a commit waits for as much as `synchronousCommit` says. */
+export function setCommit(synchronousCommit: string): Preface {
+  return { text: "select set_config('synchronous_commit', $1, true)", values: [synchronousCommit] }
 }
 
 /** How a try at a transaction failed. */
@@ -51,65 +62,92 @@ export class TransactionFailure extends Error {
 }
 
 /**
- * Runs `fn` between `begin` and COMMIT on `client`.
+ * Runs `fn` on `client` in a transaction, which begins with the first statement, and commits it. After a
+ * failure the client is not to be used again if it is `dead` or has a `refusal`.
  *
- * Throws TransactionFailure; inside it OUTCOME_UNKNOWN when the connection ended while COMMIT was under way.
+ * Throws TransactionFailure; inside it OUTCOME_UNKNOWN when nobody has heard how COMMIT ended.
  */
 export async function runTransaction<T>(
   client: OwnedClient,
   fn: (transaction: Transaction) => Promise<T>,
-  begin: string,
+  opening: readonly Preface[],
+  signal: AbortSignal | null,
 ): Promise<T> {
-  let lost: Error | null = null
-  const onError = (error: Error): void => {
-    lost ??= error
+  let lost = false
+  const onError = (): void => {
+    lost = true
   }
   client.once('error', onError)
-  let result: T
+  client.opening = opening
   try {
-    await client.query(begin)
-    result = await fn(client)
-  } catch (error) {
-    client.removeListener('error', onError)
-    // Without COMMIT nothing of it stays; a connection that is gone has rolled it back.
-    if (lost === null) await client.query('ROLLBACK').catch(() => {})
-    throw new TransactionFailure(error as Error, lost !== null || mayTryAgain(error as Error))
-  }
-  try {
-    const { command } = await client.query('COMMIT')
-    // A transaction in which a statement failed ends in ROLLBACK, whatever was asked for.
-    if (command === 'ROLLBACK') {
-      throw new HerdError(
-        'TRANSACTION_ABORTED',
-        'A statement of the transaction had failed, so it was rolled back.',
-        {
-          hint: 'Let the error of the failed statement leave the function, or use a savepoint around it.',
-        },
-      )
-    }
+    const result = await orAborted(fn(client), signal)
+    if (client.opening !== null) return result
+    await commit(client, signal)
     return result
   } catch (error) {
-    throw commitFailure(error as Error)
+    if (error instanceof TransactionFailure) throw error
+    if (signal?.aborted) {
+      refuse(client, signal)
+      throw new TransactionFailure(error as Error, false)
+    }
+    const gone = lost || client.dead
+    // Without COMMIT nothing of it stays; a connection that is gone has rolled it back.
+    if (!gone && client.opening === null) await client.query('ROLLBACK').catch(() => {})
+    throw new TransactionFailure(error as Error, gone || mayTryAgain(error as Error))
   } finally {
+    client.opening = null
     client.removeListener('error', onError)
   }
 }
 
-function commitFailure(error: Error): TransactionFailure {
-  const severity = (error as { severity?: string }).severity
-  // Deferred constraints and serialization are checked at COMMIT: such an error has undone everything.
-  if (error instanceof HerdError || severity === 'ERROR')
-    return new TransactionFailure(error, mayTryAgain(error))
-  const unknown = new HerdError(
-    'OUTCOME_UNKNOWN',
-    `The connection ended while COMMIT was under way (${error.message}); the transaction may or may not have taken effect.`,
-    { hint: 'Look whether it did before you run it again.', cause: error },
+/** What `fn` still asks of the client is answered with the signal's reason; the connection is not for others. */
+function refuse(client: OwnedClient, signal: AbortSignal): void {
+  client.refusal = signal.reason as Error
+  if (client.answering) void cancelStatement(client)
+}
+
+async function commit(client: OwnedClient, signal: AbortSignal | null): Promise<void> {
+  let command: string
+  try {
+    command = (await orAborted(client.query('COMMIT') as Promise<pg.QueryResult>, signal)).command
+  } catch (error) {
+    // Deferred constraints and serialization are checked at COMMIT: such an error has undone everything.
+    if (isHarmless(error as Error)) throw new TransactionFailure(error as Error, mayTryAgain(error as Error))
+    if (signal?.aborted) refuse(client, signal)
+    throw unknown(error as Error, signal?.aborted ? 'The call was aborted' : 'The connection ended')
+  }
+  if (client.unreplicated)
+    throw unknown(
+      new Error('it was committed on the primary and may not be on a standby'),
+      'The wait for a standby was cancelled',
+    )
+  // A transaction in which a statement failed ends in ROLLBACK, whatever was asked for.
+  if (command === 'ROLLBACK')
+    throw new TransactionFailure(
+      new HerdError(
+        'TRANSACTION_ABORTED',
+        'A statement of the transaction had failed, so it was rolled back.',
+        { hint: 'Let the error of the failed statement leave the function, or use a savepoint around it.' },
+      ),
+      false,
+    )
+}
+
+function unknown(cause: Error, what: string): TransactionFailure {
+  // An AbortSignal's reason may be anything.
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new TransactionFailure(
+    new HerdError(
+      'OUTCOME_UNKNOWN',
+      `${what} while COMMIT was under way (${why}); the transaction may or may not have taken effect.`,
+      { hint: 'Look whether it did before you run it again.', cause },
+    ),
+    false,
   )
-  return new TransactionFailure(unknown, false)
 }
 
 function mayTryAgain(error: Error): boolean {
   const state = sqlStateOf(error)
   if (state === SERIALIZATION_FAILURE || state === DEADLOCK || state === READ_ONLY) return true
-  return state !== null && (error as { severity?: string }).severity !== 'ERROR'
+  return isConnectionLoss(error)
 }
