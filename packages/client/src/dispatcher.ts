@@ -34,6 +34,7 @@ import type { Session } from './session.js'
 import type { Answer, Statement } from './statement.js'
 import { noteSlow } from './statement-book.js'
 import type { Statistics } from './statistics.js'
+import type { Telemetry } from './telemetry.js'
 import { setCommit } from './transaction.js'
 import { WriteStamper } from './write-stamper.js'
 
@@ -63,6 +64,8 @@ export class Dispatcher {
   readonly #watch: GroupWatch
   readonly #settings: Settings
   readonly #statistics: Statistics
+  /** Whom ended statements are told to; null when nobody traces. */
+  readonly #telemetry: Telemetry | null
   readonly #replay: ReplayWatch
   readonly stamper: WriteStamper
   readonly #load = (name: string): number => this.#nodes.get(name)?.laneLoad ?? 0
@@ -74,11 +77,13 @@ export class Dispatcher {
     watch: GroupWatch,
     settings: Settings,
     statistics: Statistics,
+    telemetry: Telemetry | null,
   ) {
     this.#nodes = nodes
     this.#watch = watch
     this.#settings = settings
     this.#statistics = statistics
+    this.#telemetry = telemetry
     this.stamper = new WriteStamper(
       () => this.primary,
       () => this.standbys.length > 0,
@@ -170,7 +175,7 @@ export class Dispatcher {
     const node = this.#nodes.get(choice.node) as PoolNode
     const lane = node.lane()
     const replayed = lane.askReplayed()
-    this.#statistics.count('standby', true)
+    this.#sending(statement, node, 'standby', 'lane')
     lane.run(statement.config, statement.record.uses++ > 0, (outcome) => {
       if (outcome.kind !== 'done') this.#laneFailed(statement, node, 'standby', outcome)
       else {
@@ -398,9 +403,19 @@ export class Dispatcher {
 
   #runOn(statement: Statement, node: PoolNode, role: 'primary' | 'standby', minLsn: Lsn): void {
     const lane = this.#mayUseLane(statement)
-    this.#statistics.count(role, lane)
+    this.#sending(statement, node, role, lane ? 'lane' : 'own')
     if (lane) this.#runOnLane(statement, node, role)
     else void this.#runOnOwn(statement, node, role, minLsn)
+  }
+
+  #sending(
+    statement: Statement,
+    { name: node }: PoolNode,
+    role: 'primary' | 'standby',
+    connection: 'lane' | 'own',
+  ): void {
+    statement.sentTo = { node, role, connection }
+    this.#statistics.count(role, connection === 'lane')
   }
 
   #runOnLane(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
@@ -609,17 +624,24 @@ export class Dispatcher {
 
   #resolve(statement: Statement, answer: Answer): void {
     if (statement.settled) return
-    statement.settled = true
-    statement.onSettled?.()
+    this.#settled(statement, null)
     statement.resolve(answer)
   }
 
   #reject(statement: Statement, error: Error): void {
     if (statement.settled) return
-    statement.settled = true
-    statement.onSettled?.()
+    this.#settled(statement, error)
     statement.stopWaiting?.()
     statement.reject(error)
+  }
+
+  #settled(statement: Statement, error: Error | null): void {
+    statement.settled = true
+    statement.onSettled?.()
+    const { sentTo, startedAtMs } = statement
+    if (error !== null) this.#statistics.errors++
+    if (sentTo !== null) this.#statistics.observe(sentTo.role, performance.now() - startedAtMs)
+    this.#telemetry?.record(statement, error)
   }
 }
 

@@ -6,6 +6,7 @@ import { type ClientWatch, OwnedClient } from './owned-client.js'
 import { internalsOf, withoutParsers } from './pg-internals.js'
 import type { Settings } from './pool-options.js'
 import { NodeProbe } from './probe-node.js'
+import type { NodeCounts } from './statistics.js'
 
 const DEFAULT_IDLE_MS = 10_000
 /** A node that stopped must not keep a piece of our own work for ever. */
@@ -89,8 +90,14 @@ export class PoolNode {
     return this.#owned.expiredCount
   }
 
-  get laneCount(): number {
-    return this.#lanes.size
+  get counts(): NodeCounts {
+    return {
+      lanes: this.#lanes.size,
+      onLanes: this.laneLoad,
+      own: this.totalCount,
+      idle: this.idleCount,
+      waiting: this.waitingCount,
+    }
   }
 
   /** Statements under way on lanes. */

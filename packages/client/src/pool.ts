@@ -25,6 +25,7 @@ import type { Answer, Statement, StatementOptions } from './statement.js'
 import { StatementBook } from './statement-book.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
 import { SupervisorFeed } from './supervisor-feed.js'
+import { Telemetry } from './telemetry.js'
 import {
   openingOf,
   runTransaction,
@@ -87,6 +88,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #feed: SupervisorFeed | null
   readonly #dispatcher: Dispatcher
   readonly #statistics = new Statistics()
+  readonly #telemetry = Telemetry.find()
   readonly #loader: CatalogueLoader
   readonly #book: StatementBook
   readonly #session = new Session()
@@ -126,7 +128,13 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#watch.on('event', (event) => this.#tell(event))
     const { supervisor } = this.#settings
     this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
-    this.#dispatcher = new Dispatcher(this.#nodes, this.#watch, this.#settings, this.#statistics)
+    this.#dispatcher = new Dispatcher(
+      this.#nodes,
+      this.#watch,
+      this.#settings,
+      this.#statistics,
+      this.#telemetry,
+    )
     this.#loader = new CatalogueLoader(
       (work, role) => this.#borrow(work, role),
       (catalogue) => this.#book.useCatalogue(catalogue),
@@ -226,6 +234,8 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.#runQueryObject(input).then(resolve, reject)
       return
     }
+    const startedAtMs = performance.now()
+    const surroundings = this.#telemetry?.surroundings() ?? null
     this.#underWay++
     const settle = (): void => {
       if (--this.#underWay === 0) this.#idle?.()
@@ -240,7 +250,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
     const begin = (): void => {
       try {
-        this.#dispatch(input, values, policy, answered, failed)
+        const call = { startedAtMs, surroundings, resolve: answered, reject: failed }
+        this.#dispatch(input, values, policy, call)
       } catch (error) {
         failed(error as Error)
       }
@@ -266,16 +277,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     input: QueryInput,
     given: unknown[] | undefined,
     policy: Policy | null,
-    resolve: (answer: Answer) => void,
-    reject: (error: Error) => void,
+    { startedAtMs, surroundings, resolve, reject }: Call,
   ): void {
     const config: Exclude<QueryInput, string> = typeof input === 'string' ? { text: input } : input
     const text = checkText(config)
     const values = given ?? (config.values as unknown[] | undefined)
     this.#checkName(config.name, text)
     if (config.consistency !== undefined) checkConsistency(config.consistency, 'consistency')
-    const nowMs = performance.now()
-    this.#loader.touch(nowMs)
+    this.#loader.touch(startedAtMs)
     const record = this.#book.look(text)
     const consistency = config.consistency ?? policy?.consistency ?? this.#settings.consistency
     const plan = this.#book.plan(record, consistency)
@@ -295,7 +304,9 @@ export class Pool extends EventEmitter<PoolEvents> {
       record,
       plan,
       session: this.#currentSession(),
-      deadlineMs: nowMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
+      startedAtMs,
+      surroundings,
+      deadlineMs: startedAtMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
       signal,
       synchronousCommit: plan.repeatable ? null : (policy?.synchronousCommit ?? null),
       resolve: record.judgement.reads ? resolve : (answer) => this.#wrote(record.facts.kind, answer, resolve),
@@ -309,6 +320,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       onPrimary: false,
       onOwn: false,
       guessed: false,
+      sentTo: null,
       repeats: 0,
       cutOffs: 0,
       stopWaiting: null,
@@ -525,7 +537,12 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   get statistics(): PoolStatistics {
-    return this.#statistics.read()
+    const nodes = [...this.#nodes.values()].map((node) => [node.name, node.counts] as const)
+    return this.#statistics.read({
+      waiting: this.waitingCount,
+      nodes: Object.fromEntries(nodes),
+      cache: this.#book.counts,
+    })
   }
 
   // ---- inside
@@ -621,6 +638,9 @@ function withDefaults(options: PoolOptions): PoolOptions & pg.PoolOptions {
   if ('password' in options) Object.defineProperty(full, 'password', { enumerable: false })
   return full
 }
+
+/** Who made a call, and when. */
+type Call = Pick<Statement, 'startedAtMs' | 'surroundings' | 'resolve' | 'reject'>
 
 type Callback = (...args: never[]) => unknown
 

@@ -1,9 +1,12 @@
 import type { Consistency, Plan } from '@pgherd/core/routing'
 import { planStatement } from '@pgherd/core/routing'
 import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
+import type { CacheCounts } from './statistics.js'
 
 /** What is known of all texts of one shape. */
 interface ShapeRecord {
+  /** The text with its literals replaced. */
+  readonly shape: string
   readonly facts: StatementFacts
   readonly judgement: Judgement
   readonly pace: ShapePace
@@ -29,14 +32,17 @@ const FIRST_BAN_MS = 1000
 const LAST_BAN_MS = 60_000
 /** A shape that has been quick for so long starts with a clean slate. */
 const FORGOTTEN_MS = 30_000
-/** Texts of one generation; two are kept, the one in use and the one before. */
-const GENERATION = 2000
+/** Texts and characters of one generation; two are kept, the one in use and the one before. */
+const GENERATION = { texts: 2000, characters: 1_000_000 }
 /** Longer texts are not kept: they hardly ever come again, and would take the room of many. */
 const LONGEST_KEPT = 10_000
+/** What a record of a text takes beside the text itself; measured. */
+const BYTES_A_RECORD = 200
 
 /** Reads the facts of texts; core/sql caches them by shape. */
 export interface FactsReader {
-  factsOf(text: string): { readonly facts: StatementFacts }
+  factsOf(text: string): { readonly shape: string; readonly facts: StatementFacts }
+  readonly stats: { readonly shapes: number; readonly shapeBytes: number }
 }
 
 /**
@@ -49,6 +55,8 @@ export class StatementBook {
   #catalogue: Catalogue | null = null
   #young = new Map<string, StatementRecord>()
   #old = new Map<string, StatementRecord>()
+  #youngCharacters = 0
+  #oldCharacters = 0
   /** Facts are one object for each shape, for as long as the reader remembers it. */
   #shapes = new WeakMap<StatementFacts, ShapeRecord>()
 
@@ -62,6 +70,7 @@ export class StatementBook {
     this.#catalogue = catalogue
     this.#young.clear()
     this.#old.clear()
+    this.#youngCharacters = this.#oldCharacters = 0
     this.#shapes = new WeakMap()
   }
 
@@ -69,8 +78,11 @@ export class StatementBook {
     return this.#catalogue !== null
   }
 
-  get size(): number {
-    return this.#young.size + this.#old.size
+  get counts(): CacheCounts {
+    const texts = this.#young.size + this.#old.size
+    const { shapes, shapeBytes } = this.#reader.stats
+    const textBytes = 2 * (this.#youngCharacters + this.#oldCharacters) + BYTES_A_RECORD * texts
+    return { texts, shapes, bytes: textBytes + shapeBytes }
   }
 
   /** Must be `ready`. */
@@ -88,19 +100,22 @@ export class StatementBook {
   }
 
   #keep(record: StatementRecord): void {
-    if (this.#young.size >= GENERATION) {
+    if (this.#young.size >= GENERATION.texts || this.#youngCharacters >= GENERATION.characters) {
       this.#old = this.#young
+      this.#oldCharacters = this.#youngCharacters
       this.#young = new Map()
+      this.#youngCharacters = 0
     }
     this.#young.set(record.text, record)
+    this.#youngCharacters += record.text.length
   }
 
   #read(text: string): StatementRecord {
-    const { facts } = this.#reader.factsOf(text)
+    const { shape: shapeText, facts } = this.#reader.factsOf(text)
     let shape = this.#shapes.get(facts)
     if (shape === undefined) {
       const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
-      shape = { facts, judgement, pace: { slowUntilMs: 0, strikes: 0 }, plans: new Map() }
+      shape = { shape: shapeText, facts, judgement, pace: { slowUntilMs: 0, strikes: 0 }, plans: new Map() }
       this.#shapes.set(facts, shape)
     }
     return { ...shape, text, uses: 0 }

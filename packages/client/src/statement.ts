@@ -3,8 +3,16 @@ import type pg from 'pg'
 import type { PgQueryConfig } from './pg-internals.js'
 import type { Session } from './session.js'
 import type { StatementRecord } from './statement-book.js'
+import type { Surroundings } from './telemetry.js'
 
 export type Answer = pg.QueryResult | pg.QueryResult[]
+
+/** A node with the kind of connection a statement has there. */
+export interface Destination {
+  readonly node: string
+  readonly role: 'primary' | 'standby'
+  readonly connection: 'lane' | 'own'
+}
 
 /** One call of `query`, from the moment its plan is fixed until it is answered. */
 export interface Statement {
@@ -12,6 +20,10 @@ export interface Statement {
   readonly record: StatementRecord
   readonly plan: Plan
   readonly session: Session
+  /** On the monotonic clock. */
+  readonly startedAtMs: number
+  /** What surrounds it for tracing; null when nobody traces. */
+  readonly surroundings: Surroundings | null
   /** On the monotonic clock: until then it waits for a node that can take it. */
   deadlineMs: number
   readonly signal: AbortSignal | null
@@ -29,6 +41,8 @@ export interface Statement {
   onOwn: boolean
   /** A standby was tried before it was known to be far enough. */
   guessed: boolean
+  /** Where it was sent last. */
+  sentTo: Destination | null
   repeats: number
   /** How often a connection ended while it was running. */
   cutOffs: number

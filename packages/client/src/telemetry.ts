@@ -1,18 +1,9 @@
-import type { Context, Tracer } from '@opentelemetry/api'
+import { createRequire } from 'node:module'
+import type { Attributes, Context, Tracer } from '@opentelemetry/api'
+import type { Destination, Statement } from './statement.js'
 
-/** One statement, when it has ended. */
-export interface StatementSpan {
-  readonly command: string
-  /** Without its literals, so that no data gets into traces. */
-  readonly shape: string
-  /** `host:port` of the node that answered last; null when none was found. */
-  readonly node: string | null
-  readonly role: 'primary' | 'standby' | null
-  readonly connection: 'lane' | 'own' | null
-  readonly repeats: number
-  readonly startedAtMs: number
-  readonly error: Error | null
-}
+/** The span that a statement will be a child of. */
+export type Surroundings = Context
 
 /**
  * Spans for OpenTelemetry, named and marked as its semantic conventions for databases ask. There are none
@@ -27,50 +18,54 @@ export class Telemetry {
     this.#tracer = api.trace.getTracer('@pgherd/client')
   }
 
-  static async find(): Promise<Telemetry | null> {
+  /** Null when the application has none. */
+  static find(): Telemetry | null {
     try {
-      return new Telemetry(await import('@opentelemetry/api'))
+      return new Telemetry(createRequire(import.meta.url)('@opentelemetry/api'))
     } catch {
       return null
     }
   }
 
-  /** What surrounds a statement at its start: the span it will be a child of. */
-  context(): Context {
+  surroundings(): Surroundings {
     return this.#api.context.active()
   }
 
-  record(span: StatementSpan, parent: Context): void {
+  /** A statement has ended. Literals are not told, so that no data gets into traces. */
+  record({ record, surroundings, startedAtMs, sentTo, repeats }: Statement, error: Error | null): void {
     const { SpanKind, SpanStatusCode } = this.#api
-    const [host, port] = splitAddress(span.node)
-    const otel = this.#tracer.startSpan(
-      span.command || 'statement',
+    const { command } = record.facts
+    const span = this.#tracer.startSpan(
+      command || 'statement',
       {
         kind: SpanKind.CLIENT,
-        startTime: performance.timeOrigin + span.startedAtMs,
+        startTime: performance.timeOrigin + startedAtMs,
         attributes: {
           'db.system.name': 'postgresql',
-          'db.operation.name': span.command,
-          'db.query.text': span.shape,
-          ...(host === null ? {} : { 'server.address': host, 'server.port': port }),
-          ...(span.role === null ? {} : { 'pgherd.role': span.role }),
-          ...(span.connection === null ? {} : { 'pgherd.connection': span.connection }),
-          'pgherd.repeats': span.repeats,
+          'db.operation.name': command,
+          'db.query.text': record.shape,
+          ...(sentTo === null ? {} : attributesOf(sentTo)),
+          'pgherd.repeats': repeats,
         },
       },
-      parent,
+      surroundings ?? undefined,
     )
-    if (span.error !== null) {
-      const { code } = span.error as { code?: unknown }
-      otel.recordException(span.error)
-      otel.setStatus({ code: SpanStatusCode.ERROR, message: span.error.message })
-      if (typeof code === 'string') otel.setAttribute('db.response.status_code', code)
+    if (error !== null) {
+      const { code } = error as { code?: unknown }
+      span.recordException(error)
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error.message })
+      if (typeof code === 'string') span.setAttribute('db.response.status_code', code)
     }
-    otel.end()
+    span.end()
   }
 }
 
-function splitAddress(node: string | null): [string | null, number] {
-  const colon = node?.lastIndexOf(':') ?? -1
-  return node === null || colon < 0 ? [null, 0] : [node.slice(0, colon), Number(node.slice(colon + 1))]
+function attributesOf({ node, role, connection }: Destination): Attributes {
+  const colon = node.lastIndexOf(':')
+  return {
+    'server.address': node.slice(0, colon),
+    'server.port': Number(node.slice(colon + 1)),
+    'pgherd.role': role,
+    'pgherd.connection': connection,
+  }
 }
