@@ -90,7 +90,7 @@ export class OwnedClient extends pg.Client {
     // nobody listens, which would end the process; whoever uses it hears of it by its statements.
     this.on('error', () => {})
     // Before the caller hears of it: registered before the client's own listeners.
-    connection.on('readyForQuery', () => this.#noteReady())
+    connection.on('readyForQuery', ({ status }) => this.#noteReady(status))
   }
 
   get #internals(): PgClientInternals {
@@ -231,9 +231,10 @@ export class OwnedClient extends pg.Client {
     if (!this.#wrote && this.watch.mayWrite(text)) this.#wrote = true
   }
 
-  #noteReady(): void {
-    if (!this.#wrote || this.#openTransaction) return
-    this.#wrote = false
+  #noteReady(status: 'I' | 'T' | 'E'): void {
+    if (!this.#wrote || status !== 'I') return
+    // What was given to it meanwhile, and waits its turn, may be what writes.
+    this.#wrote = this.#internals._queryQueue.length > 0
     this.onWrite?.()
   }
 

@@ -10,7 +10,8 @@ import pgUtils from 'pg/lib/utils.js'
 export interface PgConnection {
   readonly stream: Duplex
   readonly parsedStatements: Record<string, string>
-  on(event: 'parseComplete' | 'bindComplete' | 'readyForQuery' | 'end', listener: () => void): this
+  on(event: 'parseComplete' | 'bindComplete' | 'end', listener: () => void): this
+  on(event: 'readyForQuery', listener: (message: { status: 'I' | 'T' | 'E' }) => void): this
   on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): this
   on(event: 'notice', listener: (message: { routine?: string | undefined }) => void): this
   removeListener(event: 'readyForQuery' | 'end', listener: () => void): this

@@ -1,0 +1,101 @@
+import type { Herd } from '@pgherd/cluster'
+import { beforeAll, expect, test } from 'vitest'
+import type { Pool } from '../src/index.js'
+import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } from './scratch-herd.js'
+import {
+  expectKept,
+  KEPT_SQL,
+  SESSION_LOAD_TABLE,
+  type SessionLoad,
+  startSessionLoad,
+} from './session-load.js'
+
+/** How often the primary is killed. */
+const FAILOVERS = Number(process.env.PGHERD_CLIENT_FAILOVERS ?? 4)
+const SWITCHOVERS = Number(process.env.PGHERD_CLIENT_SWITCHOVERS ?? 4)
+const EACH_MS = 60_000
+
+let herd: Herd
+let nodes: string[]
+
+beforeAll(async () => {
+  herd = await scratchHerd('groups: [{ name: main, nodes: 3, durability: zero-loss }]')
+  nodes = await nodesOfHerd(herd)
+}, 120_000)
+
+async function startLoad(): Promise<{ pool: Pool; load: SessionLoad }> {
+  const pool = scratchPool({ nodes })
+  await pool.query(`drop table if exists entries; ${SESSION_LOAD_TABLE}`)
+  const load = startSessionLoad(pool, scratchPool({ nodes }))
+  await load.more(20)
+  load.takeLongest()
+  return { pool, load }
+}
+
+/** What the primary has when all is over, asked without the client. */
+async function expectAllKept(load: SessionLoad): Promise<void> {
+  const admin = await connect(herd.dsn(herd.primaryOf()?.name, 'superuser'))
+  expectKept(load, (await admin.query(KEPT_SQL)).rows)
+}
+
+function describeLoad(load: SessionLoad, pool: Pool, pauses: { writeMs: number; readMs: number }[]): string {
+  const range = (of: number[]): string => {
+    const sorted = of.map(Math.round).sort((a, b) => a - b)
+    return `${sorted[0]} to ${sorted.at(-1)} ms, median ${sorted[Math.floor(sorted.length / 2)]} ms`
+  }
+  const unknown = load.ledgers.reduce((sum, ledger) => sum + ledger.unknown.length, 0)
+  const { standby, primary } = pool.statistics.statements
+  return [
+    `${load.written} writes and ${load.read} reads answered, ${unknown} writes unknown, ${load.stale.length} reads stale`,
+    `longest write: ${range(pauses.map(({ writeMs }) => writeMs))}; longest read: ${range(pauses.map(({ readMs }) => readMs))}`,
+    `reads by standbys ${standby.lane + standby.own}, by the primary ${primary.lane}`,
+  ].join('\n  ')
+}
+
+test('I1, I3, I4: failovers under writers and readers lose, repeat and hide nothing, and are no error to anybody', {
+  timeout: 60_000 + FAILOVERS * EACH_MS,
+}, async () => {
+  const { pool, load } = await startLoad()
+  const pauses: { writeMs: number; readMs: number }[] = []
+  for (let at = 0; at < FAILOVERS; at++) {
+    const killed = herd.primaryOf()?.name as string
+    await herd.disturb(killed, 'kill')
+    await until('another is primary', () => ![killed, undefined].includes(herd.primaryOf()?.name))
+    await load.more(10)
+    pauses.push(load.takeLongest())
+    await herd.whenWhole(PATIENCE_MS)
+    await load.more(20)
+    load.takeLongest()
+  }
+  await load.stop()
+  console.log(`${FAILOVERS} failovers: ${describeLoad(load, pool, pauses)}`)
+  expect(load.errors).toEqual([])
+  expect(load.stale).toEqual([])
+  await expectAllKept(load)
+  expect(pool.statistics.failovers).toBe(FAILOVERS)
+  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(load.read / 4)
+  // Each writer has one write under way at most when the primary is killed.
+  for (const { unknown } of load.ledgers) expect(unknown.length).toBeLessThanOrEqual(FAILOVERS)
+})
+
+test('a switchover under writers and readers is not even an unknown outcome to anybody', {
+  timeout: 60_000 + SWITCHOVERS * EACH_MS,
+}, async () => {
+  const { pool, load } = await startLoad()
+  const pauses: { writeMs: number; readMs: number }[] = []
+  for (let at = 0; at < SWITCHOVERS; at++) {
+    await herd.switchover('main')
+    await load.more(10)
+    pauses.push(load.takeLongest())
+    await herd.whenWhole(PATIENCE_MS)
+    await load.more(20)
+    load.takeLongest()
+  }
+  await load.stop()
+  console.log(`${SWITCHOVERS} switchovers: ${describeLoad(load, pool, pauses)}`)
+  expect(load.errors).toEqual([])
+  expect(load.stale).toEqual([])
+  expect(load.ledgers.flatMap(({ said }) => said)).toEqual([])
+  await expectAllKept(load)
+  expect(pool.statistics.failovers).toBe(SWITCHOVERS)
+})
