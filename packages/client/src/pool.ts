@@ -94,7 +94,6 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #session = new Session()
   /** Texts by the names that callers gave them. */
   readonly #names = new Map<string, string>()
-  readonly #closing = new AbortController()
   #opening: Promise<void> | null = null
   #ready = false
   #state: 'open' | 'ending' | 'ended' = 'open'
@@ -142,6 +141,18 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   // ---- what pg.Pool has
+
+  /** As in the published types of `pg`, so that this is a `pg.Pool` for whoever asks for one; and a herd's own. */
+  override on<K extends 'error' | 'release' | 'connect' | 'acquire' | 'remove'>(
+    event: K,
+    listener: K extends 'error' | 'release'
+      ? (error: Error, client: pg.PoolClient) => void
+      : (client: pg.PoolClient) => void,
+  ): this
+  override on<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
+  override on(event: never, listener: never): this {
+    return super.on(event, listener)
+  }
 
   /** Connections that callers have to themselves, of all nodes; lanes and probes come on top. */
   get totalCount(): number {
@@ -379,15 +390,12 @@ export class Pool extends EventEmitter<PoolEvents> {
   ): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw poolClosed()
     void this.#open().catch(() => {})
-    const closing = this.#closing.signal
-    const until = signal === undefined ? closing : AbortSignal.any([signal, closing])
     const session = this.#currentSession()
-    await orAborted(this.#dispatcher.ensureOneCluster(), until)
     const { client, release } = await this.#dispatcher.checkout({
       consistency: readOnly ? (consistency ?? policy?.consistency ?? this.#settings.consistency) : 'primary',
       session,
       deadlineMs: this.#deadlineMs(policy),
-      signal: until,
+      signal: signal ?? null,
     })
     if (this.#state !== 'open') {
       release()
@@ -428,7 +436,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #end(): Promise<void> {
     if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
     this.#state = 'ending'
-    this.#closing.abort(poolClosed())
+    this.#dispatcher.close(poolClosed())
     if (this.#underWay > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
