@@ -14,13 +14,15 @@ export type Failure = 'unknown' | 'passing' | 'key-taken' | 'bug'
 /** Classes of SQLSTATE, then whole ones, that go away by themselves (PostgreSQL docs, appendix A). */
 const PASSING = /^(40|53|57|25006)/
 const KEY_CONSTRAINT = 'orders_key_key'
+const OWN_MISTAKES = [TypeError, RangeError, ReferenceError]
 
 export function judgeFailure(error: unknown): Failure {
   if (error instanceof HerdError) {
     if (error.code === 'OUTCOME_UNKNOWN') return 'unknown'
     return error.retryable ? 'passing' : 'bug'
   }
-  // FATAL and PANIC end the session; anything not from the server means that the connection is gone.
+  if (OWN_MISTAKES.some((mistake) => error instanceof mistake)) return 'bug'
+  // FATAL and PANIC end the session; anything else not from the server means that the connection is gone.
   if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return 'passing'
   if (error.constraint === KEY_CONSTRAINT) return 'key-taken'
   return PASSING.test(error.code ?? '') ? 'passing' : 'bug'

@@ -5,7 +5,7 @@ import { HerdError } from '@pgherd/core'
 import { parseSpec } from '@pgherd/core/spec'
 import { type Arguments, HELP, parseArguments } from './parse-arguments.js'
 import { printReport } from './print-report.js'
-import type { Report } from './report.js'
+import { isRight, type Report } from './report.js'
 import { runMarketplace } from './run-marketplace.js'
 import { keptFolder, temporaryFolder } from './state-folder.js'
 
@@ -24,7 +24,7 @@ async function main(): Promise<number> {
   }
   const report = await run(given)
   process.stdout.write(given.json ? `${JSON.stringify(report, null, 2)}\n` : `\n${printReport(report)}`)
-  return report.account.balanced && report.failure === null ? 0 : 1
+  return isRight(report) ? 0 : 1
 }
 
 async function run({ options, keep, json }: Arguments): Promise<Report> {
@@ -53,6 +53,7 @@ try {
   process.exitCode = await main()
 } catch (error) {
   if (!(error instanceof HerdError)) throw error
-  tell(`${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`)
+  const hint = error.hint ?? (error.code === 'USAGE' ? 'The options are listed by --help.' : '')
+  tell(`${error.message}\n${hint}`.trimEnd())
   process.exitCode = error.code === 'USAGE' ? 2 : 1
 }

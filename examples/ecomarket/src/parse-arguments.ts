@@ -5,17 +5,17 @@ import { DEFAULT_OPTIONS, type RunOptions } from './run-options.js'
 export const HELP = `Runs a marketplace on a herd of PostgreSQL servers, kills its primary again and again,
 and accounts for every order that was acknowledged and every cart change that was promised.
 
-  npm run demo -- [options]
+  npm run demo -w examples/ecomarket -- [options]
 
   --seconds N   how long to trade (${DEFAULT_OPTIONS.seconds})
-  --kills N     how often to kill the primary meanwhile (${DEFAULT_OPTIONS.kills})
+  --kills N     how often to kill the primary meanwhile, at most (${DEFAULT_OPTIONS.kills})
   --buyers N    how many place orders at the same time (${DEFAULT_OPTIONS.buyers})
   --visitors N  how many leaf through the catalogue and fill carts (${DEFAULT_OPTIONS.visitors})
   --seed N      for the data and for what is bought (${DEFAULT_OPTIONS.seed})
   --keep        keep the data in .pgherd beside herd.yaml and carry on with it next time;
                 without it the data is in a temporary folder that is removed at the end
   --json        print the account as JSON
-  --help
+  --help, -h    show this
 
 Exit code: 0 the account balances, 1 it does not or something failed, 2 used wrongly.
 `
@@ -61,7 +61,7 @@ function readFlags(args: readonly string[]) {
         seed: { type: 'string' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },
-        help: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     }).values
   } catch (error) {

@@ -1,29 +1,37 @@
 import type { StockAccount } from './account/account.js'
 import { NOTICED_MS } from './buying/measure-pauses.js'
-import type { Report } from './report.js'
+import { isRight, type Report } from './report.js'
 
 type Row = readonly [label: string, value: string | number, remark?: string]
 
 const SHOWN_KEYS = 5
+const LABEL_WIDTH = 34
+const VALUE_WIDTH = 9
 
 /** The account for a person: what was promised, what is there, and what happened meanwhile. */
 export function printReport(report: Report): string {
-  const { account } = report
   const sections = [
     section('Orders', orderRows(report)),
-    section('Stock', stockRows(account.stock)),
+    section('Stock', stockRows(report.account.stock)),
     section('Carts', cartRows(report)),
     section('Who answered', readingRows(report)),
     section('Pauses between "buy" and the answer', pauseRows(report)),
-    section('Failovers', failoverRows(report)),
+    section(`Failovers: ${report.failovers.length} of ${report.options.kills} kills`, failoverRows(report)),
     report.interrupted ? 'The run was interrupted; this is the account so far.' : '',
     report.failure === null ? '' : `The run ended early: ${report.failure}`,
-    account.balanced
-      ? 'The account balances: every acknowledged order is there, once, every unit is accounted for, and\n' +
-        'every cart change that was promised is saved.'
-      : 'THE ACCOUNT DOES NOT BALANCE.',
+    verdict(report),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
+}
+
+function verdict(report: Report): string {
+  if (isRight(report)) {
+    return `The account balances: every acknowledged order is there, once, every unit is accounted for,
+every cart change that was promised is saved, and everybody saw what they had done themselves.`
+  }
+  return report.account.balanced && report.reading.stale === 0
+    ? 'The account balances, but the run did not go as it should.'
+    : 'THE ACCOUNT DOES NOT BALANCE.'
 }
 
 function orderRows({ account: { orders }, tradedMs }: Report): Row[] {
@@ -46,11 +54,13 @@ function orderRows({ account: { orders }, tradedMs }: Report): Row[] {
   ]
 }
 
-function stockRows({ products, unitsSold, mismatched, belowZero }: StockAccount): Row[] {
+function stockRows({ products, mismatched, belowZero, ...units }: StockAccount): Row[] {
   const wrong = mismatched.map((each) => `product ${each.id}`)
   return [
     ['products', products],
-    ['units in orders', unitsSold],
+    ['units received', units.unitsReceived, 'what is sold out comes in again'],
+    ['  in stock', units.unitsInStock],
+    ['  in orders', units.unitsSold],
     ['received is not stock + ordered', mismatched.length, some(wrong)],
     ['below zero', belowZero.length, some(belowZero.map((id) => `product ${id}`))],
   ]
@@ -62,7 +72,7 @@ function cartRows({ account: { carts } }: Report): Row[] {
   return [
     ['changes saved at once', carts.saved],
     ['changes that waited', carts.promised, 'their users were told "We will save this."'],
-    ['  the longest', `${carts.longestPromiseMs} ms`],
+    ['  the longest', milliseconds(carts.longestPromiseMs)],
     ['lost', carts.lost.length, some(carts.lost)],
     ['saved but never made', carts.unexpected.length, some(carts.unexpected)],
     ['not in order, or not once', carts.outOfOrder.length, some(carts.outOfOrder.map(user))],
@@ -74,46 +84,52 @@ function cartRows({ account: { carts } }: Report): Row[] {
 }
 
 function readingRows({ reading }: Report): Row[] {
-  const { pages, carts, cartsMaybeBehind, cartsWrong, failed } = reading
+  const { pages, carts, orders, cartsMaybeBehind, stale, failed } = reading
   return [
     ['catalogue pages: standbys', pages.standby],
     ['catalogue pages: the primary', pages.primary, 'when no standby did'],
     ['carts: standbys', carts.standby],
     ['carts: the primary', carts.primary, 'when no standby had the latest change yet'],
     ['carts as of a moment ago', cartsMaybeBehind, 'no primary could tell what the latest change is'],
-    ['carts without their latest change', cartsWrong],
-    ['failed for the visitor', failed],
+    ['own orders: standbys', orders.standby],
+    ['own orders: the primary', orders.primary, 'when no standby had the order yet'],
+    ['stale: own change or order missing', stale],
+    ['failed for the reader', failed],
   ]
 }
 
 function pauseRows({ pauses }: Report): Row[] {
   return [
-    ['the usual', `${pauses.medianMs} ms`],
-    ['the longest', `${pauses.longestMs} ms`],
+    ['the usual', milliseconds(pauses.medianMs)],
+    ['the longest', milliseconds(pauses.longestMs)],
     [`longer than ${NOTICED_MS} ms`, pauses.noticed],
   ]
 }
 
 function failoverRows({ failovers }: Report): Row[] {
-  if (failovers.length === 0) return [['none', '']]
   return failovers.map((failover): Row => {
     const { killed, newPrimary, nextOrderMs, wholeMs, atMs } = failover
-    const whole = wholeMs === null ? 'not whole again yet' : `whole again after ${wholeMs} ms`
-    const next = nextOrderMs === null ? '-' : `${nextOrderMs} ms`
-    return [`${killed} -> ${newPrimary ?? '?'}`, next, `to the next order; ${whole}; at ${seconds(atMs)}`]
+    const whole = wholeMs === null ? 'not whole again yet' : `whole again after ${milliseconds(wholeMs)}`
+    const next = nextOrderMs === null ? '-' : milliseconds(nextOrderMs)
+    const label = `${seconds(atMs).padStart(7)}  ${killed} -> ${newPrimary ?? '?'}`
+    return [label, next, `to the next order; ${whole}`]
   })
 }
 
 function section(title: string, rows: readonly Row[]): string {
   const shown = rows.map(([label, value, remark = '']) => ({ label, value: show(value), remark }))
   const lines = shown.map(({ label, value, remark }) =>
-    `  ${label.padEnd(32)}${value.padStart(9)}  ${remark}`.trimEnd(),
+    `  ${label.padEnd(LABEL_WIDTH)}${value.padStart(VALUE_WIDTH)}  ${remark}`.trimEnd(),
   )
   return [title, ...lines].join('\n')
 }
 
 function show(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en') : value
+}
+
+function milliseconds(ms: number): string {
+  return `${show(ms)} ms`
 }
 
 function seconds(ms: number): string {

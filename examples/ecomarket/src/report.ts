@@ -18,3 +18,8 @@ export interface Report {
   reading: ReadingCounts
   failovers: Failover[]
 }
+
+/** The account balances, nobody read what was older than their own doings, and the herd did its part. */
+export function isRight({ account, reading, failure }: Report): boolean {
+  return account.balanced && reading.stale === 0 && failure === null
+}

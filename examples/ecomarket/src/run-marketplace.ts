@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import type { Pool } from '@pgherd/client'
 import { type Herd, openHerd } from '@pgherd/cluster'
 import type { HerdSpec } from '@pgherd/core/spec'
+import { keepOldPromises } from './carts/keep-old-promises.js'
+import { PromiseFile } from './carts/promise-file.js'
 import { loadMarketplace } from './data/load-marketplace.js'
 import { openPool } from './open-pool.js'
 import type { Report } from './report.js'
@@ -17,6 +20,7 @@ export interface Marketplace {
 }
 
 const WHOLE_TIMEOUT_MS = 60_000
+const PROMISES = 'cart-promises.jsonl'
 
 /**
  * Opens the herd, loads the data if it is not there, trades, takes the account and stops the herd.
@@ -36,8 +40,11 @@ export async function runMarketplace({
     tell(`${spec.name}: ${describeNodes(herd)}, whole after ${since(openedAtMs)}`)
     await using pool = openPool(herd.dsn())
     await load(pool, options.seed, tell)
+    await using promises = await PromiseFile.open(join(stateDir, PROMISES))
+    const kept = await keepOldPromises(pool, promises)
+    if (kept > 0) tell(`${kept} cart changes that an earlier run promised are saved`)
     signal.throwIfAborted()
-    return await trade({ herd, pool, options, signal, tell })
+    return await trade({ herd, pool, promises, options, signal, tell })
   } finally {
     await herd.stop()
   }

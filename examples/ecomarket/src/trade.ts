@@ -7,10 +7,12 @@ import { runVisitor } from './browsing/run-visitor.js'
 import { purchaseChooser } from './buying/choose-purchases.js'
 import { measurePauses } from './buying/measure-pauses.js'
 import { OrderJournal } from './buying/order-journal.js'
+import { refillStock } from './buying/refill-stock.js'
 import { runBuyer } from './buying/run-buyer.js'
 import { type Cart, EMPTY_CART } from './carts/cart.js'
 import { CartJournal } from './carts/cart-journal.js'
 import { Carts } from './carts/carts.js'
+import type { PromiseFile } from './carts/promise-file.js'
 import { seededRandom } from './data/random.js'
 import { readShop, type Shop } from './data/read-shop.js'
 import { type Failover, killPrimaries } from './kill-primaries.js'
@@ -20,6 +22,7 @@ import type { RunOptions } from './run-options.js'
 export interface Trading {
   herd: Herd
   pool: Pool
+  promises: PromiseFile
   options: RunOptions
   signal: AbortSignal
   tell: (line: string) => void
@@ -31,6 +34,7 @@ interface Market {
   shop: Shop
   options: RunOptions
   carts: Carts
+  counts: ReadingCounts
   signal: AbortSignal
 }
 
@@ -39,22 +43,23 @@ const CLOSING_TIMEOUT_MS = 30_000
 /** Somebody who buys pauses for up to so long, somebody who leafs through the catalogue for half of it. */
 const LONGEST_PAUSE_MS = 8
 
-/** Lets buyers and visitors loose, kills primaries meanwhile, and takes the account when all have ended. */
-export async function trade({ herd, pool, options, signal, tell }: Trading): Promise<Report> {
+/** Lets buyers, visitors and a supplier loose, kills primaries meanwhile, and takes the account when all have ended. */
+export async function trade({ herd, pool, promises, options, signal, tell }: Trading): Promise<Report> {
   const opening = await readOpening(pool)
   const journals = { orders: new OrderJournal(), carts: new CartJournal() }
-  const reading = startCounting()
+  const counts = startCounting()
   const failovers: Failover[] = []
   const closing = new AbortController()
   const over = AbortSignal.any([signal, closing.signal])
-  const carts = new Carts(pool, journals.carts)
-  const market = { pool, shop: await readShop(pool), options, carts, signal: over }
+  const carts = new Carts(pool, journals.carts, promises)
+  const market = { pool, shop: await readShop(pool), options, carts, counts, signal: over }
 
   tell(`${options.buyers} buyers and ${options.visitors} visitors for ${options.seconds} s`)
   const startedAtMs = performance.now()
   const everybody = Promise.all([
     ...buyers(market, journals.orders),
-    ...visitors(market, reading, opening.carts),
+    ...visitors(market, opening.carts),
+    refillStock(pool.with('inventory'), over),
   ])
   const killing = killPrimaries({ herd, journal: journals.orders, ...options, tell, signal: over }, failovers)
   // Nobody leaves before closing time, unless something is wrong with the program.
@@ -68,7 +73,16 @@ export async function trade({ herd, pool, options, signal, tell }: Trading): Pro
   const told = { orders: journals.orders.entries, carts: journals.carts.entries }
   const account = takeAccount(told, opening, await readLedger(pool, opening))
   const pauses = measurePauses(told.orders)
-  return { options, tradedMs, interrupted: signal.aborted, failure, account, pauses, reading, failovers }
+  return {
+    options,
+    tradedMs,
+    interrupted: signal.aborted,
+    failure,
+    account,
+    pauses,
+    reading: counts,
+    failovers,
+  }
 }
 
 /** A herd that does not come back ends the run, and its account is wanted all the more. */
@@ -76,19 +90,21 @@ function whyEnded(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function buyers({ pool, shop, options, carts, signal }: Market, journal: OrderJournal): Promise<void>[] {
+function buyers(
+  { pool, shop, options, carts, counts, signal }: Market,
+  journal: OrderJournal,
+): Promise<void>[] {
   return Array.from({ length: options.buyers }, (_, index) => {
     const random = seededRandom(options.seed + 1 + index)
     const userIds = usersOf(shop, options, index)
     const nextPurchase = purchaseChooser(random, { ...shop, userIds })
     const nextPauseMs = (): number => random() * LONGEST_PAUSE_MS
-    return runBuyer({ pool, carts, nextPurchase, nextPauseMs, journal, signal })
+    return runBuyer({ pool, carts, nextPurchase, nextPauseMs, journal, counts, signal })
   })
 }
 
 function visitors(
-  { pool, shop, options, carts, signal }: Market,
-  counts: ReadingCounts,
+  { pool, shop, options, carts, counts, signal }: Market,
   cartsBefore: ReadonlyMap<number, Cart>,
 ): Promise<void>[] {
   return Array.from({ length: options.visitors }, (_, index) => {

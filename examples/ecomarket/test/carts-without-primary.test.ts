@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Pool } from '@pgherd/client'
@@ -11,6 +12,7 @@ import { placeOrder } from '../src/buying/place-order.js'
 import { applyChanges, type CartChange, EMPTY_CART } from '../src/carts/cart.js'
 import { CartJournal } from '../src/carts/cart-journal.js'
 import { Carts } from '../src/carts/carts.js'
+import { PromiseFile } from '../src/carts/promise-file.js'
 import { loadMarketplace } from '../src/data/load-marketplace.js'
 import { openPool } from '../src/open-pool.js'
 import { type StateFolder, temporaryFolder } from '../src/state-folder.js'
@@ -56,7 +58,8 @@ async function loseSupervisorAndPrimary(): Promise<void> {
 
 test('without any primary carts are seen and changed, and what was promised is saved when there is one', async () => {
   const journal = new CartJournal()
-  const carts = new Carts(pool, journal)
+  await using promises = await PromiseFile.open(join(state.path, 'promises'))
+  const carts = new Carts(pool, journal, promises)
   await pool.session(async () => {
     const saved = [changeOf(1, 2), changeOf(2, 1)]
     for (const change of saved) expect(await carts.change(change)).toEqual({ kind: 'saved' })

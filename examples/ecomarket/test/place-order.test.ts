@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Pool } from '@pgherd/client'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { OrderJournal } from '../src/buying/order-journal.js'
+import { beginCourse } from '../src/buying/order-journal.js'
 import { isPlaced, placeOrder } from '../src/buying/place-order.js'
 import type { Purchase } from '../src/buying/purchase.js'
+import { refillStock } from '../src/buying/refill-stock.js'
 import { buy } from '../src/buying/run-buyer.js'
 import { saveChange } from '../src/carts/save-change.js'
 import { openScratchShop, type ScratchShop } from './scratch-shop.js'
@@ -37,16 +38,10 @@ async function stockOf(productId: number): Promise<number> {
 
 /** As a buyer does it, over this pool. */
 async function buyOver(pool: Pool, purchase: Purchase) {
-  const counts = { tries: 0, unknownTries: 0, waitedMs: 0 }
+  const course = beginCourse()
   const { signal } = new AbortController()
-  const outcome = await buy({
-    inventory: pool.with('inventory'),
-    journal: new OrderJournal(),
-    purchase,
-    counts,
-    signal,
-  })
-  return { outcome, tries: counts.tries, unknownTries: counts.unknownTries }
+  const outcome = await buy({ inventory: pool.with('inventory'), purchase, course, signal })
+  return { outcome, tries: course.tries, unknownTries: course.unknownTries }
 }
 
 describe('placing an order', () => {
@@ -96,6 +91,21 @@ describe('placing an order', () => {
     expect(all.filter(({ kind }) => kind === 'placed')).toHaveLength(1)
     expect(await stockOf(8)).toBe(0)
   })
+})
+
+test('the supplier brings what is sold out, and nothing else', async () => {
+  const [soldOut, left] = [await stockOf(9), await stockOf(10)]
+  expect(await place(purchaseOf(9, soldOut))).toMatchObject({ kind: 'placed' })
+  const over = new AbortController()
+  const refilling = refillStock(shop.pool.with('inventory'), over.signal)
+  await expect.poll(() => stockOf(9)).toBeGreaterThan(0)
+  over.abort()
+  await refilling
+  expect(await stockOf(10)).toBe(left)
+  const { rows } = await shop.client.query(
+    'select received - stock as ordered from inventory where product_id = 9',
+  )
+  expect(rows).toEqual([{ ordered: soldOut }])
 })
 
 describe('I3: when the connection is cut', () => {

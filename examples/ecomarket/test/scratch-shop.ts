@@ -10,6 +10,8 @@ import { type Cut, openCuttingRelay } from './cutting-relay.js'
 /** A herd of one node with the marketplace on it, and ways to it that are cut at a statement. */
 export interface ScratchShop {
   pool: Pool
+  /** For files of a test; removed at the end. */
+  folder: string
   /** Past the pool: what is in the database. */
   client: pg.Client
   /** A pool whose connections go over a relay, which makes the cut once. Closed after the test. */
@@ -34,6 +36,7 @@ export async function openScratchShop(name: string): Promise<ScratchShop> {
   }
   return {
     pool,
+    folder: state.path,
     client,
     closeCut,
     poolCut: async (cut) => {

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Account } from '../src/account/account.js'
 import type { FoundOrder, Ledger } from '../src/account/ledger.js'
 import { takeAccount } from '../src/account/take-account.js'
-import type { JournalEntry, PurchaseOutcome } from '../src/buying/order-journal.js'
+import { beginCourse, type JournalEntry, type PurchaseOutcome } from '../src/buying/order-journal.js'
 import type { CartEntry } from '../src/carts/cart-journal.js'
 
 function told(key: string, outcome: PurchaseOutcome, units = 2, unknownTries = 0): JournalEntry {
-  return { key, userId: 1, units, outcome, tries: 1, unknownTries, waitedMs: 1 }
+  return { ...beginCourse(), key, userId: 1, units, outcome, tries: 1, unknownTries }
 }
 
 function order(key: string, units = 2): FoundOrder {

@@ -32,6 +32,8 @@ export interface OrderAccount {
 
 export interface StockAccount {
   products: number
+  unitsReceived: number
+  unitsInStock: number
   unitsSold: number
   /** Products whose received units are not those in stock and those in orders. */
   mismatched: { id: number; received: number; stock: number; ordered: number }[]

@@ -4,9 +4,8 @@ import type { PolicyPool } from '@pgherd/client'
 import { applyChanges, type Cart, isSameCart } from '../carts/cart.js'
 import type { Carts } from '../carts/carts.js'
 import { pick, type Random, wholeBetween } from '../data/random.js'
-import { judgeFailure } from '../judge-failure.js'
 import { type CataloguePage, FIRST_PAGE, ROWS_PER_PAGE, readCataloguePage } from './catalogue-page.js'
-import type { ReadingCounts } from './reading-counts.js'
+import { orFail, type ReadingCounts } from './reading-counts.js'
 
 /** Somebody who leafs through the catalogue and puts things in a cart, and takes some out again. */
 export interface Visitor {
@@ -32,14 +31,14 @@ export async function runVisitor(visitor: Visitor): Promise<void> {
 }
 
 async function leafThrough(visitor: Visitor, category: string): Promise<void> {
-  const { random, signal } = visitor
+  const { random, counts, signal } = visitor
   let position = FIRST_PAGE
   while (!signal.aborted) {
-    const page = await orFail(visitor, readPage(visitor, category, position))
+    const page = await orFail(counts, readPage(visitor, category, position))
     const last = page?.rows.at(-1)
     if (page !== null && last !== undefined && random() < CART_SHARE) {
       await changeCart(visitor, pick(random, page.rows).id)
-      await orFail(visitor, lookAtCart(visitor))
+      await orFail(counts, lookAtCart(visitor))
     }
     await sleep(visitor.nextPauseMs())
     if (last === undefined || page?.rows.length !== ROWS_PER_PAGE || random() > LEAF_ON_SHARE) return
@@ -71,16 +70,5 @@ async function lookAtCart({ userId, carts, cart, counts }: Visitor): Promise<voi
   const seen = await carts.read(userId)
   counts.carts[seen.fromStandby ? 'standby' : 'primary']++
   if (seen.mayBeBehind) counts.cartsMaybeBehind++
-  else if (!isSameCart(seen.cart, cart)) counts.cartsWrong++
-}
-
-/** Null when no node answered in time. */
-async function orFail<T>({ counts }: Visitor, reading: Promise<T>): Promise<T | null> {
-  try {
-    return await reading
-  } catch (error) {
-    if (judgeFailure(error) === 'bug') throw error
-    counts.failed++
-    return null
-  }
+  else if (!isSameCart(seen.cart, cart)) counts.stale++
 }

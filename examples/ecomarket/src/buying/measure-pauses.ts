@@ -10,8 +10,10 @@ export interface Pauses {
 
 export const NOTICED_MS = 250
 
-export function measurePauses(entries: readonly Pick<JournalEntry, 'waitedMs'>[]): Pauses {
-  const waits = entries.map((entry) => entry.waitedMs).sort((a, b) => a - b)
+export function measurePauses(entries: readonly Pick<JournalEntry, 'beganAtMs' | 'answeredAtMs'>[]): Pauses {
+  const waits = entries
+    .map(({ beganAtMs, answeredAtMs }) => Math.round(answeredAtMs - beganAtMs))
+    .sort((a, b) => a - b)
   return {
     medianMs: waits[Math.floor(waits.length / 2)] ?? 0,
     longestMs: waits.at(-1) ?? 0,

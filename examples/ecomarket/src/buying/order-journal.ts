@@ -18,67 +18,45 @@ export type PurchaseOutcome =
   | 'given-up'
   | 'contradicted'
 
-/** How it went, beside how it ended. */
-export interface PurchaseTries {
+/** How it went, beside how it ended. Times are those of `performance.now()`. */
+export interface PurchaseCourse {
   /** How often the transaction was begun. */
   tries: number
   /** How often its COMMIT got no answer. */
   unknownTries: number
-  /** From "buy" to the answer. */
-  waitedMs: number
+  /** When the buyer said "buy". */
+  beganAtMs: number
+  /** When the last transaction was begun. */
+  triedAtMs: number
+  answeredAtMs: number
+  /** The node that took the order, by its own word. */
+  node: string | null
 }
 
-export interface JournalEntry extends PurchaseTries {
+export interface JournalEntry extends PurchaseCourse {
   key: string
   userId: number
   units: number
   outcome: PurchaseOutcome
 }
 
-export interface Acknowledgement {
-  atMs: number
-  /** The node that took the order: its own word. */
-  node: string
+export function beginCourse(): PurchaseCourse {
+  const beganAtMs = performance.now()
+  return { tries: 0, unknownTries: 0, beganAtMs, triedAtMs: beganAtMs, answeredAtMs: beganAtMs, node: null }
 }
 
 /** What all buyers were told: their side of the account. It is never read back from the database. */
 export class OrderJournal {
   readonly #entries: JournalEntry[] = []
-  readonly #listeners = new Set<(acknowledgement: Acknowledgement) => void>()
 
+  /** In the order in which they ended. */
   get entries(): readonly JournalEntry[] {
     return this.#entries
   }
 
-  record(purchase: Purchase, outcome: PurchaseOutcome, tries: PurchaseTries): void {
+  record(purchase: Purchase, outcome: PurchaseOutcome, course: PurchaseCourse): void {
     const { key, userId } = purchase
-    this.#entries.push({ key, userId, units: unitsOf(purchase), outcome, ...tries })
-  }
-
-  /** Tells those who wait for the marketplace to sell again. */
-  announce(acknowledgement: Acknowledgement): void {
-    for (const listener of this.#listeners) listener(acknowledgement)
-  }
-
-  /**
-   * The first order from now on that another node than `before` acknowledges.
-   * Rejects when `signal` fires, or when there is none for `timeoutMs`.
-   */
-  async nextAcknowledged(before: string, timeoutMs: number, signal: AbortSignal): Promise<Acknowledgement> {
-    signal.throwIfAborted()
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    return await new Promise((resolve, reject) => {
-      const listener = (acknowledgement: Acknowledgement): void => {
-        if (acknowledgement.node === before) return
-        this.#listeners.delete(listener)
-        resolve(acknowledgement)
-      }
-      this.#listeners.add(listener)
-      ended.addEventListener('abort', () => {
-        this.#listeners.delete(listener)
-        const silence = `No node but ${before} acknowledged an order for ${timeoutMs} ms.`
-        reject(signal.aborted ? signal.reason : new Error(silence))
-      })
-    })
+    const answeredAtMs = performance.now()
+    this.#entries.push({ ...course, key, userId, units: unitsOf(purchase), outcome, answeredAtMs })
   }
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PolicyPool, Pool } from '@pgherd/client'
+import { orFail, type ReadingCounts } from '../browsing/reading-counts.js'
 import type { Carts } from '../carts/carts.js'
 import { judgeFailure } from '../judge-failure.js'
-import type { OrderJournal, PurchaseOutcome, PurchaseTries } from './order-journal.js'
+import { beginCourse, type OrderJournal, type PurchaseCourse, type PurchaseOutcome } from './order-journal.js'
 import { isPlaced, placeOrder } from './place-order.js'
 import type { Purchase } from './purchase.js'
+import { readOrders } from './read-orders.js'
 
 export interface Buyer {
   pool: Pool
@@ -14,6 +16,7 @@ export interface Buyer {
   /** How long until the next purchase begins. */
   nextPauseMs: () => number
   journal: OrderJournal
+  counts: ReadingCounts
   signal: AbortSignal
 }
 
@@ -27,35 +30,47 @@ export async function runBuyer(buyer: Buyer): Promise<void> {
   }
 }
 
-async function fillCartAndBuy({ pool, carts, journal, signal }: Buyer, purchase: Purchase): Promise<void> {
+async function fillCartAndBuy(buyer: Buyer, purchase: Purchase): Promise<void> {
+  const { pool, carts, journal, counts, signal } = buyer
   const { userId, lines } = purchase
   for (const { productId, quantity } of lines)
     await carts.change({ key: randomUUID(), userId, productId, quantity })
-  const beganAtMs = performance.now()
-  const counts = { tries: 0, unknownTries: 0, waitedMs: 0 }
-  const buying = { inventory: pool.with('inventory'), journal, purchase, counts, signal }
+  const course = beginCourse()
   // What is still promised goes into the cart before the order takes it out.
-  const outcome = (await carts.whenSaved(userId, signal)) ? await buy(buying) : 'given-up'
-  counts.waitedMs = Math.round(performance.now() - beganAtMs)
-  journal.record(purchase, outcome, counts)
+  const outcome = (await carts.whenSaved(userId, signal))
+    ? await buy({ inventory: pool.with('inventory'), purchase, course, signal })
+    : 'given-up'
+  journal.record(purchase, outcome, course)
+  if (outcome === 'acknowledged' || outcome === 'looked-up')
+    await orFail(counts, lookAtOrders(buyer, purchase))
+}
+
+async function lookAtOrders({ pool, counts }: Buyer, { userId, key }: Purchase): Promise<void> {
+  const seen = await readOrders(pool, userId)
+  counts.orders[seen.fromStandby ? 'standby' : 'primary']++
+  if (!seen.keys.includes(key)) counts.stale++
 }
 
 export interface Buying {
   inventory: PolicyPool
-  journal: OrderJournal
   purchase: Purchase
-  counts: PurchaseTries
+  /** Filled as it goes. */
+  course: PurchaseCourse
   signal: AbortSignal
 }
 
 /** Tries until it is placed or refused, or the run is over. */
 export async function buy(buying: Buying): Promise<PurchaseOutcome> {
-  const { inventory, journal, purchase, counts, signal } = buying
+  const { inventory, purchase, course, signal } = buying
+  const onTry = (): void => {
+    course.tries++
+    course.triedAtMs = performance.now()
+  }
   for (;;) {
     try {
-      const placing = await placeOrder(inventory, purchase, () => counts.tries++)
+      const placing = await placeOrder(inventory, purchase, onTry)
       if (placing.kind === 'out-of-stock') return 'refused'
-      journal.announce({ atMs: performance.now(), node: placing.node })
+      course.node = placing.node
       return 'acknowledged'
     } catch (error) {
       const outcome = await judgeTry(buying, error)
@@ -66,18 +81,18 @@ export async function buy(buying: Buying): Promise<PurchaseOutcome> {
 }
 
 async function judgeTry(
-  { inventory, purchase, counts, signal }: Buying,
+  { inventory, purchase, course, signal }: Buying,
   error: unknown,
 ): Promise<PurchaseOutcome | 'again'> {
   switch (judgeFailure(error)) {
     case 'passing':
       return 'again'
     case 'unknown':
-      counts.unknownTries++
+      course.unknownTries++
       return await lookUp(inventory, purchase, signal)
     case 'key-taken':
       // The server was still at the COMMIT of an earlier try when the buyer looked.
-      return counts.unknownTries > 0 ? 'looked-up' : 'contradicted'
+      return course.unknownTries > 0 ? 'looked-up' : 'contradicted'
     case 'bug':
       throw error
   }

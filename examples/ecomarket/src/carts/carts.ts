@@ -3,6 +3,7 @@ import type { PolicyPool, Pool } from '@pgherd/client'
 import { judgeFailure } from '../judge-failure.js'
 import { applyChanges, type Cart, type CartChange } from './cart.js'
 import type { CartEntry, CartJournal } from './cart-journal.js'
+import type { PromiseFile } from './promise-file.js'
 import { readCart, type StoredCart } from './read-cart.js'
 import { saveChange } from './save-change.js'
 
@@ -31,20 +32,19 @@ const PROMISE = 'We will save this.'
 /**
  * Carts that can be seen and changed at any time. Changes of one user wait in a line, each until the one
  * before it is saved; without a primary the lines grow, and with the next one they are saved: in order,
- * and each once.
- *
- * Lines are in the memory of this process and end with it. A shop of several processes would keep them in
- * a file or a queue of its own; the keys make that as safe as this.
+ * and each once. What was promised is on disk first, and saved by the next process should this one end.
  */
 export class Carts {
   readonly #pool: PolicyPool
   readonly #journal: CartJournal
+  readonly #promises: PromiseFile
   readonly #lines = new Map<number, WaitingChange[]>()
   #closed = false
 
-  constructor(pool: Pool, journal: CartJournal) {
+  constructor(pool: Pool, journal: CartJournal, promises: PromiseFile) {
     this.#pool = pool.with('carts')
     this.#journal = journal
+    this.#promises = promises
   }
 
   async change(change: CartChange): Promise<Told> {
@@ -54,6 +54,7 @@ export class Carts {
       saved.then(() => 'saved' as const),
       sleep(PATIENCE_MS, 'promised' as const),
     ])
+    if (told === 'promised') await this.#promises.add(change)
     entry.told = told
     return told === 'saved' ? { kind: told } : { kind: told, text: PROMISE, kept: saved }
   }
@@ -79,12 +80,15 @@ export class Carts {
     return true
   }
 
-  /** Waits until every promise is kept, at most `patienceMs`. */
-  async close(patienceMs: number): Promise<void> {
+  /** Waits until every promise is kept, at most `patienceMs`; says whether it is. What is not stays on disk. */
+  async close(patienceMs: number): Promise<boolean> {
     const deadline = performance.now() + patienceMs
     while (this.#lines.size > 0 && performance.now() < deadline) await sleep(AGAIN_MS)
     this.#closed = true
-    await Promise.allSettled([...this.#lines.values()].flat().map(({ saved }) => saved))
+    const unkept = [...this.#lines.values()].flat()
+    await Promise.allSettled(unkept.map(({ saved }) => saved))
+    if (unkept.length === 0) await this.#promises.clear()
+    return unkept.length === 0
   }
 
   #standInLine(change: CartChange, entry: CartEntry): Promise<void> {

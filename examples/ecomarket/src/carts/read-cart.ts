@@ -1,5 +1,4 @@
-import type { PolicyPool } from '@pgherd/client'
-import type { Consistency } from '@pgherd/core/routing'
+import type { Consistency, PolicyPool } from '@pgherd/client'
 import type { Cart } from './cart.js'
 
 /** A cart as one node has it. */
