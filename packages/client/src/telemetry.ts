@@ -2,8 +2,8 @@ import { createRequire } from 'node:module'
 import type { Attributes, Context, Tracer } from '@opentelemetry/api'
 import type { Destination, Statement } from './statement.js'
 
-/** The span that a statement will be a child of. */
-export type Surroundings = Context
+/** The span that a statement will be a child of: a `Context`, whose type only applications with OpenTelemetry have. */
+export type Surroundings = unknown
 
 /**
  * Spans for OpenTelemetry, named and marked as its semantic conventions for databases ask. There are none
@@ -48,7 +48,7 @@ export class Telemetry {
           'pgherd.repeats': repeats,
         },
       },
-      surroundings ?? undefined,
+      (surroundings ?? undefined) as Context | undefined,
     )
     if (error !== null) {
       const { code } = error as { code?: unknown }
