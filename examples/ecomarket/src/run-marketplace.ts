@@ -20,6 +20,7 @@ export interface Marketplace {
 }
 
 const WHOLE_TIMEOUT_MS = 60_000
+/** Among the herd's own files, so that it goes when the herd is destroyed. */
 const PROMISES = 'cart-promises.jsonl'
 
 /**
@@ -40,9 +41,9 @@ export async function runMarketplace({
     tell(`${spec.name}: ${describeNodes(herd)}, whole after ${since(openedAtMs)}`)
     await using pool = openPool(herd.dsn())
     await load(pool, options.seed, tell)
-    await using promises = await PromiseFile.open(join(stateDir, PROMISES))
+    await using promises = await PromiseFile.open(join(herd.paths.root, PROMISES))
     const kept = await keepOldPromises(pool, promises)
-    if (kept > 0) tell(`${kept} cart changes that an earlier run promised are saved`)
+    if (kept > 0) tell(`${kept} cart changes that an earlier run promised are saved now`)
     signal.throwIfAborted()
     return await trade({ herd, pool, promises, options, signal, tell })
   } finally {

@@ -3,14 +3,19 @@ import type { Account } from '../src/account/account.js'
 import type { FoundOrder, Ledger } from '../src/account/ledger.js'
 import { takeAccount } from '../src/account/take-account.js'
 import { beginCourse, type JournalEntry, type PurchaseOutcome } from '../src/buying/order-journal.js'
+import type { Purchase } from '../src/buying/purchase.js'
 import type { CartEntry } from '../src/carts/cart-journal.js'
 
+function purchaseOf(key: string, units: number): Purchase {
+  return { key, userId: 1, lines: [{ productId: 1, quantity: units }] }
+}
+
 function told(key: string, outcome: PurchaseOutcome, units = 2, unknownTries = 0): JournalEntry {
-  return { ...beginCourse(), key, userId: 1, units, outcome, tries: 1, unknownTries }
+  return { ...beginCourse(), purchase: purchaseOf(key, units), outcome, tries: 1, unknownTries }
 }
 
 function order(key: string, units = 2): FoundOrder {
-  return { key, units, status: 'placed', events: ['placed'] }
+  return { ...purchaseOf(key, units), status: 'placed', events: ['placed'] }
 }
 
 const FULL_SHELF = { id: 1, received: 10, stock: 6, ordered: 4 }
@@ -72,8 +77,13 @@ describe('an account does not balance', () => {
     })
   })
 
-  test('when an order has other contents than those bought', () => {
-    const account = takeOrders([told('a', 'acknowledged', 3)], ledger([order('a', 2)]))
+  test.each([
+    { what: 'other units', found: order('a', 3) },
+    { what: 'another product', found: { ...order('a'), lines: [{ productId: 2, quantity: 2 }] } },
+    { what: 'a line less', found: { ...order('a'), lines: [] } },
+    { what: 'another buyer', found: { ...order('a'), userId: 2 } },
+  ])('when an order has $what than was bought', ({ found }) => {
+    const account = takeOrders([told('a', 'acknowledged')], ledger([found]))
     expect(account).toMatchObject({ balanced: false, orders: { altered: ['a'] } })
   })
 
@@ -106,7 +116,7 @@ function changed(key: string, quantity: number, promised: CartEntry['told'] = 'p
 
 function takeCarts(carts: CartEntry[], keys: string[], units: number | null, orders: JournalEntry[] = []) {
   const held = {
-    ...ledger(orders.map(({ key }) => order(key))),
+    ...ledger(orders.map(({ purchase }) => order(purchase.key))),
     cartChanges: keys.map((key) => ({ key, userId: 1 })),
     carts: new Map(units === null ? [] : [[1, new Map([[5, units]])]]),
   }

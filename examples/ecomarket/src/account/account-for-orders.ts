@@ -1,4 +1,5 @@
 import type { JournalEntry, PurchaseOutcome } from '../buying/order-journal.js'
+import type { PurchaseLine } from '../buying/purchase.js'
 import type { OrderAccount } from './account.js'
 import type { FoundOrder } from './ledger.js'
 
@@ -7,9 +8,9 @@ export function accountForOrders(
   journal: readonly JournalEntry[],
   orders: readonly FoundOrder[],
 ): OrderAccount {
-  const foundByKey = new Map(orders.map((order) => [order.key, order]))
-  const entryByKey = new Map(journal.map((entry) => [entry.key, entry]))
-  const isFound = ({ key }: JournalEntry): boolean => foundByKey.has(key)
+  const foundKeys = new Set(keysOf(orders))
+  const entryByKey = new Map(journal.map((entry) => [entry.purchase.key, entry]))
+  const isFound = ({ purchase }: JournalEntry): boolean => foundKeys.has(purchase.key)
   const told = (...outcomes: PurchaseOutcome[]): JournalEntry[] =>
     journal.filter((entry) => outcomes.includes(entry.outcome))
   const tookEffect = told('looked-up').length + told('unknown').filter(isFound).length
@@ -17,8 +18,8 @@ export function accountForOrders(
   return {
     acknowledged: told('acknowledged').length,
     found: orders.length,
-    lost: keysOf(told('acknowledged', 'looked-up').filter((entry) => !isFound(entry))),
-    duplicates: [...repeatedKeys(orders), ...keysOf(told('contradicted'))],
+    lost: boughtKeys(told('acknowledged', 'looked-up').filter((entry) => !isFound(entry))),
+    duplicates: [...repeatedKeys(orders), ...boughtKeys(told('contradicted'))],
     unexpected: keysOf(orders.filter(({ key }) => !mayBeThere(entryByKey.get(key)))),
     altered: keysOf(orders.filter((order) => isAltered(order, entryByKey.get(order.key)))),
     unknown: { tookEffect, didNot: sum(journal, (entry) => entry.unknownTries) - tookEffect },
@@ -36,7 +37,15 @@ function mayBeThere(entry: JournalEntry | undefined): boolean {
 }
 
 function isAltered(order: FoundOrder, entry: JournalEntry | undefined): boolean {
-  return entry !== undefined && entry.units !== order.units
+  if (entry === undefined) return false
+  const { userId, lines } = entry.purchase
+  return userId !== order.userId || !isSameLines(lines, order.lines)
+}
+
+function isSameLines(a: readonly PurchaseLine[], b: readonly PurchaseLine[]): boolean {
+  const isSame = ({ productId, quantity }: PurchaseLine, at: number): boolean =>
+    b[at]?.productId === productId && b[at].quantity === quantity
+  return a.length === b.length && a.every(isSame)
 }
 
 function hasItsEvents({ status, events }: FoundOrder): boolean {
@@ -47,6 +56,10 @@ function hasItsEvents({ status, events }: FoundOrder): boolean {
 function repeatedKeys(orders: readonly FoundOrder[]): string[] {
   const seen = new Set<string>()
   return keysOf(orders).filter((key) => seen.size === seen.add(key).size)
+}
+
+function boughtKeys(entries: readonly JournalEntry[]): string[] {
+  return keysOf(entries.map(({ purchase }) => purchase))
 }
 
 function keysOf(items: readonly { key: string }[]): string[] {

@@ -1,3 +1,4 @@
+import type { PurchaseLine } from '../buying/purchase.js'
 import type { Cart } from '../carts/cart.js'
 
 /** What the database holds after a run: its side of the account. */
@@ -23,7 +24,9 @@ export type Carts = ReadonlyMap<number, Cart>
 
 export interface FoundOrder {
   key: string
-  units: number
+  userId: number
+  /** By product id, ascending. */
+  lines: readonly PurchaseLine[]
   status: string
   /** The statuses its events tell, in their order. */
   events: readonly string[]

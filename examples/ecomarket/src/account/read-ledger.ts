@@ -7,8 +7,9 @@ select (select coalesce(max(id), 0)::text from orders) as "lastOrderId",
   (select coalesce(max(id), 0)::text from cart_changes) as "lastChangeId"`
 
 const READ_ORDERS = `
-select orders.key::text as key, orders.status::text as status,
-  (select coalesce(sum(quantity), 0)::integer from order_lines where order_id = orders.id) as units,
+select orders.key::text as key, orders.user_id as "userId", orders.status::text as status,
+  (select coalesce(json_agg(line order by line."productId"), '[]')
+   from (select product_id as "productId", quantity from order_lines where order_id = orders.id) line) as lines,
   array(select status::text from order_events where order_id = orders.id order by id) as events
 from orders
 where orders.id > $1::bigint`

@@ -19,7 +19,7 @@ export interface Told {
 export function takeAccount(told: Told, opening: Pick<Opening, 'carts'>, ledger: Ledger): Account {
   const orders = accountForOrders(told.orders, ledger.orders)
   const stock = accountForStock(ledger.products)
-  const buyers = new Set(told.orders.map((entry) => entry.userId))
+  const buyers = new Set(told.orders.map(({ purchase }) => purchase.userId))
   const carts = accountForCarts(told.carts, buyers, opening.carts, ledger)
   const wrong = [
     ...[orders.lost, orders.duplicates, orders.unexpected, orders.altered, orders.withoutEvents],

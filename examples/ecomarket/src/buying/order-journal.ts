@@ -1,4 +1,4 @@
-import { type Purchase, unitsOf } from './purchase.js'
+import type { Purchase } from './purchase.js'
 
 /**
  * What a buyer was told in the end.
@@ -34,9 +34,7 @@ export interface PurchaseCourse {
 }
 
 export interface JournalEntry extends PurchaseCourse {
-  key: string
-  userId: number
-  units: number
+  purchase: Purchase
   outcome: PurchaseOutcome
 }
 
@@ -55,8 +53,6 @@ export class OrderJournal {
   }
 
   record(purchase: Purchase, outcome: PurchaseOutcome, course: PurchaseCourse): void {
-    const { key, userId } = purchase
-    const answeredAtMs = performance.now()
-    this.#entries.push({ ...course, key, userId, units: unitsOf(purchase), outcome, answeredAtMs })
+    this.#entries.push({ ...course, purchase, outcome, answeredAtMs: performance.now() })
   }
 }

@@ -11,8 +11,3 @@ export interface PurchaseLine {
   productId: number
   quantity: number
 }
-
-/** How many units it takes out of the inventory. */
-export function unitsOf(purchase: Purchase): number {
-  return purchase.lines.reduce((sum, line) => sum + line.quantity, 0)
-}
