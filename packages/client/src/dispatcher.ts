@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError, type Lsn } from '@pgherd/core'
 import {
@@ -69,6 +70,7 @@ export class Dispatcher {
   readonly #replay: ReplayWatch
   readonly stamper: WriteStamper
   readonly #load = (name: string): number => this.#nodes.get(name)?.laneLoad ?? 0
+  readonly #closing = new AbortController()
   #turn = 0
   #waiting = 0
 
@@ -92,6 +94,12 @@ export class Dispatcher {
       () => this.standbys,
       (node, lsn) => watch.noteReplay(node.name, lsn),
     )
+    setMaxListeners(0, this.#closing.signal)
+  }
+
+  /** Who waits for a connection hears `reason` now; statements go on. */
+  close(reason: Error): void {
+    this.#closing.abort(reason)
   }
 
   get primary(): PoolNode | null {
@@ -305,6 +313,10 @@ export class Dispatcher {
   /** Throws CLUSTERS_MIXED, once every node has been asked. */
   async ensureOneCluster(): Promise<void> {
     await this.#watch.whenSeen()
+    this.#checkOneCluster()
+  }
+
+  #checkOneCluster(): void {
     const mixed = whyMixed(this.#watch.view)
     if (mixed !== null)
       throw new HerdError('CLUSTERS_MIXED', mixed, { hint: 'Name the nodes of one cluster.' })
@@ -312,16 +324,21 @@ export class Dispatcher {
 
   /** A connection for one caller, of a node that suits; rejects as a statement would. */
   async checkout(need: ConnectionNeed): Promise<Checkout> {
-    const { deadlineMs, signal } = need
+    const { deadlineMs } = need
+    const signal =
+      need.signal === null ? this.#closing.signal : AbortSignal.any([need.signal, this.#closing.signal])
+    if (!this.#watch.seen) await orAborted(this.#watch.whenSeen(), signal)
+    this.#checkOneCluster()
     for (let tries = 1; ; tries++) {
-      const { node, role, minLsn } = await this.#nodeFor(need)
+      const { node, role, minLsn } = await this.#nodeFor({ ...need, signal })
       if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
       try {
-        const taken = await takeFrom(node, signal)
+        // Listening to a signal costs more than all the rest; a connection that is there is given at once.
+        const taken = node.idleCount > 0 ? await node.own() : await takeFrom(node, signal)
         if (this.#suits(taken.client, node, role, minLsn)) return taken
         taken.release()
       } catch (error) {
-        if (signal?.aborted) throw signal.reason
+        if (signal.aborted) throw signal.reason
         if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
       }
       // It may have gone, or changed its role, between the choice and the connection.
@@ -701,16 +718,15 @@ function unreplicated(): Error {
 }
 
 /** A client, or the signal's reason; a client that comes too late goes back. */
-function takeFrom(node: PoolNode, signal: AbortSignal | null): Promise<Checkout> {
+function takeFrom(node: PoolNode, signal: AbortSignal): Promise<Checkout> {
   const taking = node.own()
   const taken = orAborted(taking, signal)
-  if (signal !== null)
-    taken.catch(() => {
-      taking.then(
-        ({ release }) => release(),
-        () => {},
-      )
-    })
+  taken.catch(() => {
+    taking.then(
+      ({ release }) => release(),
+      () => {},
+    )
+  })
   return taken
 }
 

@@ -1,5 +1,6 @@
 import { type Lsn, parseLsn } from '@pgherd/core'
 import pg from 'pg'
+import { gatherWrites } from './gather-writes.js'
 import { isUsualMake, makeLaneQuery, type Prepared } from './lane-query.js'
 import { internalsOf, type PgCallback, type PgQueryConfig, type PgResultInternals } from './pg-internals.js'
 import { isFatal } from './server-error.js'
@@ -73,7 +74,7 @@ export class Lane {
     await setUp(this.#client)
     if (this.#state === 'ended') throw new Error('The connection ended.')
     this.#state = 'open'
-    this.#gatherWrites()
+    gatherWrites(internalsOf(this.#client).connection)
     if (this.inFlight === 0) internalsOf(this.#client).unref()
     for (const send of this.#waiting.splice(0)) send()
   }
@@ -139,22 +140,6 @@ export class Lane {
         replayed.lsn = parseLsn((outcome.result.rows[0].lsn as string | null) ?? '0/0')
     })
     return replayed
-  }
-
-  /** What is asked for in one turn of the event loop goes out as one write. */
-  #gatherWrites(): void {
-    const { connection } = internalsOf(this.#client)
-    let gathered: Uint8Array[] = []
-    const flush = (): void => {
-      const [first] = gathered
-      if (first !== undefined && connection.stream.writable)
-        connection.stream.write(gathered.length === 1 ? first : Buffer.concat(gathered))
-      gathered = []
-    }
-    connection._send = (bytes) => {
-      if (gathered.push(bytes) === 1) process.nextTick(flush)
-      return true
-    }
   }
 
   #prepare(text: string): Prepared {

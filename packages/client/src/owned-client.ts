@@ -1,5 +1,6 @@
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
+import { gatherWrites } from './gather-writes.js'
 import {
   internalsOf,
   type PgCallback,
@@ -99,8 +100,9 @@ export class OwnedClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg.Client.query cannot be said again here
   override query(...args: any[]): any {
-    if (this.released) return refuse(args, clientReleased())
+    // A refusal says more, and nobody gets such a client again.
     if (this.refusal !== null) return refuse(args, this.refusal)
+    if (this.released) return refuse(args, clientReleased())
     const [config, values] = args as [string | QueryLike | null | undefined, unknown]
     const text = typeof config === 'string' ? config : config?.text
     if (this.#settingUp) this.#keepSetUp(config, values)
@@ -172,6 +174,7 @@ export class OwnedClient extends pg.Client {
     const { text, binary } = this.#internals._types
     this.#parsers = { text: { ...text }, binary: { ...binary } }
     this.#retyped = false
+    gatherWrites(this.#internals.connection)
   }
 
   override setTypeParser: pg.Client['setTypeParser'] = (...args: unknown[]) => {

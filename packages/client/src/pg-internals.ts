@@ -26,7 +26,8 @@ export interface PgConnection {
   execute(config: { portal: string }): void
   close(config: { type: 'S'; name: string }): void
   sync(): void
-  /** Every message goes through it. */
+  flush(): void
+  /** Nearly every message goes through it. */
   _send(bytes: Uint8Array): boolean
 }
 

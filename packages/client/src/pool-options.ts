@@ -33,6 +33,11 @@ export interface PoolOptions extends pg.PoolConfig {
     /** How long a statement may hold up a lane before it gets a connection of its own: 15 ms. */
     patienceMs?: number
   }
+  /**
+   * `connect()` takes no connection before its user needs one to themselves; until then their statements go
+   * the way of `query()`. For libraries that ask `connect()` for every statement: false.
+   */
+  lazyClients?: boolean
   /** How long a statement waits for a node that can take it, through a failover for instance: 10,000 ms. */
   failoverWaitMs?: number
   /** How long a read waits for a standby to replay what its session wrote before the primary is asked: 10 ms. */
@@ -58,6 +63,7 @@ export interface Settings {
   readonly policies: Readonly<Record<string, Policy>>
   readonly supervisor: string | null
   readonly lanes: { readonly max: number; readonly depth: number; readonly patienceMs: number }
+  readonly lazyClients: boolean
   readonly failoverWaitMs: number
   readonly replayWaitMs: number
   readonly maxLagMs: number
@@ -76,6 +82,7 @@ export function readOptions(
     policies = {},
     supervisor,
     lanes = {},
+    lazyClients = false,
     failoverWaitMs = 10_000,
     replayWaitMs = 10,
     maxLagMs = 10_000,
@@ -90,6 +97,7 @@ export function readOptions(
     policies,
     supervisor: supervisor ?? null,
     lanes: { max: lanes.max ?? 2, depth: lanes.depth ?? 8, patienceMs: lanes.patienceMs ?? 15 },
+    lazyClients,
     failoverWaitMs,
     replayWaitMs,
     maxLagMs,

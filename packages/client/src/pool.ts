@@ -9,6 +9,7 @@ import { CatalogueLoader } from './catalogue-loader.js'
 import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
 import { GroupWatch } from './group-watch.js'
+import { LazyClient } from './lazy-client.js'
 import type { ClientWatch, OwnedClient } from './owned-client.js'
 import type { PgCallback } from './pg-internals.js'
 import { PoolNode, poolClosed } from './pool-node.js'
@@ -375,9 +376,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     ) => void,
   ): void
   connect(given?: unknown): unknown {
-    if (typeof given !== 'function') return this.#connect((given ?? {}) as ConnectOptions, null)
+    const lazy = this.#settings.lazyClients
+    if (typeof given !== 'function') {
+      const options = (given ?? {}) as ConnectOptions
+      return lazy && options.readOnly !== true ? this.#connectLazily(options) : this.#connect(options, null)
+    }
     const callback = given as Callback
-    this.#connect({}, null).then(
+    const connecting = lazy ? this.#connectLazily({}) : this.#connect({}, null)
+    connecting.then(
       (client) => callSafely(callback, undefined, client, client.release),
       (error: Error) => callSafely(callback, error, undefined, () => {}),
     )
@@ -414,6 +420,20 @@ export class Pool extends EventEmitter<PoolEvents> {
       releaseClean(client, release, error)
     }
     return owned
+  }
+
+  async #connectLazily(options: ConnectOptions): Promise<pg.PoolClient> {
+    if (this.#state !== 'open') throw poolClosed()
+    await orAborted(this.#open(), options.signal ?? null)
+    const client = new LazyClient({
+      isShared: (text) => {
+        const { facts, judgement } = this.#book.look(text)
+        return judgement.shared && facts.statements === 1
+      },
+      query: (input, values) => this.#query(input, values, undefined, null) as Promise<Answer>,
+      connect: () => this.#connect(options, null),
+    })
+    return client as unknown as pg.PoolClient
   }
 
   #deadlineMs(policy: Policy | null): number {

@@ -82,6 +82,8 @@ export async function runTransaction<T>(
   try {
     const result = await orAborted(fn(client), signal)
     if (client.opening !== null) return result
+    // COMMIT would not even be sent, so that nothing of it stays.
+    if (client.dead) throw new Error('Connection terminated before the transaction was committed')
     await commit(client, signal)
     return result
   } catch (error) {
