@@ -526,9 +526,9 @@ export class Dispatcher {
       statement.underWay = false
       // What failed may have written before it did: several statements, or a procedure that commits.
       if (!plan.repeatable && error !== null) this.stamper.wrote(session)
-      if (error === null && !client.unreplicated) this.#resolve(statement, answer)
-      else if (error === null)
+      if (client.unreplicated)
         this.#unknown(statement, unreplicated(), 'the wait for a standby was cancelled')
+      else if (error === null) this.#resolve(statement, answer)
       else if (signal?.aborted && sqlStateOf(error) === QUERY_CANCELED)
         this.#reject(statement, signal.reason as Error)
       else this.#failed(statement, node, role, progressOf(error, statement, client), error)

@@ -115,14 +115,11 @@ async function commit(client: OwnedClient, signal: AbortSignal | null): Promise<
   } catch (error) {
     // Deferred constraints and serialization are checked at COMMIT: such an error has undone everything.
     if (isHarmless(error as Error)) throw new TransactionFailure(error as Error, mayTryAgain(error as Error))
+    if (client.unreplicated) throw unreplicated()
     if (signal?.aborted) refuse(client, signal)
     throw unknown(error as Error, signal?.aborted ? 'The call was aborted' : 'The connection ended')
   }
-  if (client.unreplicated)
-    throw unknown(
-      new Error('it was committed on the primary and may not be on a standby'),
-      'The wait for a standby was cancelled',
-    )
+  if (client.unreplicated) throw unreplicated()
   // A transaction in which a statement failed ends in ROLLBACK, whatever was asked for.
   if (command === 'ROLLBACK')
     throw new TransactionFailure(
@@ -133,6 +130,11 @@ async function commit(client: OwnedClient, signal: AbortSignal | null): Promise<
       ),
       false,
     )
+}
+
+function unreplicated(): TransactionFailure {
+  const cause = new Error('it was committed on the primary and may not be on a standby')
+  return unknown(cause, 'The wait for a standby was cancelled')
 }
 
 function unknown(cause: Error, what: string): TransactionFailure {
