@@ -16,7 +16,8 @@ export function openPool(nodes: string): Pool {
       // Nothing is sold that is not there: read and written on the primary, and acknowledged only when a
       // standby has it too. A buyer rather waits through a failover than hears an error.
       inventory: { consistency: 'primary', synchronousCommit: 'on', failoverWaitMs: 30_000 },
-      // Everybody sees their own changes. Nobody waits long: see carts/carts.ts for what happens then.
+      // Everybody sees their own changes, and without a primary what a standby has: see carts/carts.ts, which
+      // also promises what cannot be saved now.
       carts: { consistency: 'session', failoverWaitMs: 100 },
     },
   })

@@ -73,7 +73,7 @@ test('what an ended process promised is saved by the next: in order, and not wha
   {
     await using file = await PromiseFile.open(path)
     for (const change of [saved, first, second]) await file.add(change)
-    await saveChange(shop.pool.with('carts'), saved)
+    await saveChange(shop.pool, saved)
   }
   {
     await using file = await PromiseFile.open(path)

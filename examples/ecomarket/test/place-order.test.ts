@@ -49,7 +49,7 @@ describe('placing an order', () => {
     const purchase = purchaseOf(1, 2)
     const before = await stockOf(1)
     const change = { key: randomUUID(), userId: 1, productId: 1, quantity: 2 }
-    await saveChange(shop.pool.with('carts'), change)
+    await saveChange(shop.pool, change)
     expect(await place(purchase)).toEqual({ kind: 'placed', node: 'main-1' })
     expect(await stockOf(1)).toBe(before - 2)
     expect((await shop.client.query('select 1 from cart_items where user_id = 1')).rows).toEqual([])

@@ -35,14 +35,17 @@ const PROMISE = 'We will save this.'
  * and each once. What was promised is on disk first, and saved by the next process should this one end.
  */
 export class Carts {
-  readonly #pool: PolicyPool
+  readonly #pool: Pool
+  /** Gives up on the primary soon: somebody is waiting to see their cart. */
+  readonly #reading: PolicyPool
   readonly #journal: CartJournal
   readonly #promises: PromiseFile
   readonly #lines = new Map<number, WaitingChange[]>()
   #closed = false
 
   constructor(pool: Pool, journal: CartJournal, promises: PromiseFile) {
-    this.#pool = pool.with('carts')
+    this.#pool = pool
+    this.#reading = pool.with('carts')
     this.#journal = journal
     this.#promises = promises
   }
@@ -114,6 +117,7 @@ export class Carts {
   async #trySave(change: CartChange, entry: CartEntry): Promise<boolean> {
     if (this.#closed) throw new Error(`The shop closed before cart change ${change.key} was saved.`)
     try {
+      // Nobody is waiting for this: after their patience they have a promise.
       entry.tookEffect = (await saveChange(this.#pool, change)) === 'there-already'
       return true
     } catch (error) {
@@ -131,10 +135,10 @@ export class Carts {
     keys: readonly string[],
   ): Promise<{ stored: StoredCart; mayBeBehind: boolean }> {
     try {
-      return { stored: await readCart(this.#pool, userId, keys, 'session'), mayBeBehind: false }
+      return { stored: await readCart(this.#reading, userId, keys, 'session'), mayBeBehind: false }
     } catch (error) {
       if (judgeFailure(error) === 'bug') throw error
-      return { stored: await readCart(this.#pool, userId, keys, 'eventual'), mayBeBehind: true }
+      return { stored: await readCart(this.#reading, userId, keys, 'eventual'), mayBeBehind: true }
     }
   }
 }

@@ -25,9 +25,9 @@ select count(*) = 1 as fresh from change`
  * one waits for the key of the first. So saying it again is how one looks whether it was saved.
  */
 export async function saveChange(
-  carts: PolicyPool,
+  pool: Pick<PolicyPool, 'query'>,
   { key, userId, productId, quantity }: CartChange,
 ): Promise<'saved' | 'there-already'> {
-  const { rows } = await carts.query<{ fresh: boolean }>(SAVE_CHANGE, [key, userId, productId, quantity])
+  const { rows } = await pool.query<{ fresh: boolean }>(SAVE_CHANGE, [key, userId, productId, quantity])
   return rows[0]?.fresh ? 'saved' : 'there-already'
 }
