@@ -140,10 +140,9 @@ export class Dispatcher {
     let minLsn = 0
     if (plan.role === 'standby' && !statement.onPrimary) {
       if (plan.afterOwnWrites) {
-        const { writes } = session
-        const lsn = session.lsnCovering(writes)
+        const lsn = session.lsnCovering(statement.afterWrites)
         if (lsn === null || !this.#someReplayed(lsn)) {
-          if (this.#guess(statement, writes)) return
+          if (this.#guess(statement)) return
           if (lsn === null && this.standbys.length > 0) {
             this.#awaitStamp(statement)
             return
@@ -172,7 +171,7 @@ export class Dispatcher {
    * Replay is usually done by the time a read arrives, so the read is sent to a standby together with the
    * question how far that is, and its answer held until both are known. False when that is not for it.
    */
-  #guess(statement: Statement, writes: number): boolean {
+  #guess(statement: Statement): boolean {
     if (statement.guessed || !this.#mayUseLane(statement)) return false
     const { view } = this.#watch
     const choice = chooseNode(view, { role: 'standby', minLsn: 0 }, this.#load, this.#turn)
@@ -188,23 +187,23 @@ export class Dispatcher {
       if (outcome.kind !== 'done') this.#laneFailed(statement, node, 'standby', outcome)
       else {
         if (replayed.lsn !== null) this.#watch.noteReplay(node.name, replayed.lsn)
-        this.#holdAgainst(statement, writes, replayed.lsn ?? -1, outcome.result)
+        this.#holdAgainst(statement, replayed.lsn ?? -1, outcome.result)
       }
     })
     return true
   }
 
-  /** The answer of a standby counts if it had replayed the session's first `writes` writes. */
-  #holdAgainst(statement: Statement, writes: number, replayedLsn: Lsn, answer: Answer): void {
-    const { session } = statement
-    const lsn = session.lsnCovering(writes)
+  /** The answer of a standby counts if it had replayed what the session had written before it asked. */
+  #holdAgainst(statement: Statement, replayedLsn: Lsn, answer: Answer): void {
+    const { session, afterWrites } = statement
+    const lsn = session.lsnCovering(afterWrites)
     if (lsn !== null) {
       if (replayedLsn >= lsn) this.#resolve(statement, answer)
       else this.run(statement)
       return
     }
     this.stamper.whenStamped(session, () => {
-      if (session.lsnCovering(writes) !== null) this.#holdAgainst(statement, writes, replayedLsn, answer)
+      if (session.lsnCovering(afterWrites) !== null) this.#holdAgainst(statement, replayedLsn, answer)
       else {
         statement.onPrimary = true
         this.run(statement)
@@ -214,7 +213,7 @@ export class Dispatcher {
 
   #awaitStamp(statement: Statement): void {
     this.stamper.whenStamped(statement.session, () => {
-      if (!statement.session.stamped) statement.onPrimary = true
+      if (statement.session.lsnCovering(statement.afterWrites) === null) statement.onPrimary = true
       this.run(statement)
     })
   }
@@ -505,7 +504,7 @@ export class Dispatcher {
   ): void {
     const { plan, session, signal, config, synchronousCommit } = statement
     statement.underWay = true
-    client.onWrite = () => this.stamper.wrote(session)
+    client.onWrite = (flushed) => this.stamper.wrote(session, flushed && synchronousCommit !== 'off')
     if (plan.repeatable) client.use = 'repeatable'
     let cancelled: Promise<boolean> | null = null
     const cancel = (): void => {
@@ -525,7 +524,7 @@ export class Dispatcher {
       signal?.removeEventListener('abort', cancel)
       statement.underWay = false
       // What failed may have written before it did: several statements, or a procedure that commits.
-      if (!plan.repeatable && error !== null) this.stamper.wrote(session)
+      if (!plan.repeatable && error !== null) this.stamper.wrote(session, false)
       if (client.unreplicated)
         this.#unknown(statement, unreplicated(), 'the wait for a standby was cancelled')
       else if (error === null) this.#resolve(statement, answer)
@@ -600,7 +599,7 @@ export class Dispatcher {
   #unknown(statement: Statement, cause: Error, what: string): void {
     this.#statistics.unknown++
     // I4: whoever looks whether it took effect must see it if it did.
-    this.stamper.wrote(statement.session)
+    this.stamper.wrote(statement.session, false)
     const command = statement.record.facts.command || 'statement'
     this.#reject(
       statement,

@@ -7,7 +7,7 @@ import type { Answer } from './statement.js'
 export interface ClientSource {
   /** It leaves nothing in its session and sees nothing of it: any connection will do. */
   isShared(text: string): boolean
-  query(input: unknown, values: unknown): Promise<Answer>
+  query(input: unknown, values: unknown, signal: AbortSignal): Promise<Answer>
   /** A client of the primary for one caller alone. */
   connect(): Promise<pg.PoolClient>
 }
@@ -39,6 +39,8 @@ export class LazyClient extends EventEmitter {
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
   #released = false
+  /** Aborted when it is thrown away while a statement is under way, which ends with the connection in `pg`. */
+  readonly #thrownAway = new AbortController()
 
   constructor(source: ClientSource) {
     super()
@@ -66,7 +68,7 @@ export class LazyClient extends EventEmitter {
   async #run(input: unknown, values: unknown): Promise<Answer> {
     const text = typeof input === 'string' ? input : (input as { text?: unknown } | null | undefined)?.text
     if (this.#taking === null && typeof text === 'string' && this.#source.isShared(text))
-      return this.#source.query(input, values)
+      return this.#source.query(input, values, this.#thrownAway.signal)
     return (await this.#take()).query(input as string, values as unknown[])
   }
 
@@ -101,7 +103,8 @@ export class LazyClient extends EventEmitter {
     if (this.#released)
       throw released('Release called on client which has already been released to the pool.')
     this.#released = true
-    if (this.#waiting === 0) this.#giveBack(error)
+    if (error) this.#thrownAway.abort(new Error('Connection terminated: the client was thrown away.'))
+    if (this.#waiting === 0 || (error && this.#owned !== null)) this.#giveBack(error)
     else void this.#last.then(() => this.#giveBack(error))
   }
 

@@ -12,12 +12,24 @@ import { type Preface, PrefacedQuery } from './prefaced-query.js'
 
 /** What a client that one caller has to itself reports, and asks. */
 export interface ClientWatch {
-  /** What a text may leave in its session. */
-  tracesOf(text: string): 'none' | 'some'
-  /** It may have written; null when it certainly has not. */
-  mayWrite(text: string): boolean
-  /** It certainly is one statement. */
-  isSingle(text: string): boolean
+  natureOf(text: string): TextNature
+}
+
+/** What a text may do to the session it is run in. */
+export interface TextNature {
+  readonly leavesTraces: boolean
+  readonly writes: boolean
+  readonly isSingle: boolean
+  /** It may let a commit be acknowledged before it is flushed. */
+  readonly mayDeferFlush: boolean
+}
+
+/** Of a text that nobody can read. */
+export const ANY_NATURE: TextNature = {
+  leavesTraces: true,
+  writes: true,
+  isSingle: false,
+  mayDeferFlush: true,
 }
 
 /** How long a cursor or a COPY may take to end after its client was released. */
@@ -41,8 +53,8 @@ interface QueryLike {
 export class OwnedClient extends pg.Client {
   /** Set once, when the pool first has it. */
   watch: ClientWatch | null = null
-  /** Called when something that may have written has been acknowledged. */
-  onWrite: (() => void) | null = null
+  /** Called when something that may have written has been acknowledged; `flushed`: certainly after a flush. */
+  onWrite: ((flushed: boolean) => void) | null = null
   /** Statements that set the session up for every user; they are given again after a cleaning. */
   readonly #setUp: pg.QueryConfig[] = []
   #settingUp = true
@@ -64,6 +76,7 @@ export class OwnedClient extends pg.Client {
   unreplicated = false
   #traced = false
   #wrote = false
+  #mayDeferFlush = false
   /** The server has begun to answer the statement under way. */
   begun = false
   /** What opens a transaction ahead of the first statement; null when that has been sent, or there is none. */
@@ -85,7 +98,7 @@ export class OwnedClient extends pg.Client {
     })
     // What was under way at the end may have been written.
     connection.once('end', () => {
-      if (this.#wrote) this.onWrite?.()
+      if (this.#wrote) this.onWrite?.(false)
     })
     // An ending connection says 'error' up to twice (what the server said, then that it is gone), also while
     // nobody listens, which would end the process; whoever uses it hears of it by its statements.
@@ -107,7 +120,7 @@ export class OwnedClient extends pg.Client {
     const text = typeof config === 'string' ? config : config?.text
     if (this.#settingUp) this.#keepSetUp(config, values)
     else if (typeof text === 'string') this.#note(text)
-    else this.#traced = this.#wrote = true
+    else this.#noteNature(ANY_NATURE)
     if (typeof config === 'object' && typeof config?.name === 'string') this.#claimName(config.name, text)
     this.begun = false
     this.unreplicated = false
@@ -149,7 +162,7 @@ export class OwnedClient extends pg.Client {
       values: own,
     } = typeof config === 'string' ? { text: config, name: undefined, values: undefined } : config
     if (typeof text !== 'string' || name !== undefined || 'submit' in Object(config)) return false
-    return Array.isArray(values) || own !== undefined || this.watch?.isSingle(text) === true
+    return Array.isArray(values) || own !== undefined || this.watch?.natureOf(text).isSingle === true
   }
 
   #keepSetUp(config: string | QueryLike | null | undefined, values: unknown): void {
@@ -229,16 +242,22 @@ export class OwnedClient extends pg.Client {
   }
 
   #note(text: string): void {
-    if (this.watch === null) return
-    if (!this.#traced && this.watch.tracesOf(text) === 'some') this.#traced = true
-    if (!this.#wrote && this.watch.mayWrite(text)) this.#wrote = true
+    if (this.watch !== null) this.#noteNature(this.watch.natureOf(text))
+  }
+
+  #noteNature({ leavesTraces, writes, mayDeferFlush }: TextNature): void {
+    this.#traced ||= leavesTraces
+    this.#wrote ||= writes
+    this.#mayDeferFlush ||= mayDeferFlush
   }
 
   #noteReady(status: 'I' | 'T' | 'E'): void {
     if (!this.#wrote || status !== 'I') return
     // What was given to it meanwhile, and waits its turn, may be what writes.
     this.#wrote = this.#internals._queryQueue.length > 0
-    this.onWrite?.()
+    this.onWrite?.(!this.#mayDeferFlush)
+    // Of the transaction alone, unless the session keeps it.
+    if (!this.#wrote) this.#mayDeferFlush = this.#traced
   }
 
   /** Something of its user is still under way, or the server has not said yet how it left the session. */
@@ -287,6 +306,7 @@ export class OwnedClient extends pg.Client {
     for (const config of this.#setUp) await query({ ...config })
     this.#traced = false
     this.#wrote = false
+    this.#mayDeferFlush = false
   }
 }
 

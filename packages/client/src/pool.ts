@@ -10,7 +10,7 @@ import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
 import { GroupWatch } from './group-watch.js'
 import { LazyClient } from './lazy-client.js'
-import type { ClientWatch, OwnedClient } from './owned-client.js'
+import { ANY_NATURE, type ClientWatch, type OwnedClient } from './owned-client.js'
 import type { PgCallback } from './pg-internals.js'
 import { PoolNode, poolClosed } from './pool-node.js'
 import {
@@ -108,9 +108,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#settings = readOptions(options, process.env)
     this.#book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), SHARD)
     const watch: ClientWatch = {
-      tracesOf: (text) => this.#tracesOf(text),
-      mayWrite: (text) => this.#mayWrite(text),
-      isSingle: (text) => this.#book.ready && isParserReady() && this.#book.look(text).facts.statements === 1,
+      natureOf: (text) => (this.#book.ready && isParserReady() ? this.#book.look(text).nature : ANY_NATURE),
     }
     this.#nodes = new Map(
       this.#settings.addresses.map((address) => [
@@ -301,6 +299,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const consistency = config.consistency ?? policy?.consistency ?? this.#settings.consistency
     const plan = this.#book.plan(record, consistency)
     const signal = config.signal ?? null
+    const session = this.#currentSession()
     const statement: Statement = {
       config: {
         text,
@@ -315,7 +314,8 @@ export class Pool extends EventEmitter<PoolEvents> {
       },
       record,
       plan,
-      session: this.#currentSession(),
+      session,
+      afterWrites: session.writes,
       startedAtMs,
       surroundings,
       deadlineMs: startedAtMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
@@ -407,7 +407,8 @@ export class Pool extends EventEmitter<PoolEvents> {
       release()
       throw poolClosed()
     }
-    client.onWrite = () => this.#dispatcher.stamper.wrote(session)
+    const commits = policy?.synchronousCommit !== 'off'
+    client.onWrite = (flushed) => this.#dispatcher.stamper.wrote(session, flushed && commits)
     const owned = client as OwnedClient & pg.PoolClient
     let done = false
     owned.release = (error?: Error | boolean) => {
@@ -430,7 +431,11 @@ export class Pool extends EventEmitter<PoolEvents> {
         const { facts, judgement } = this.#book.look(text)
         return judgement.shared && facts.statements === 1
       },
-      query: (input, values) => this.#query(input, values, undefined, null) as Promise<Answer>,
+      query: (input, values, thrownAway) => {
+        const config = typeof input === 'string' ? { text: input } : (input as Exclude<QueryInput, string>)
+        const signal = config.signal ? AbortSignal.any([config.signal, thrownAway]) : thrownAway
+        return this.#query({ ...config, signal }, values, undefined, null) as Promise<Answer>
+      },
       connect: () => this.#connect(options, null),
     })
     return client as unknown as pg.PoolClient
@@ -512,7 +517,7 @@ export class Pool extends EventEmitter<PoolEvents> {
         // I4: whoever looks whether it took effect must see it if it did.
         if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
           this.#statistics.unknown++
-          this.#dispatcher.stamper.wrote(session)
+          this.#dispatcher.stamper.wrote(session, false)
         }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
@@ -611,19 +616,6 @@ export class Pool extends EventEmitter<PoolEvents> {
         await sleep(20)
       }
     }
-  }
-
-  #mayWrite(text: string): boolean {
-    if (!this.#book.ready) return true
-    const { facts, judgement } = this.#book.look(text)
-    // BEGIN and COMMIT write nothing themselves; what is between them does.
-    return !judgement.reads && (facts.kind !== 'transaction' || facts.writes)
-  }
-
-  #tracesOf(text: string): 'none' | 'some' {
-    if (!this.#book.ready || !isParserReady()) return 'some'
-    const { judgement } = this.#book.look(text)
-    return judgement.traces.every((trace) => trace === 'transaction') ? 'none' : 'some'
   }
 
   #lost(node: PoolNode, error: Error, client: pg.Client | null): void {

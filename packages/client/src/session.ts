@@ -18,6 +18,8 @@ export class Session {
   /** Oldest first. The first of a new session covers no write of its own. */
   #stamps: Stamp[] = [{ writes: 0, lsn: 0 }]
   #writes = 0
+  /** Of the last write that may have been acknowledged before it was flushed. */
+  #lastUnflushed = 0
 
   /** A standby that has replayed this much shows every write that is stamped. */
   get lsn(): Lsn {
@@ -43,8 +45,15 @@ export class Session {
     return (this.#stamps.find((stamp) => stamp.writes >= writes) as Stamp).lsn
   }
 
-  noteWrite(): void {
+  /** `flushed`: it was certainly acknowledged only when its WAL had been flushed. */
+  noteWrite(flushed: boolean): void {
     this.#writes++
+    if (!flushed) this.#lastUnflushed = this.#writes
+  }
+
+  /** Of its writes that are not stamped, one may not have been flushed yet. */
+  get unflushed(): boolean {
+    return this.#lastUnflushed > this.#newest.writes
   }
 
   /** `lsn` lies at or after the end of the first `writes` writes. */

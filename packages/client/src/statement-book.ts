@@ -1,6 +1,7 @@
 import type { Consistency, Plan } from '@pgherd/core/routing'
 import { planStatement } from '@pgherd/core/routing'
 import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
+import type { TextNature } from './owned-client.js'
 import type { CacheCounts } from './statistics.js'
 
 /** What is known of all texts of one shape. */
@@ -9,6 +10,7 @@ interface ShapeRecord {
   readonly shape: string
   readonly facts: StatementFacts
   readonly judgement: Judgement
+  readonly nature: TextNature
   readonly pace: ShapePace
   readonly plans: Map<Consistency, Plan>
 }
@@ -115,7 +117,14 @@ export class StatementBook {
     let shape = this.#shapes.get(facts)
     if (shape === undefined) {
       const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
-      shape = { shape: shapeText, facts, judgement, pace: { slowUntilMs: 0, strikes: 0 }, plans: new Map() }
+      shape = {
+        shape: shapeText,
+        facts,
+        judgement,
+        nature: natureOf(facts, judgement),
+        pace: { slowUntilMs: 0, strikes: 0 },
+        plans: new Map(),
+      }
       this.#shapes.set(facts, shape)
     }
     return { ...shape, text, uses: 0 }
@@ -128,6 +137,21 @@ export class StatementBook {
     // Objects that say how stale an answer may be are often made anew for each call.
     if (typeof consistency === 'string') record.plans.set(consistency, plan)
     return plan
+  }
+}
+
+/** Kinds that set nothing unless they leave traces. */
+const SETS_NOTHING: ReadonlySet<string> = new Set(['read', 'write', 'transaction', 'empty'])
+
+function natureOf({ kind, writes, statements }: StatementFacts, judgement: Judgement): TextNature {
+  const leavesTraces = judgement.traces.some((trace) => trace !== 'transaction')
+  const isSingle = statements === 1
+  return {
+    leavesTraces,
+    // BEGIN and COMMIT write nothing themselves; what is between them does.
+    writes: !judgement.reads && (kind !== 'transaction' || writes),
+    isSingle,
+    mayDeferFlush: leavesTraces || !isSingle || !SETS_NOTHING.has(kind),
   }
 }
 

@@ -20,6 +20,8 @@ export interface Statement {
   readonly record: StatementRecord
   readonly plan: Plan
   readonly session: Session
+  /** How many writes of its session had been acknowledged when it was given. */
+  readonly afterWrites: number
   /** On the monotonic clock. */
   readonly startedAtMs: number
   /** What surrounds it for tracing; null when nobody traces. */

@@ -1,12 +1,23 @@
-import { type Lsn, parseLsn } from '@pgherd/core'
+import { parseLsn } from '@pgherd/core'
 import type { PoolNode } from './pool-node.js'
 import type { Session } from './session.js'
 
-const POSITION_SQL = 'select pg_current_wal_insert_lsn()::text as lsn'
+const POSITION_SQL =
+  'select pg_current_wal_flush_lsn()::text as flushed, pg_current_wal_insert_lsn()::text as inserted, ' +
+  "current_setting('synchronous_commit') as commit"
+
+interface Position {
+  readonly flushed: string
+  readonly inserted: string
+  readonly commit: string
+}
 
 /**
  * Learns, after writes, how far the WAL had come, so that a standby can be held against it. One question
  * is under way at a time and covers every write that was acknowledged before it was sent.
+ *
+ * What is flushed has the writes that were acknowledged after a flush; no standby is made to wait for what
+ * others are in the middle of. Only under `synchronous_commit = off` may a write be further ahead.
  */
 export class WriteStamper {
   readonly #primary: () => PoolNode | null
@@ -20,9 +31,9 @@ export class WriteStamper {
     this.#hasStandbys = hasStandbys
   }
 
-  /** A write of this session was acknowledged. */
-  wrote(session: Session): void {
-    session.noteWrite()
+  /** A write of this session was acknowledged. `flushed`: not before its WAL, whatever the role's settings. */
+  wrote(session: Session, flushed: boolean): void {
+    session.noteWrite(flushed)
     this.#wanted.add(session)
     // Without a standby the primary answers every read, and nobody needs to know.
     if (!this.#asking && this.#hasStandbys()) this.#ask()
@@ -49,12 +60,15 @@ export class WriteStamper {
     }
     this.#wanted.clear()
     this.#asking = true
-    const writes = sessions.map((session) => session.writes)
+    const asked = sessions.map(({ writes, unflushed }) => ({ writes, unflushed }))
     node.ask(POSITION_SQL, (outcome) => {
       this.#asking = false
       if (outcome.kind === 'done') {
-        const lsn: Lsn = parseLsn(outcome.result.rows[0].lsn as string)
-        for (const [at, session] of sessions.entries()) session.noteLsn(lsn, writes[at] as number)
+        const { flushed, inserted, commit } = outcome.result.rows[0] as Position
+        for (const [at, session] of sessions.entries()) {
+          const { writes, unflushed } = asked[at] as (typeof asked)[number]
+          session.noteLsn(parseLsn(unflushed || commit === 'off' ? inserted : flushed), writes)
+        }
       } else {
         for (const session of sessions) if (!session.stamped) this.#wanted.add(session)
       }
