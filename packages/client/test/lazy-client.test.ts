@@ -116,6 +116,17 @@ test('listens, reads by a cursor, takes parsers and callbacks', async () => {
   typed.release(true)
 })
 
+test('a statement under way ends with the client that is thrown away', async () => {
+  const pool = lazyPool()
+  const client = await pool.connect()
+  const slow = client.query('select pg_sleep(60)')
+  const failed = expect(slow).rejects.toThrow('thrown away')
+  await until('it is under way', () => pool.totalCount > pool.idleCount)
+  client.release(true)
+  await failed
+  await until('nothing is under way', () => pool.totalCount === pool.idleCount)
+})
+
 test('is not to be used after its release, nor released twice', async () => {
   const pool = lazyPool()
   const { client, release } = await new Promise<{ client: pg.PoolClient; release: () => void }>(

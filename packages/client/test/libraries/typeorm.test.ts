@@ -74,7 +74,7 @@ async function openSource(extra: object = {}): Promise<DataSource> {
   const source = new DataSource({
     type: 'postgres',
     driver: { Pool },
-    extra: { nodes, ...extra },
+    extra: { nodes, lazyClients: true, ...extra },
     entities: [GoodsEntity, OrderEntity],
     migrations: [Shop1700000000000],
   })
@@ -102,6 +102,18 @@ test('saves, finds, counts and removes entities with their relations', async () 
   await source.getRepository(OrderEntity).delete({ goods: { id: lamp.id } })
   await goods.delete(lamp.id)
   expect(await goods.countBy({ name: 'lantern' })).toBe(0)
+})
+
+test('reads from standbys, and sees what it wrote', async () => {
+  const source = await openSource()
+  sources.push(source)
+  const goods = source.getRepository(GoodsEntity)
+  for (let n = 1; n <= 20; n++) {
+    const { id } = await goods.save({ name: `chair ${n}` })
+    expect(await goods.findOneBy({ id })).toMatchObject({ name: `chair ${n}` })
+  }
+  const { statistics } = (source.driver as unknown as { master: Pool }).master
+  expect(statistics.statements.standby.lane).toBeGreaterThan(0)
 })
 
 test('builds queries and streams', async () => {
