@@ -27,14 +27,14 @@ afterAll(async () => {
 })
 
 /** A herd on free ports, whole; stopped after the tests of the file. `yaml` is added to its spec. */
-export async function scratchHerd(yaml = ''): Promise<Herd> {
+export async function scratchHerd(yaml = '', settings = ''): Promise<Herd> {
   if (folder === null) {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'pgherd-client-')))
     chmodSync(folder, 0o711)
     process.env.PGHERD_DATA = join(folder, 'data')
   }
   const spec = parseSpec(
-    `name: scratch\nport: auto\npostgres: { settings: { shared_buffers: 16MB } }\n${yaml}`,
+    `name: scratch\nport: auto\npostgres: { settings: { shared_buffers: 16MB, ${settings} } }\n${yaml}`,
     'test',
   )
   const herd = await openHerd({ spec, stateDir: join(folder, `state-${herds.length}`) })
