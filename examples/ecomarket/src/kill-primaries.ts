@@ -7,7 +7,7 @@ export interface Failover {
   killed: string
   /** When it was killed, from the beginning of the run. */
   atMs: number
-  /** The same again when no standby could take over and it was started anew. */
+  /** The same again when it was back in time to be elected: it may have the furthest WAL. */
   newPrimary: string | null
   /** From the kill to the first order that was begun after it and acknowledged. */
   nextOrderMs: number | null

@@ -43,7 +43,7 @@ const CLOSING_TIMEOUT_MS = 30_000
 /** Somebody who buys pauses for up to so long, somebody who leafs through the catalogue for half of it. */
 const LONGEST_PAUSE_MS = 8
 
-/** Lets buyers, visitors and a supplier loose, kills primaries meanwhile, and takes the account when all have ended. */
+/** Lets everybody loose, kills primaries meanwhile, and takes the account when all have ended. */
 export async function trade({ herd, pool, promises, options, signal, tell }: Trading): Promise<Report> {
   const opening = await readOpening(pool)
   const journals = { orders: new OrderJournal(), carts: new CartJournal() }
