@@ -8,7 +8,7 @@ import {
   type PgQueryConfig,
   type TypeParsers,
 } from './pg-internals.js'
-import { type Preface, PrefacedQuery } from './prefaced-query.js'
+import { PrefacedQuery } from './prefaced-query.js'
 
 /** What a client that one caller has to itself reports, and asks. */
 export interface ClientWatch {
@@ -80,7 +80,7 @@ export class OwnedClient extends pg.Client {
   /** The server has begun to answer the statement under way. */
   begun = false
   /** What opens a transaction ahead of the first statement; null when that has been sent, or there is none. */
-  opening: readonly Preface[] | null = null
+  opening: readonly string[] | null = null
 
   constructor(config?: pg.ClientConfig) {
     super(config)
@@ -129,17 +129,17 @@ export class OwnedClient extends pg.Client {
   }
 
   /** Opens the transaction in the round trip of its first statement where that can be. */
-  #open(opening: readonly Preface[], args: unknown[]): unknown {
+  #open(opening: readonly string[], args: unknown[]): unknown {
     this.opening = null
     const query = super.query.bind(this) as (...all: unknown[]) => unknown
     const [config, values, callback] = args as [string | PgQueryConfig, unknown[], PgCallback]
     if (!this.#mayPreface(config, values)) {
-      for (const { text, values } of opening)
-        (query({ text, values }) as Promise<unknown>).catch((error: Error) => {
-          // What follows must not run outside the transaction.
-          this.refusal ??= error
-          this.#internals.connection.stream.destroy()
-        })
+      const begin = query(opening.join('; ')) as Promise<unknown>
+      begin.catch((error: Error) => {
+        // What follows must not run outside the transaction.
+        this.refusal ??= error
+        this.#internals.connection.stream.destroy()
+      })
       return query(...args)
     }
     const first = new PrefacedQuery(opening, config, values, callback)

@@ -3,11 +3,16 @@ import type { Consistency } from '@pgherd/core/routing'
 import type pg from 'pg'
 import { type NodeAddress, type NodeOption, nodeAddresses } from './node-addresses.js'
 
+const SYNCHRONOUS_COMMITS = ['on', 'remote_apply', 'remote_write', 'local', 'off'] as const
+
+/** PostgreSQL's setting of that name. */
+export type SynchronousCommit = (typeof SYNCHRONOUS_COMMITS)[number]
+
 /** What an application says once about a kind of work, and then uses by name: `pool.with('inventory')`. */
 export interface Policy {
   readonly consistency?: Consistency
   /** `on`, `remote_apply`, `local`, …: how far a write must have come before it is acknowledged. */
-  readonly synchronousCommit?: 'on' | 'remote_apply' | 'remote_write' | 'local' | 'off'
+  readonly synchronousCommit?: SynchronousCommit
   /** How long its statements wait for a node that can take them. */
   readonly failoverWaitMs?: number
 }
@@ -105,8 +110,7 @@ export function readOptions(
     probe: { intervalMs: probe.intervalMs ?? 250, timeoutMs: probe.timeoutMs ?? 1000 },
   }
   checkConsistency(consistency, 'consistency')
-  for (const [name, policy] of Object.entries(policies))
-    if (policy.consistency !== undefined) checkConsistency(policy.consistency, `policies.${name}.consistency`)
+  for (const [name, policy] of Object.entries(policies)) checkPolicy(`policies.${name}`, policy)
   checkNumber('lanes.max', settings.lanes.max, 0)
   checkNumber('lanes.depth', settings.lanes.depth, 1)
   checkNumber('lanes.patienceMs', settings.lanes.patienceMs, 1)
@@ -127,6 +131,16 @@ export function checkConsistency(value: Consistency, name: string): void {
   throw new HerdError(
     'OPTIONS_INVALID',
     `\`${name}\` is ${JSON.stringify(value)}; it is 'primary', 'session', 'eventual' or { bounded: { maxStalenessMs } }.`,
+  )
+}
+
+function checkPolicy(name: string, { consistency, synchronousCommit, failoverWaitMs }: Policy): void {
+  if (consistency !== undefined) checkConsistency(consistency, `${name}.consistency`)
+  if (failoverWaitMs !== undefined) checkNumber(`${name}.failoverWaitMs`, failoverWaitMs, 0)
+  if (synchronousCommit === undefined || SYNCHRONOUS_COMMITS.includes(synchronousCommit)) return
+  throw new HerdError(
+    'OPTIONS_INVALID',
+    `\`${name}.synchronousCommit\` is ${JSON.stringify(synchronousCommit)}; it is one of ${SYNCHRONOUS_COMMITS.join(', ')}.`,
   )
 }
 

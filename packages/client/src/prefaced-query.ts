@@ -1,25 +1,19 @@
 import type pg from 'pg'
 import { type PgCallback, type PgConnection, PgQueryClass, type PgQueryConfig } from './pg-internals.js'
 
-/** A statement of ours ahead of the caller's; its answer is nobody's. */
-export interface Preface {
-  readonly text: string
-  readonly values?: readonly string[]
-}
-
 /**
- * A statement with others ahead of it, in one round trip. The server skips to the Sync after an error
+ * A statement with others of ours ahead of it, in one round trip. The server skips to the Sync after an error
  * (PostgreSQL documentation, "Extended Query"), so it runs only if those ahead of it have succeeded; and what
  * opens no transaction block is one transaction, so that a setting local to it is gone with the statement.
  *
  * Not for statements with names: which of several statements was parsed is not told.
  */
 export class PrefacedQuery extends PgQueryClass {
-  readonly #prefaces: readonly Preface[]
+  readonly #prefaces: readonly string[]
   #toCome: number
 
   constructor(
-    prefaces: readonly Preface[],
+    prefaces: readonly string[],
     config: string | PgQueryConfig,
     values?: readonly unknown[],
     callback?: PgCallback,
@@ -31,9 +25,9 @@ export class PrefacedQuery extends PgQueryClass {
   }
 
   override prepare(connection: PgConnection): void {
-    for (const { text, values = [] } of this.#prefaces) {
+    for (const text of this.#prefaces) {
       connection.parse({ text, name: '' })
-      connection.bind({ portal: '', statement: '', values })
+      connection.bind({ portal: '', statement: '', values: [] })
       connection.execute({ portal: '' })
     }
     super.prepare(connection)

@@ -1,6 +1,7 @@
 import type { Consistency, Plan } from '@pgherd/core/routing'
 import type pg from 'pg'
 import type { PgQueryConfig } from './pg-internals.js'
+import type { SynchronousCommit } from './pool-options.js'
 import type { Session } from './session.js'
 import type { StatementRecord } from './statement-book.js'
 import type { Surroundings } from './telemetry.js'
@@ -30,7 +31,7 @@ export interface Statement {
   deadlineMs: number
   readonly signal: AbortSignal | null
   /** How far a write must have come before it is acknowledged; null: as the server says. */
-  readonly synchronousCommit: string | null
+  readonly synchronousCommit: SynchronousCommit | null
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
   /** Answered, or given up: what still comes of it is ignored. */

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { orAborted } from './abort.js'
 import { cancelStatement } from './cancel-statement.js'
 import type { OwnedClient } from './owned-client.js'
-import type { Preface } from './prefaced-query.js'
+import type { SynchronousCommit } from './pool-options.js'
 import { isConnectionLoss, isHarmless, sqlStateOf } from './server-error.js'
 
 export interface TransactionOptions {
@@ -31,21 +31,21 @@ const READ_ONLY = '25006'
 /** What goes ahead of the first statement. `synchronousCommit` ends with the transaction. */
 export function openingOf(
   { isolation, readOnly, deferrable }: TransactionOptions,
-  synchronousCommit: string | null,
-): Preface[] {
+  synchronousCommit: SynchronousCommit | null,
+): string[] {
   const begin = [
     'BEGIN',
     isolation === undefined ? '' : `ISOLATION LEVEL ${isolation.toUpperCase()}`,
     readOnly === true ? 'READ ONLY' : '',
     deferrable === true ? 'DEFERRABLE' : '',
   ]
-  const opening = [{ text: begin.filter((part) => part !== '').join(' ') }]
+  const opening = [begin.filter((part) => part !== '').join(' ')]
   return synchronousCommit === null ? opening : [...opening, setCommit(synchronousCommit)]
 }
 
 /** Until the end of the transaction, a commit waits for as much as `synchronousCommit` says. */
-export function setCommit(synchronousCommit: string): Preface {
-  return { text: "select set_config('synchronous_commit', $1, true)", values: [synchronousCommit] }
+export function setCommit(synchronousCommit: SynchronousCommit): string {
+  return `select set_config('synchronous_commit', '${synchronousCommit}', true)`
 }
 
 /** How a try at a transaction failed. */
@@ -70,7 +70,7 @@ export class TransactionFailure extends Error {
 export async function runTransaction<T>(
   client: OwnedClient,
   fn: (transaction: Transaction) => Promise<T>,
-  opening: readonly Preface[],
+  opening: readonly string[],
   signal: AbortSignal | null,
 ): Promise<T> {
   let lost = false
