@@ -23,9 +23,9 @@ export function encodeValues(values: readonly unknown[]): (string | Buffer | nul
     try {
       return encodeValue(value)
     } catch (cause) {
-      throw new HerdError('VALUES_INVALID', `Value $${at + 1} cannot be sent: ${(cause as Error).message}.`, {
-        cause,
-      })
+      // Of a circular structure V8 draws a picture in further lines.
+      const [why] = (cause as Error).message.split('\n')
+      throw new HerdError('VALUES_INVALID', `Value $${at + 1} cannot be sent: ${why}.`, { cause })
     }
   })
 }

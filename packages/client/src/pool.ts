@@ -395,6 +395,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     policy: Policy | null,
   ): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw poolClosed()
+    if (consistency !== undefined) checkConsistency(consistency, 'consistency')
     void this.#open().catch(() => {})
     const session = this.#currentSession()
     const { client, release } = await this.#dispatcher.checkout({
@@ -497,7 +498,6 @@ export class Pool extends EventEmitter<PoolEvents> {
     const { signal } = options
     // A standby does not serialize.
     const consistency = options.isolation === 'serializable' ? 'primary' : options.consistency
-    if (consistency !== undefined) checkConsistency(consistency, 'consistency')
     const need: ConnectOptions = {
       readOnly: options.readOnly ?? false,
       ...(consistency === undefined ? {} : { consistency }),
@@ -539,6 +539,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** What another process needs to see the writes of this session: for a cookie or a header. */
   async sessionToken(): Promise<string> {
+    if (this.#state === 'ended') throw poolClosed()
     await this.#open()
     return formatToken(
       await this.#dispatcher.positionOf(this.#currentSession(), this.#deadlineMs(null), null),

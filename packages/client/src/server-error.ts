@@ -5,8 +5,11 @@ export function sqlStateOf(error: Error): string | null {
   return 'severity' in error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }
 
-/** SQLSTATEs that only come with the end of a session, for servers that say FATAL in another language. */
-const ENDS_SESSION = /^(57P|08|25P03|25P04)/
+/**
+ * SQLSTATEs that only come with the end of a session, for servers that say FATAL in another language. 08P01
+ * is no such: a wrong number of values gets it too.
+ */
+const ENDS_SESSION = /^(57P|08(?!P01)|25P03|25P04)/
 
 /** The server ended the session with it. */
 export function isFatal(error: Error): boolean {
@@ -52,7 +55,7 @@ export function isReadTimeout(error: Error): boolean {
 export function isConnectionLoss(error: Error): boolean {
   if (error instanceof HerdError) return false
   const state = sqlStateOf(error)
-  if (state !== null) return /^(57P0|08|53300)/.test(state)
+  if (state !== null) return /^(57P0|08(?!P01)|53300)/.test(state)
   return (
     /^E[A-Z]+$/.test((error as { code?: string }).code ?? '') ||
     /Connection terminated|connection timeout|timeout expired|read timeout|ended|not queryable/i.test(
