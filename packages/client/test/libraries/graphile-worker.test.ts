@@ -8,6 +8,7 @@ import {
   type RunnerOptions,
   run,
   runMigrations,
+  type TaskList,
   type WorkerEvents,
 } from 'graphile-worker'
 import { afterEach, beforeAll, expect, test } from 'vitest'
@@ -40,10 +41,19 @@ function poolForWorkers(options = {}): Pool {
 }
 
 /** Resolves when it listens. */
-async function start(options: RunnerOptions): Promise<Runner> {
+async function start(pool: Pool, taskList: TaskList, options: RunnerOptions = {}): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter()
   const listening = once(events, 'pool:listen:success')
-  const runner = await run({ logger, events, noHandleSignals: true, crontab: '', ...options })
+  const runner = await run({
+    pgPool: pool,
+    taskList,
+    logger,
+    events,
+    noHandleSignals: true,
+    crontab: '',
+    pollInterval: 200,
+    ...options,
+  })
   runners.push(runner)
   await listening
   return runner
@@ -51,13 +61,10 @@ async function start(options: RunnerOptions): Promise<Runner> {
 
 test('is woken by a notification and runs the job at once', async () => {
   const done: unknown[] = []
-  const runner = await start({
-    pgPool: poolForWorkers(),
-    // So long that nothing but a notification can be what wakes it.
-    pollInterval: 10 * PATIENCE_MS,
-    concurrency: 3,
-    taskList: { mail: async (payload) => void done.push(payload) },
-  })
+  const taskList: TaskList = { mail: async (payload) => void done.push(payload) }
+  // So long that nothing but a notification can be what wakes it.
+  const pollInterval = 10 * PATIENCE_MS
+  const runner = await start(poolForWorkers(), taskList, { pollInterval, concurrency: 3 })
   for (let n = 1; n <= 5; n++) await runner.addJob('mail', { n })
   await until('all are done', () => done.length === 5)
   expect(done).toEqual(expect.arrayContaining([1, 2, 3, 4, 5].map((n) => ({ n }))))
@@ -66,11 +73,7 @@ test('is woken by a notification and runs the job at once', async () => {
 test('a job is added with what it belongs to, in one transaction or not at all', async () => {
   const pool = poolForWorkers()
   const done: unknown[] = []
-  await start({
-    pgPool: pool,
-    pollInterval: 200,
-    taskList: { order: async (payload) => void done.push(payload) },
-  })
+  await start(pool, { order: async (payload) => void done.push(payload) })
   await pool.query('create table if not exists orders (n int primary key)')
   const addOrder = (n: number): Promise<void> =>
     pool.transaction(async (tx) => {
@@ -89,16 +92,12 @@ test('a job is added with what it belongs to, in one transaction or not at all',
 test('tries again what fails, and a task may use the pool', async () => {
   const pool = poolForWorkers()
   const tries: number[] = []
-  await start({
-    pgPool: pool,
-    pollInterval: 200,
-    taskList: {
-      flaky: async (_payload, { job, withPgClient, query }) => {
-        tries.push(job.attempts)
-        const { rows } = await withPgClient((client) => client.query('select 2 as wanted'))
-        expect((await query('select 1 as one')).rows).toEqual([{ one: 1 }])
-        if (job.attempts < rows[0].wanted) throw new Error('not today')
-      },
+  await start(pool, {
+    flaky: async (_payload, { job, withPgClient, query }) => {
+      tries.push(job.attempts)
+      const { rows } = await withPgClient((client) => client.query('select 2 as wanted'))
+      expect((await query('select 1 as one')).rows).toEqual([{ one: 1 }])
+      if (job.attempts < rows[0].wanted) throw new Error('not today')
     },
   })
   const utils = await makeWorkerUtils({ pgPool: pool, logger })
@@ -128,14 +127,11 @@ test('runs what a crontab says was missed', async () => {
     await pool.query(`insert into graphile_worker._private_known_crontabs (identifier, known_since, last_execution)
     values ('every-minute', now() - interval '1 day', now() - interval '3 minutes')`)
   expect(rowCount).toBe(1)
-  await start({
-    pgPool: pool,
-    pollInterval: 200,
-    parsedCronItems: parseCronItems([
-      { task: 'tick', match: '* * * * *', identifier: 'every-minute', options: { backfillPeriod: 150_000 } },
-    ]),
-    taskList: { tick: async (payload) => void done.push(payload) },
-  })
+  const options = { backfillPeriod: 150_000 }
+  const parsedCronItems = parseCronItems([
+    { task: 'tick', match: '* * * * *', identifier: 'every-minute', options },
+  ])
+  await start(pool, { tick: async (payload) => void done.push(payload) }, { parsedCronItems })
   await until('it has caught up', () => done.length >= 2)
   expect(done[0]).toMatchObject({ _cron: { backfilled: true } })
 })
@@ -147,15 +143,11 @@ test('loses no job in a failover, and listens again after it', { timeout: 2 * PA
   const slow = new Promise<void>((resolve) => {
     finishSlow = resolve
   })
-  const runner = await start({
-    pgPool: pool,
-    pollInterval: 500,
-    concurrency: 2,
-    taskList: {
-      slow: () => slow,
-      order: async (payload) => void done.push((payload as { n: number }).n),
-    },
-  })
+  const taskList: TaskList = {
+    slow: () => slow,
+    order: async (payload) => void done.push((payload as { n: number }).n),
+  }
+  const runner = await start(pool, taskList, { concurrency: 2 })
   await runner.addJob('slow', {})
   for (let n = 0; n < 10; n++) await runner.addJob('order', { n })
   const jobs = async (): Promise<number> =>

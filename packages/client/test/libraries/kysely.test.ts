@@ -27,7 +27,7 @@ function shopPool(options: PoolOptions = {}): Pool {
 }
 
 function kyselyOn(pool: Pool): Kysely<Shop> {
-  return new Kysely({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
+  return new Kysely<Shop>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
 }
 
 async function getMigrations(): Promise<Record<string, Migration>> {
