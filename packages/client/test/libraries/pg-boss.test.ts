@@ -32,7 +32,8 @@ afterEach(async () => {
 })
 
 test('makes its schema, sends, works, and keeps the answers', async () => {
-  const { boss, errors } = await bossOn(scratchPool({ nodes }))
+  const pool = scratchPool({ nodes })
+  const { boss, errors } = await bossOn(pool)
   await boss.createQueue('mail')
   const got: object[] = []
   await boss.work('mail', { pollingIntervalSeconds: 0.5, batchSize: 10 }, async (jobs) => {
@@ -49,6 +50,7 @@ test('makes its schema, sends, works, and keeps the answers', async () => {
   })
   expect(job.completedOn).toBeInstanceOf(Date)
   expect(errors).toEqual([])
+  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(0)
 })
 
 test('retries what fails, and gives up into a dead letter', async () => {
