@@ -6,14 +6,15 @@ import { sqlStateOf } from './server-error.js'
 
 /**
  * Role, position and identity of a server in one cheap row. The timeline of a primary is read off its WAL
- * file's name, since its control file lags behind a promotion.
+ * file's name, since its control file lags behind a promotion; its position is what it has flushed, since what
+ * is only inserted, by a transaction that stays open for instance, is not sent to standbys.
  */
 const PROBE_SQL = `
 select r.recovery,
   (select system_identifier::text from pg_control_system()) as system_identifier,
   case when r.recovery then (select timeline_id from pg_control_checkpoint())
     else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
-  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text as lsn
+  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end, '0/0')::text as lsn
 from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
 
 /** For a server that does not let everybody look into its control file: its cluster goes unchecked. */
@@ -21,7 +22,7 @@ const PLAIN_PROBE_SQL = `
 select r.recovery, null as system_identifier,
   case when r.recovery then 0
     else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline,
-  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text as lsn
+  coalesce(case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end, '0/0')::text as lsn
 from (select pg_is_in_recovery() as recovery) r`.replace(/\s+/g, ' ')
 
 /** insufficient_privilege, undefined_function, feature_not_supported */

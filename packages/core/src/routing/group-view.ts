@@ -11,7 +11,7 @@ export type Probe =
       /** Of the whole cluster; null where the server does not tell it. */
       systemIdentifier: string | null
       timeline: number
-      /** Primary: end of WAL inserted. Standby: replayed so far. */
+      /** Primary: end of WAL flushed. Standby: replayed so far. */
       lsn: Lsn
     }
   | { kind: 'failure'; node: string; askedAtMs: number; why: string }
