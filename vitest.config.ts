@@ -12,6 +12,8 @@ const SOURCES = {
   '@pgherd/core/sql': 'packages/core/src/sql/index.ts',
   '@pgherd/core/routing': 'packages/core/src/routing/index.ts',
   '@pgherd/client': 'packages/client/src/index.ts',
+  '@pgherd/client/internal': 'packages/client/src/internal.ts',
+  '@pgherd/proxy': 'packages/proxy/src/index.ts',
   '@pgherd/cluster': 'packages/cluster/src/index.ts',
   pgherd: 'packages/pgherd/src/index.ts',
 }

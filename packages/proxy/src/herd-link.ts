@@ -1,0 +1,158 @@
+import { EventEmitter } from 'node:events'
+import {
+  ANY_NATURE,
+  GroupWatch,
+  PoolNode,
+  type PoolOptions,
+  readOptions,
+  type Session,
+  type Settings,
+  WriteStamper,
+} from '@pgherd/client/internal'
+import { HerdError, type Lsn } from '@pgherd/core'
+import {
+  chooseNode,
+  type GroupEvent,
+  type GroupView,
+  type NodeChoice,
+  whyNoPrimary,
+} from '@pgherd/core/routing'
+import pg from 'pg'
+import type { ServerAddress } from './server/server-connection.js'
+
+/** A node as `pg` reads its address. */
+interface KnownNode {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  readonly ssl: boolean
+}
+
+interface LinkEvents {
+  event: [GroupEvent]
+}
+
+const NOTHING = (): void => {}
+
+/** What the proxy knows of the herd, learnt over connections of its own. */
+export class HerdLink extends EventEmitter<LinkEvents> {
+  readonly settings: Settings
+  readonly #nodes: ReadonlyMap<string, PoolNode>
+  readonly #watch: GroupWatch
+  readonly stamper: WriteStamper
+  readonly #known: ReadonlyMap<string, KnownNode>
+  #turn = 0
+
+  constructor(options: PoolOptions) {
+    super()
+    this.settings = readOptions(options, process.env)
+    this.#known = new Map(
+      this.settings.addresses.map(({ name, config }) => {
+        const { host, port, user, password, database, ssl } = new pg.Client({
+          ...this.settings.pool,
+          ...config,
+        })
+        return [name, { host, port, user, password, database, ssl } as KnownNode]
+      }),
+    )
+    const listener = {
+      connected: async () => {},
+      acquired: NOTHING,
+      released: NOTHING,
+      removed: NOTHING,
+      lost: (node: PoolNode) => this.#watch.look(node),
+    }
+    this.#nodes = new Map(
+      this.settings.addresses.map((address) => [
+        address.name,
+        new PoolNode(address, this.settings, { natureOf: () => ANY_NATURE }, listener),
+      ]),
+    )
+    this.#watch = new GroupWatch('main', this.#nodes, this.settings)
+    this.#watch.on('event', (event) => this.emit('event', event))
+    this.stamper = new WriteStamper(
+      () => (this.view.primary === null ? null : (this.#nodes.get(this.view.primary) ?? null)),
+      () => Object.values(this.view.nodes).some(({ role, state }) => role === 'standby' && state === 'in'),
+    )
+  }
+
+  get view(): GroupView {
+    return this.#watch.view
+  }
+
+  /** Resolves when every node has been asked once. */
+  start(): Promise<void> {
+    return this.#watch.whenSeen()
+  }
+
+  choose(role: 'primary' | 'standby', minLsn: Lsn, load: (node: string) => number): NodeChoice {
+    return chooseNode(this.view, { role, minLsn }, load, this.#turn++)
+  }
+
+  /** How far a standby must be for a session's reads to see its writes; null while nobody knows. */
+  positionOf(session: Session): Lsn | null {
+    return session.lsnCovering(session.writes)
+  }
+
+  /** Something speaks against what is believed of a node. */
+  look(node: string): void {
+    const known = this.#nodes.get(node)
+    if (known !== undefined) this.#watch.look(known)
+  }
+
+  waitForChange(wake: () => void): () => void {
+    return this.#watch.waitForChange(wake)
+  }
+
+  get whyNoPrimary(): string {
+    return whyNoPrimary(this.view)
+  }
+
+  addressOf(node: string): ServerAddress {
+    return this.#known.get(node) as KnownNode
+  }
+
+  /** Users whose passwords stand in the nodes' addresses, and the database named there first. */
+  get passwords(): Map<string, string> {
+    return new Map([...this.#known.values()].map(({ user, password }) => [user, password]))
+  }
+
+  get database(): string {
+    return ([...this.#known.values()][0] as KnownNode).database
+  }
+
+  /** A connection with the proxy's own credentials, to a database of the caller's choice. */
+  async borrow<T>(
+    role: 'primary' | 'standby',
+    database: string,
+    work: (client: pg.Client) => Promise<T>,
+  ): Promise<T> {
+    const choice = this.choose(role, 0, () => 0)
+    if (choice.kind !== 'node') throw new HerdError('NO_PRIMARY', this.whyNoPrimary)
+    const { host, port, user, password, ssl } = this.#known.get(choice.node) as KnownNode
+    const client = new pg.Client({
+      host,
+      port,
+      user,
+      password,
+      ssl,
+      database,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 10_000,
+    })
+    client.on('error', NOTHING)
+    try {
+      await client.connect()
+      return await work(client)
+    } finally {
+      await client.end().catch(NOTHING)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close()
+    await Promise.all([...this.#nodes.values()].map((node) => node.close()))
+  }
+}

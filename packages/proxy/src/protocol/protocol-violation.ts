@@ -1,0 +1,10 @@
+/** What a client sent is not PostgreSQL's protocol; the connection cannot go on. */
+export class ProtocolViolation extends Error {
+  readonly sqlState: string
+
+  constructor(message: string, sqlState = '08P01') {
+    super(message)
+    this.name = 'ProtocolViolation'
+    this.sqlState = sqlState
+  }
+}

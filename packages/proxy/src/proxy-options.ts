@@ -1,0 +1,94 @@
+import type { PoolOptions } from '@pgherd/client/internal'
+import { HerdError } from '@pgherd/core'
+import type { TenantLimits } from './server/tenant.js'
+
+export interface ProxyOptions {
+  /**
+   * Connection strings of the nodes, with a role that may look into them: a superuser's login lets the proxy
+   * check every role's password by `pg_authid`; of another role only its own is known.
+   */
+  nodes: NonNullable<PoolOptions['nodes']>
+  /** Where to listen: 127.0.0.1. */
+  host?: string
+  /** 6432; 0: any that is free. */
+  port?: number
+  /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
+  supervisor?: string
+  /** Clients at once: 10,000. */
+  maxClients?: number
+  /** Connections to each node that clients of one user and database have to themselves: 20. */
+  maxServers?: number
+  lanes?: NonNullable<PoolOptions['lanes']>
+  /** How long a statement waits for a node that can take it: 10,000 ms. */
+  failoverWaitMs?: number
+  /** How long a client may take to log in: 60,000 ms. */
+  loginTimeoutMs?: number
+  /** Connections to servers that nobody has used for so long are closed: 60,000 ms. */
+  idleTimeoutMs?: number
+  maxLagMs?: number
+  probe?: NonNullable<PoolOptions['probe']>
+}
+
+/** Options with every default filled in. */
+export interface ProxySettings {
+  readonly herd: PoolOptions
+  readonly host: string
+  readonly port: number
+  readonly maxClients: number
+  readonly loginTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly limits: TenantLimits
+}
+
+/** Throws OPTIONS_INVALID. Those of the nodes are checked where they are used. */
+export function readProxyOptions(options: ProxyOptions): ProxySettings {
+  const {
+    nodes,
+    host = '127.0.0.1',
+    port = 6432,
+    supervisor,
+    maxClients = 10_000,
+    maxServers = 20,
+    lanes = {},
+    failoverWaitMs = 10_000,
+    loginTimeoutMs = 60_000,
+    idleTimeoutMs = 60_000,
+    maxLagMs,
+    probe,
+  } = options
+  for (const [name, value, least] of [
+    ['port', port, 0],
+    ['maxClients', maxClients, 1],
+    ['maxServers', maxServers, 1],
+    ['loginTimeoutMs', loginTimeoutMs, 1],
+    ['idleTimeoutMs', idleTimeoutMs, 1],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least)
+      throw new HerdError(
+        'OPTIONS_INVALID',
+        `\`${name}\` is ${JSON.stringify(value)}; it is a whole number from ${least}.`,
+      )
+  }
+  return {
+    herd: {
+      nodes,
+      lanes,
+      failoverWaitMs,
+      ...(supervisor === undefined ? {} : { supervisor }),
+      ...(maxLagMs === undefined ? {} : { maxLagMs }),
+      ...(probe === undefined ? {} : { probe }),
+    },
+    host,
+    port,
+    maxClients,
+    loginTimeoutMs,
+    idleTimeoutMs,
+    limits: {
+      maxOwn: maxServers,
+      maxLanes: lanes.max ?? 2,
+      laneDepth: lanes.depth ?? 8,
+      patienceMs: lanes.patienceMs ?? 15,
+      connectTimeoutMs: probe?.timeoutMs ?? 1000,
+    },
+  }
+}

@@ -1,0 +1,166 @@
+import {
+  FROM_SERVER,
+  readParameterStatus,
+  reportField,
+  type TransactionStatus,
+} from '../protocol/server-messages.js'
+import type { VirtualStatement } from '../session/virtual-statement.js'
+import { notableTypes, ReplyReader } from './reply-reader.js'
+import { type ReplyScript, SCRIPTED } from './reply-script.js'
+import type { ServerConnection } from './server-connection.js'
+
+/** Who has a server connection to itself hears what is said on it. */
+export interface ServerUser {
+  /** To be handed on; false: not so fast. */
+  bytes(piece: Buffer): void
+  error(sqlState: string | null, message: Buffer): void
+  parameter(name: string, value: string): void
+  /** The server reads what comes for COPY … FROM STDIN. */
+  copyIn(): void
+  ready(status: TransactionStatus): void
+  lost(error: Error): void
+}
+
+const ALWAYS = [
+  FROM_SERVER.readyForQuery,
+  FROM_SERVER.error,
+  FROM_SERVER.parameterStatus,
+  FROM_SERVER.copyIn,
+  FROM_SERVER.copyBoth,
+]
+const PLAIN = notableTypes(ALWAYS)
+const WITH_SCRIPT = notableTypes([...ALWAYS, ...SCRIPTED])
+
+const FATAL: ReadonlySet<string> = new Set(['FATAL', 'PANIC'])
+
+/** A server connection that one client has to itself for a while. */
+export class OwnServer {
+  readonly connection: ServerConnection
+  readonly prepared = new Set<VirtualStatement>()
+  readonly #reader: ReplyReader
+  readonly #onEnd: (server: OwnServer) => void
+  #user: ServerUser | null = null
+  /** Of the batch under way. */
+  #script: ReplyScript | null = null
+  /** Answers up to so many ReadyForQuery are ours. */
+  #swallow = 0
+  #swallowedError: string | null = null
+  #whenSwallowed: ((error: string | null) => void) | null = null
+  /** What a user left in its session stays until it is cleaned. */
+  traced = false
+  ended = false
+  status: TransactionStatus = 'I'
+  applicationName: string
+  idleSinceMs = performance.now()
+
+  constructor(connection: ServerConnection, onEnd: (server: OwnServer) => void) {
+    this.connection = connection
+    this.applicationName = connection.parameters.get('application_name') ?? ''
+    this.#reader = new ReplyReader(
+      { bytes: (piece) => this.#pass(piece), message: (type, message) => this.#hear(type, message) },
+      PLAIN,
+    )
+    this.#onEnd = onEnd
+    connection.socket
+      .on('data', (chunk: Buffer) => this.#reader.push(chunk))
+      .on('error', (error: Error) => this.#end(error))
+      .on('close', () => this.#end(new Error('the server closed the connection')))
+  }
+
+  #end(error: Error): void {
+    if (this.ended) return
+    this.ended = true
+    this.#onEnd(this)
+    this.#whenSwallowed?.('08006')
+    this.#user?.lost(error)
+  }
+
+  attach(user: ServerUser): void {
+    this.#user = user
+  }
+
+  detach(): void {
+    this.#user = null
+    this.idleSinceMs = performance.now()
+    this.connection.socket.resume()
+  }
+
+  /** What the answers to what is sent from now on are held against; null: handed on as they are. */
+  set script(script: ReplyScript | null) {
+    this.#script = script
+    this.#reader.notable = script === null ? PLAIN : WITH_SCRIPT
+  }
+
+  /** False when the server does not keep up. */
+  send(parts: readonly Buffer[]): boolean {
+    return this.connection.socket.write(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
+  }
+
+  /** Runs something of ours; resolves with the SQLSTATE of its error, or null. */
+  ask(message: Buffer): Promise<string | null> {
+    this.#swallow++
+    this.script = null
+    this.send([message])
+    return new Promise((resolve) => {
+      this.#whenSwallowed = resolve
+    })
+  }
+
+  #pass(piece: Buffer): void {
+    if (this.#swallow === 0) this.#user?.bytes(piece)
+  }
+
+  #hear(type: number, message: Buffer): void {
+    if (type === FROM_SERVER.parameterStatus) {
+      const { name, value } = readParameterStatus(message)
+      this.connection.parameters.set(name, value)
+      if (name === 'application_name') this.applicationName = value
+      if (this.#swallow === 0) this.#user?.parameter(name, value)
+      return
+    }
+    if (type === FROM_SERVER.error && FATAL.has(reportField(message, 'V') ?? '')) {
+      // The session is over; whoever uses it hears of it as a loss, and judges what that means.
+      this.#end(new Error(reportField(message, 'M') ?? 'the server ended the session'))
+      this.connection.destroy()
+    } else if (this.#swallow > 0) this.#hearOurs(type, message)
+    else if (this.#user !== null) this.#hearTheirs(this.#user, type, message)
+  }
+
+  #hearOurs(type: number, message: Buffer): void {
+    if (type === FROM_SERVER.error) this.#swallowedError ??= reportField(message, 'C')
+    if (type !== FROM_SERVER.readyForQuery) return
+    this.status = String.fromCharCode(message[5] as number) as TransactionStatus
+    this.#swallow--
+    const error = this.#swallowedError
+    const tell = this.#whenSwallowed
+    this.#swallowedError = null
+    this.#whenSwallowed = null
+    tell?.(error)
+  }
+
+  #hearTheirs(user: ServerUser, type: number, message: Buffer): void {
+    for (const said of this.#script?.due() ?? []) user.bytes(said)
+    if (this.#script !== null && !this.#script.isForClient(type)) return
+    switch (type) {
+      case FROM_SERVER.readyForQuery:
+        this.status = String.fromCharCode(message[5] as number) as TransactionStatus
+        user.ready(this.status)
+        return
+      case FROM_SERVER.error:
+        user.error(reportField(message, 'C'), message)
+        return
+      case FROM_SERVER.copyIn:
+      case FROM_SERVER.copyBoth:
+        user.copyIn()
+    }
+    user.bytes(message)
+  }
+
+  end(): void {
+    this.connection.end()
+  }
+
+  destroy(): void {
+    this.connection.destroy()
+  }
+}

@@ -1,0 +1,104 @@
+import { CLOSE_COMPLETE, FROM_SERVER, PARSE_COMPLETE } from '../protocol/server-messages.js'
+import type { VirtualStatement } from '../session/virtual-statement.js'
+
+/** What a message to a server will bring, in order; and what the client is to hear that no server says. */
+export type Step =
+  /** ParseComplete, which the client waits for or knows nothing of. */
+  | 'parse'
+  | 'our parse'
+  | 'bind'
+  | 'describe'
+  | 'execute'
+  | 'close'
+  /** ParseComplete or CloseComplete for what is done already. */
+  | 'say parsed'
+  | 'say closed'
+
+/** A Parse, by the client's name. */
+export interface Parsing {
+  readonly clientName: string
+  readonly statement: VirtualStatement
+}
+
+const NOTHING: readonly Buffer[] = []
+
+/**
+ * Keeps the answers to a batch of the extended protocol what the client expects, although statements are
+ * prepared under other names, earlier or later than it asked.
+ */
+export class ReplyScript {
+  readonly #steps: Step[] = []
+  /** By step: what the client asked to be parsed. */
+  readonly #parses = new Map<number, Parsing>()
+  #at = 0
+  /** The step that failed. */
+  #failedAt = Number.POSITIVE_INFINITY
+
+  add(step: Step, parsing?: Parsing): void {
+    if (parsing !== undefined) this.#parses.set(this.#steps.length, parsing)
+    this.#steps.push(step)
+  }
+
+  /** What was not parsed, as far as has been heard. */
+  unparsed(): Parsing[] {
+    return [...this.#parses].filter(([at]) => at >= this.#failedAt).map(([, parsing]) => parsing)
+  }
+
+  /** It changes nothing: every message is handed on, and none is added. */
+  get isPlain(): boolean {
+    return this.#steps.every((step) => step !== 'our parse' && step !== 'say parsed' && step !== 'say closed')
+  }
+
+  /** What is to be said before anything else that the server sends. */
+  due(): readonly Buffer[] {
+    const step = this.#steps[this.#at]
+    if (step !== 'say parsed' && step !== 'say closed') return NOTHING
+    const said: Buffer[] = []
+    for (; ; this.#at++) {
+      if (this.#steps[this.#at] === 'say parsed') said.push(PARSE_COMPLETE)
+      else if (this.#steps[this.#at] === 'say closed') said.push(CLOSE_COMPLETE)
+      else return said
+    }
+  }
+
+  /** Whether a message of the server is for the client. */
+  isForClient(type: number): boolean {
+    const step = this.#steps[this.#at]
+    switch (type) {
+      case FROM_SERVER.error:
+        // The rest is skipped up to the Sync.
+        this.#failedAt = Math.min(this.#failedAt, this.#at)
+        this.#at = this.#steps.length
+        return true
+      case FROM_SERVER.parseComplete:
+        this.#at++
+        return step !== 'our parse'
+      case FROM_SERVER.bindComplete:
+      case FROM_SERVER.closeComplete:
+      case FROM_SERVER.commandComplete:
+      case FROM_SERVER.emptyQuery:
+      case FROM_SERVER.portalSuspended:
+        this.#at++
+        return true
+      case FROM_SERVER.rowDescription:
+      case FROM_SERVER.noData:
+        if (step === 'describe') this.#at++
+        return true
+      default:
+        return true
+    }
+  }
+}
+
+/** Types of messages that a script must see. */
+export const SCRIPTED: readonly number[] = [
+  FROM_SERVER.parseComplete,
+  FROM_SERVER.bindComplete,
+  FROM_SERVER.closeComplete,
+  FROM_SERVER.commandComplete,
+  FROM_SERVER.emptyQuery,
+  FROM_SERVER.portalSuspended,
+  FROM_SERVER.rowDescription,
+  FROM_SERVER.parameterDescription,
+  FROM_SERVER.noData,
+]

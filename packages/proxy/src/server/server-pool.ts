@@ -1,0 +1,134 @@
+import { makeQuery } from '../protocol/client-messages.js'
+import { OwnServer } from './own-server.js'
+import type { ServerConnection } from './server-connection.js'
+
+interface Waiter {
+  readonly take: (server: OwnServer) => void
+  readonly fail: (error: Error) => void
+}
+
+/** Connections of one user to one node that clients have to themselves, one at a time. */
+export class ServerPool {
+  readonly #open: () => Promise<ServerConnection>
+  readonly #max: number
+  readonly #idle: OwnServer[] = []
+  readonly #all = new Set<OwnServer>()
+  #opening = 0
+  readonly #waiting = new Set<Waiter>()
+  #closed = false
+
+  constructor(open: () => Promise<ServerConnection>, max: number) {
+    this.#open = open
+    this.#max = max
+  }
+
+  get total(): number {
+    return this.#all.size + this.#opening
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Gives a connection to `take`, now or later; what is returned gives the place in the queue up. */
+  take(take: (server: OwnServer) => void, fail: (error: Error) => void): () => void {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) {
+      take(idle)
+      return () => {}
+    }
+    const waiter: Waiter = { take, fail }
+    this.#waiting.add(waiter)
+    if (this.total < this.#max) this.#openOne()
+    return () => this.#waiting.delete(waiter)
+  }
+
+  #openOne(): void {
+    this.#opening++
+    this.#open().then(
+      (connection) => {
+        this.#opening--
+        const server = new OwnServer(connection, (ended) => this.#forget(ended))
+        this.#all.add(server)
+        this.#offer(server)
+      },
+      (error: Error) => {
+        this.#opening--
+        // Whoever waits for this one hears of it; the others may still get one that is given back.
+        const [waiter] = this.#waiting
+        if (waiter === undefined) return
+        this.#waiting.delete(waiter)
+        waiter.fail(error)
+        if (this.#waiting.size > this.#opening && this.total < this.#max) this.#openOne()
+      },
+    )
+  }
+
+  #forget(server: OwnServer): void {
+    this.#all.delete(server)
+    const at = this.#idle.indexOf(server)
+    if (at >= 0) this.#idle.splice(at, 1)
+    if (this.#waiting.size > this.#opening && this.total < this.#max && !this.#closed) this.#openOne()
+  }
+
+  #offer(server: OwnServer): void {
+    if (server.ended) return
+    const [waiter] = this.#waiting
+    if (this.#closed) server.end()
+    else if (waiter === undefined) {
+      server.idleSinceMs = performance.now()
+      this.#idle.push(server)
+    } else {
+      this.#waiting.delete(waiter)
+      waiter.take(server)
+    }
+  }
+
+  /** Takes a connection back; what was left in its session is cleaned away before anyone else has it (I6). */
+  giveBack(server: OwnServer): void {
+    server.detach()
+    if (server.ended) return
+    if (server.status === 'I' && !server.traced) {
+      this.#offer(server)
+      return
+    }
+    this.#clean(server).then(
+      () => this.#offer(server),
+      () => server.destroy(),
+    )
+  }
+
+  async #clean(server: OwnServer): Promise<void> {
+    if (server.status !== 'I' && (await server.ask(makeQuery('ROLLBACK'))) !== null)
+      throw new Error('not rolled back')
+    if ((await server.ask(makeQuery('DISCARD ALL'))) !== null) throw new Error('not cleaned')
+    server.prepared.clear()
+    server.traced = false
+  }
+
+  /** Ends connections that have been idle since before `sinceMs`. */
+  sweep(sinceMs: number): void {
+    for (const server of [...this.#idle]) if (server.idleSinceMs < sinceMs) this.#end(server)
+  }
+
+  #end(server: OwnServer): void {
+    this.#forget(server)
+    server.end()
+  }
+
+  /** Ends all connections at once: their node is gone. */
+  cutOff(): void {
+    for (const server of [...this.#all]) server.destroy()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const server of [...this.#idle]) this.#end(server)
+    for (const { fail } of this.#waiting) fail(new Error('the proxy is stopping'))
+    this.#waiting.clear()
+  }
+}

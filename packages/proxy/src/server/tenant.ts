@@ -1,0 +1,156 @@
+import type { Lsn } from '@pgherd/core'
+import type { Credentials } from '../auth/scram-client.js'
+import type { HerdLink } from '../herd-link.js'
+import { ProxyLane } from './proxy-lane.js'
+import { ServerConnection } from './server-connection.js'
+import { ServerPool } from './server-pool.js'
+
+export interface TenantLimits {
+  /** Connections per node that clients of one user and database have to themselves. */
+  readonly maxOwn: number
+  readonly maxLanes: number
+  /** Batches under way on a lane before another is opened. */
+  readonly laneDepth: number
+  /** How long a statement may hold up a lane. */
+  readonly patienceMs: number
+  readonly connectTimeoutMs: number
+}
+
+interface TenantNode {
+  readonly lanes: Set<ProxyLane>
+  readonly own: ServerPool
+}
+
+/** What clients may share connections by: whose and with which settings they are. */
+export interface Identity {
+  readonly user: string
+  readonly database: string
+  /** Settings that the session begins with, but for its name. */
+  readonly settings: ReadonlyMap<string, string>
+}
+
+export function identityKey({ user, database, settings }: Identity): string {
+  const sorted = [...settings].sort(([a], [b]) => (a < b ? -1 : 1))
+  return JSON.stringify([user, database, sorted])
+}
+
+/** The connections of one user to one database, of all clients that began with the same settings. */
+export class Tenant {
+  readonly identity: Identity
+  credentials: Credentials
+  readonly #link: HerdLink
+  readonly #limits: TenantLimits
+  readonly #nodes = new Map<string, TenantNode>()
+  /** As a server reported them to the last new connection. */
+  parameters: ReadonlyMap<string, string> = new Map()
+
+  constructor(identity: Identity, credentials: Credentials, link: HerdLink, limits: TenantLimits) {
+    this.identity = identity
+    this.credentials = credentials
+    this.#link = link
+    this.#limits = limits
+  }
+
+  #node(name: string): TenantNode {
+    let node = this.#nodes.get(name)
+    if (node === undefined) {
+      node = {
+        lanes: new Set(),
+        own: new ServerPool(() => this.#connect(name, new Map()), this.#limits.maxOwn),
+      }
+      this.#nodes.set(name, node)
+    }
+    return node
+  }
+
+  async #connect(node: string, more: ReadonlyMap<string, string>): Promise<ServerConnection> {
+    const { user, database, settings } = this.identity
+    const login = { user, database, credentials: this.credentials, settings: new Map([...settings, ...more]) }
+    try {
+      const connection = await ServerConnection.open(
+        this.#link.addressOf(node),
+        login,
+        this.#limits.connectTimeoutMs,
+      )
+      this.parameters = connection.parameters
+      return connection
+    } catch (error) {
+      this.#link.look(node)
+      throw error
+    }
+  }
+
+  /** Logs in to a node once. Rejects as `ServerConnection.open` does. */
+  async try(node: string): Promise<void> {
+    const connection = await this.#connect(node, new Map())
+    connection.end()
+  }
+
+  readonly load = (name: string): number => {
+    let load = 0
+    for (const lane of this.#nodes.get(name)?.lanes ?? []) load += lane.inFlight
+    return load
+  }
+
+  choose(role: 'primary' | 'standby', minLsn: Lsn) {
+    return this.#link.choose(role, minLsn, this.load)
+  }
+
+  own(node: string): ServerPool {
+    return this.#node(node).own
+  }
+
+  /** The least busy lane; another is opened while all are busy and there may be more. */
+  lane(name: string): ProxyLane {
+    const { lanes } = this.#node(name)
+    const { maxLanes, laneDepth } = this.#limits
+    let best: ProxyLane | null = null
+    for (const lane of lanes) if (lane.usable && (best === null || lane.inFlight < best.inFlight)) best = lane
+    if (best !== null && (best.inFlight < laneDepth || lanes.size >= maxLanes)) return best
+    for (const lane of lanes) if (!lane.usable && lane.inFlight === 0) lane.close()
+    const timeout = new Map([['statement_timeout', String(this.#limits.patienceMs)]])
+    const opened = new ProxyLane(this.#connect(name, timeout), (lane) => lanes.delete(lane))
+    lanes.add(opened)
+    return opened
+  }
+
+  get counts(): {
+    node: string
+    lanes: number
+    onLanes: number
+    own: number
+    idle: number
+    waiting: number
+  }[] {
+    return [...this.#nodes].map(([node, { lanes, own }]) => ({
+      node,
+      lanes: lanes.size,
+      onLanes: this.load(node),
+      own: own.total,
+      idle: own.idle,
+      waiting: own.waiting,
+    }))
+  }
+
+  sweep(sinceMs: number): void {
+    for (const { lanes, own } of this.#nodes.values()) {
+      own.sweep(sinceMs)
+      for (const lane of [...lanes]) if (lane.inFlight === 0 && lane.idleSinceMs < sinceMs) lane.close()
+    }
+  }
+
+  /** A node is out: what is under way on it will not be answered. */
+  cutOff(name: string, what: 'lanes' | 'all'): void {
+    const node = this.#nodes.get(name)
+    if (node === undefined) return
+    for (const lane of [...node.lanes]) lane.destroy(new Error(`${name} is left out`))
+    if (what === 'all') node.own.cutOff()
+  }
+
+  close(): void {
+    for (const { lanes, own } of this.#nodes.values()) {
+      own.close()
+      for (const lane of [...lanes]) lane.close()
+    }
+  }
+}

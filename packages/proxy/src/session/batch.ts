@@ -1,0 +1,107 @@
+import { makeDescribe, makeParse, renameBind, SYNC } from '../protocol/client-messages.js'
+import { ReplyScript } from '../server/reply-script.js'
+import type { VirtualStatement } from './virtual-statement.js'
+
+/** One message of the extended protocol, read as far as it must be to be sent elsewhere. */
+export type Request =
+  | {
+      readonly kind: 'parse'
+      readonly clientName: string
+      readonly statement: VirtualStatement
+      /** The client has one of this name: an error, which is the server's to tell. */
+      readonly isTaken: boolean
+    }
+  | {
+      readonly kind: 'bind'
+      readonly message: Buffer
+      readonly portal: string
+      /** Where the part after the names begins. */
+      readonly rest: number
+      /** Null: the client has none of this name, and the server will say so. */
+      readonly statement: VirtualStatement | null
+      readonly clientName: string
+    }
+  | {
+      readonly kind: 'describe statement'
+      readonly statement: VirtualStatement | null
+      readonly clientName: string
+    }
+  | { readonly kind: 'close statement'; readonly clientName: string }
+  | { readonly kind: 'portal'; readonly message: Buffer; readonly step: 'describe' | 'execute' | 'close' }
+
+/** A batch as it is sent to one connection. */
+export interface Encoded {
+  readonly parts: Buffer[]
+  readonly script: ReplyScript
+  /** What the connection has prepared once all of it has succeeded. */
+  readonly prepares: VirtualStatement[]
+}
+
+/**
+ * Writes requests for a connection that has `prepared` already: statements under the names that servers
+ * know, prepared where they are not yet. Ends with Sync when `sync`.
+ */
+export function encodeRequests(
+  requests: readonly Request[],
+  prepared: ReadonlySet<VirtualStatement>,
+  { sync, failed }: { readonly sync: boolean; readonly failed: boolean },
+): Encoded {
+  const parts: Buffer[] = []
+  const script = new ReplyScript()
+  const prepares: VirtualStatement[] = []
+  /** In the server's unnamed statement, since it came for the first time. */
+  let unnamed: VirtualStatement | null = null
+  const has = (statement: VirtualStatement): boolean =>
+    prepared.has(statement) || prepares.includes(statement)
+  const nameOf = (statement: VirtualStatement): string => {
+    if (statement === unnamed) return ''
+    if (!has(statement)) {
+      parts.push(makeParse(statement.name, statement.text, statement.types))
+      script.add('our parse')
+      prepares.push(statement)
+    }
+    return statement.name
+  }
+  for (const request of requests) {
+    switch (request.kind) {
+      case 'parse': {
+        const { statement, clientName, isTaken } = request
+        if (isTaken) {
+          parts.push(makeParse(nameOf(statement), statement.text, statement.types))
+          script.add('parse', request)
+        }
+        // In a failed transaction the server has an error for it.
+        else if (has(statement) && !failed) script.add('say parsed')
+        else {
+          const isOnce = clientName === '' && statement.uses <= 1
+          unnamed = isOnce ? statement : unnamed
+          parts.push(makeParse(isOnce ? '' : statement.name, statement.text, statement.types))
+          script.add('parse', request)
+          if (!isOnce) prepares.push(statement)
+        }
+        break
+      }
+      case 'bind': {
+        const { message, portal, rest, statement, clientName } = request
+        const name = statement === null ? clientName : nameOf(statement)
+        parts.push(renameBind(message, portal, name, rest))
+        script.add('bind')
+        break
+      }
+      case 'describe statement': {
+        const { statement, clientName } = request
+        parts.push(makeDescribe('S', statement === null ? clientName : nameOf(statement)))
+        script.add('describe')
+        break
+      }
+      case 'close statement':
+        script.add('say closed')
+        break
+      case 'portal':
+        parts.push(request.message)
+        script.add(request.step)
+    }
+  }
+  if (sync) parts.push(SYNC)
+  return { parts, script, prepares }
+}

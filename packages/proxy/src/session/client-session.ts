@@ -1,0 +1,658 @@
+import type net from 'node:net'
+import { noteSlow, Session, type StatementRecord } from '@pgherd/client/internal'
+import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
+import type { HerdLink } from '../herd-link.js'
+import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
+import { FrameReader } from '../protocol/frame-reader.js'
+import { ProtocolViolation } from '../protocol/protocol-violation.js'
+import {
+  commandComplete,
+  makeError,
+  parameterStatus,
+  readyForQuery,
+  type ServerReport,
+  type TransactionStatus,
+} from '../protocol/server-messages.js'
+import type { OwnServer, ServerUser } from '../server/own-server.js'
+import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
+import { LoginRefused } from '../server/server-connection.js'
+import type { ServerPool } from '../server/server-pool.js'
+import type { Tenant } from '../server/tenant.js'
+import { encodeRequests, type Request } from './batch.js'
+import { executedBy, StatementMap } from './statement-map.js'
+import type { StatementNames } from './virtual-statement.js'
+
+/** PostgreSQL's PQ_LARGE_MESSAGE_LIMIT. */
+const LONGEST_MESSAGE = 0x3fffffff
+/** What a client may send ahead while its batch is under way. */
+const MOST_HELD = 256 * 1024
+const MAX_CUT_OFFS = 5
+
+/** What all sessions of a proxy share. */
+export interface SessionContext {
+  readonly link: HerdLink
+  readonly names: StatementNames
+  readonly failoverWaitMs: number
+  readonly count: (role: 'primary' | 'standby', connection: 'lane' | 'own') => void
+  readonly closed: (session: ClientSession) => void
+}
+
+/** What a client asked for up to a Sync, or one Query. */
+interface Batch {
+  readonly simple: { readonly message: Buffer; readonly text: string } | null
+  readonly requests: Request[]
+  /** What of it is executed. */
+  records: readonly StatementRecord[]
+  readonly deadlineMs: number
+  /** Ends with a Flush: more of it will come. */
+  readonly partial: boolean
+  onPrimary: boolean
+  onOwn: boolean
+  /** Something of the answer has gone to the client. */
+  told: boolean
+  /** A server has it. */
+  sent: boolean
+  cutOffs: number
+}
+
+/** One client, logged in. One of its batches is under way at a time. */
+export class ClientSession implements ServerUser {
+  readonly socket: net.Socket
+  readonly processId: number
+  readonly secretKey: Buffer
+  readonly tenant: Tenant
+  readonly applicationName: string
+  readonly #book: DatabaseBook
+  readonly #context: SessionContext
+  readonly #frames = new FrameReader(LONGEST_MESSAGE)
+  readonly #statements: StatementMap
+  /** What it has written, for its reads to see. */
+  readonly #writes = new Session()
+  #requests: Request[] = []
+  #batch: Batch | null = null
+  /** A connection it has to itself, and whose pool that is of. */
+  #own: OwnServer | null = null
+  #pool: ServerPool | null = null
+  #copyIn = false
+  #status: TransactionStatus = 'I'
+  /** What was done on its connection since the last transaction ended. */
+  #wrote = false
+  #mayDeferFlush = false
+  #changedCatalogue = false
+  /** Texts that may have left traces in the session, as far as was known when they were run. */
+  readonly #suspects = new Set<string>()
+  /** Its transaction was lost with its connection; it does not know yet. */
+  #lostTransaction: ServerReport | null = null
+  #stopWaiting: (() => void) | null = null
+  #closed = false
+
+  constructor(
+    socket: net.Socket,
+    tenant: Tenant,
+    book: DatabaseBook,
+    context: SessionContext,
+    who: { processId: number; secretKey: Buffer; applicationName: string },
+  ) {
+    this.socket = socket
+    this.tenant = tenant
+    this.#book = book
+    this.#context = context
+    this.processId = who.processId
+    this.secretKey = who.secretKey
+    this.applicationName = who.applicationName
+    this.#statements = new StatementMap(context.names)
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.on('drain', () => this.#own?.connection.socket.resume())
+    socket.on('close', () => this.#end())
+  }
+
+  /** `rest`: what came together with its login. */
+  start(rest: Buffer): void {
+    if (rest.length > 0) this.#read(rest)
+    this.socket.resume()
+  }
+
+  get state(): 'idle' | 'active' | 'idle in transaction' {
+    if (this.#batch !== null) return 'active'
+    return this.#status === 'I' ? 'idle' : 'idle in transaction'
+  }
+
+  get hasOwnServer(): boolean {
+    return this.#own !== null
+  }
+
+  // ---- from the client
+
+  #read(chunk: Buffer): void {
+    this.#frames.push(chunk)
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    try {
+      while (!this.#closed && this.#mayRead) {
+        const message = this.#frames.next()
+        if (message === null) break
+        this.#take(message)
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error
+      this.#fatal({ severity: 'FATAL', code: error.sqlState, message: error.message })
+      return
+    }
+    if (this.#frames.held > MOST_HELD && !this.#mayRead) this.socket.pause()
+    else if (this.socket.isPaused() && this.#mayRead) this.socket.resume()
+  }
+
+  get #mayRead(): boolean {
+    return this.#batch === null || this.#copyIn || (this.#batch.partial && this.#own !== null)
+  }
+
+  #take(message: Buffer): void {
+    const type = message[0] as number
+    if (this.#copyIn && this.#own !== null && type !== FROM_CLIENT.terminate) {
+      // All that comes is the server's, up to its answer.
+      if (!this.#own.send([message])) this.#pauseForServer(this.#own)
+      return
+    }
+    switch (type) {
+      case FROM_CLIENT.query:
+        this.#start({ message, text: readQuery(message) }, false)
+        break
+      case FROM_CLIENT.parse:
+        this.#requests.push(this.#statements.readParse(message))
+        break
+      case FROM_CLIENT.bind:
+        this.#requests.push(this.#statements.readBind(message))
+        break
+      case FROM_CLIENT.describe:
+        this.#requests.push(this.#statements.readDescribe(message))
+        break
+      case FROM_CLIENT.execute:
+        this.#requests.push({ kind: 'portal', message, step: 'execute' })
+        break
+      case FROM_CLIENT.close:
+        this.#requests.push(this.#statements.readClose(message))
+        break
+      case FROM_CLIENT.sync:
+        this.#start(null, false)
+        break
+      case FROM_CLIENT.flush:
+        if (this.#requests.length > 0) this.#start(null, true)
+        break
+      case FROM_CLIENT.functionCall:
+        this.#start({ message, text: '' }, false)
+        break
+      case FROM_CLIENT.copyData:
+      case FROM_CLIENT.copyDone:
+      case FROM_CLIENT.copyFail:
+        // A COPY that failed: the client has not heard of it yet.
+        break
+      case FROM_CLIENT.terminate:
+        this.socket.end()
+        this.#end()
+        break
+      default:
+        throw new ProtocolViolation(`invalid frontend message type ${type}`)
+    }
+  }
+
+  #pauseForServer(server: OwnServer): void {
+    this.socket.pause()
+    server.connection.socket.once('drain', () => this.socket.resume())
+  }
+
+  #start(simple: Batch['simple'], partial: boolean): void {
+    const requests = this.#requests
+    this.#requests = []
+    const before = this.#batch
+    const batch: Batch = {
+      simple,
+      requests,
+      records: [],
+      deadlineMs: performance.now() + this.#context.failoverWaitMs,
+      partial,
+      onPrimary: false,
+      onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
+      told: before?.told ?? false,
+      sent: before?.sent ?? false,
+      cutOffs: 0,
+    }
+    this.#batch = batch
+    this.#judge(batch)
+  }
+
+  #judge(batch: Batch): void {
+    if (this.#batch !== batch || this.#closed) return
+    const { simple, requests } = batch
+    if (this.#book.loading === null) {
+      batch.records = simple === null ? executedBy(requests, this.#book) : [this.#book.look(simple.text)]
+      // In a transaction it may be about what only that transaction knows.
+      if (this.#own !== null || !batch.records.some(isUnknown) || !this.#book.missed()) {
+        this.#begin(batch)
+        return
+      }
+    }
+    void this.#book.loading?.then(() => this.#judge(batch))
+  }
+
+  #begin(batch: Batch): void {
+    if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
+    else if (this.#own !== null) this.#sendOwn(this.#own, batch)
+    else this.#run(batch)
+  }
+
+  // ---- where it goes
+
+  #run(batch: Batch): void {
+    if (this.#closed) return
+    const reads = batch.records.every(({ judgement }) => judgement.reads)
+    const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
+    const { link } = this.#context
+    const position = reads && !batch.onPrimary ? link.positionOf(this.#writes) : null
+    const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0)
+    const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0) : choice
+    if (at.kind !== 'node') {
+      this.#await(batch)
+      return
+    }
+    this.#context.count(at.role, shared ? 'lane' : 'own')
+    if (shared) this.#runOnLane(batch, at.node, at.role)
+    else this.#runOnOwn(batch, at.node)
+  }
+
+  #mayShare({ judgement, facts, pace }: StatementRecord): boolean {
+    return judgement.shared && facts.statements <= 1 && performance.now() >= pace.slowUntilMs
+  }
+
+  /** Waits for a node that can take it. */
+  #await(batch: Batch): void {
+    const leftMs = batch.deadlineMs - performance.now()
+    if (leftMs <= 0) {
+      this.#tellError(batch, {
+        severity: 'ERROR',
+        code: '57P03',
+        message: this.#context.link.whyNoPrimary,
+        hint: 'Nothing of it was run. The proxy has waited for a primary as long as it may.',
+      })
+      return
+    }
+    const again = (): void => {
+      stop()
+      this.#run(batch)
+    }
+    const timer = setTimeout(again, leftMs)
+    const cancel = this.#context.link.waitForChange(again)
+    const stop = (): void => {
+      clearTimeout(timer)
+      cancel()
+      this.#stopWaiting = null
+    }
+    this.#stopWaiting = stop
+  }
+
+  #runOnLane(batch: Batch, node: string, role: 'primary' | 'standby'): void {
+    const lane = this.tenant.lane(node)
+    const job: LaneJob = {
+      encode: (prepared) => {
+        if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
+        return encodeRequests(batch.requests, prepared, { sync: true, failed: false })
+      },
+      done: (outcome) => {
+        if (this.#batch !== batch || this.#closed) return
+        if (outcome.kind === 'answered' && role === 'primary' && lane.isStandby)
+          this.#again(batch, node, { kind: 'cut off', error: new Error('it is no primary any more') })
+        else this.#laneAnswered(batch, node, role, outcome)
+      },
+    }
+    lane.run(job)
+  }
+
+  #laneAnswered(batch: Batch, node: string, role: 'primary' | 'standby', outcome: JobOutcome): void {
+    if (outcome.kind === 'too long') {
+      for (const { pace } of batch.records) {
+        noteSlow(pace, performance.now())
+        noteSlow(pace, performance.now())
+      }
+      batch.onOwn = true
+      this.#run(batch)
+      return
+    }
+    if (outcome.kind !== 'answered') {
+      this.#again(batch, node, outcome)
+      return
+    }
+    const { error, pieces } = outcome
+    if (error !== null && (LANE_ONLY.has(error) || (role === 'standby' && STANDBY_ONLY.has(error)))) {
+      if (error === QUERY_CANCELED) for (const { pace } of batch.records) noteSlow(pace, performance.now())
+      if (LANE_ONLY.has(error)) batch.onOwn = true
+      else batch.onPrimary = true
+      this.#run(batch)
+      return
+    }
+    if (error !== null) this.#forgetUnparsed(batch)
+    this.#batch = null
+    this.socket.write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces))
+    this.#goOn()
+  }
+
+  /** After an error of a batch on a lane nobody looks which of its statements were parsed: none counts. */
+  #forgetUnparsed(batch: Batch): void {
+    for (const request of batch.requests)
+      if (request.kind === 'parse') this.#statements.forget(request.clientName, request.statement)
+  }
+
+  #again(
+    batch: Batch,
+    node: string,
+    { error }: Exclude<JobOutcome, { kind: 'answered' | 'too long' }>,
+  ): void {
+    this.#context.link.look(node)
+    if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) {
+      this.#tell(batch, error.report)
+      return
+    }
+    if (++batch.cutOffs > MAX_CUT_OFFS) batch.onOwn = true
+    if (performance.now() > batch.deadlineMs) {
+      this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
+      return
+    }
+    setTimeout(() => this.#run(batch), Math.min(250, 5 * 2 ** batch.cutOffs))
+  }
+
+  #runOnOwn(batch: Batch, node: string): void {
+    const pool = this.tenant.own(node)
+    this.#stopWaiting = pool.take(
+      (server) => {
+        this.#stopWaiting = null
+        if (this.#closed || this.#batch !== batch) {
+          pool.giveBack(server)
+          return
+        }
+        if (server.connection.isStandby && !batch.records.every(({ judgement }) => judgement.reads)) {
+          pool.giveBack(server)
+          this.#again(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
+          return
+        }
+        this.#takeUp(server, pool)
+        this.#sendOwn(server, batch)
+      },
+      (error) => {
+        this.#stopWaiting = null
+        if (this.#batch === batch) this.#again(batch, node, { kind: 'unsent', error })
+      },
+    )
+  }
+
+  // ---- a connection of its own
+
+  #takeUp(server: OwnServer, pool: ServerPool): void {
+    this.#own = server
+    this.#pool = pool
+    server.attach(this)
+  }
+
+  #sendOwn(server: OwnServer, batch: Batch): void {
+    for (const record of batch.records) {
+      const { nature, text } = record
+      if (nature.leavesTraces) {
+        server.traced = true
+        this.#suspects.add(text)
+      }
+      this.#changedCatalogue ||= changesCatalogue(record)
+      this.#wrote ||= nature.writes
+      this.#mayDeferFlush ||= nature.mayDeferFlush
+    }
+    batch.sent = true
+    if (batch.simple !== null) {
+      server.script = null
+      server.send([batch.simple.message])
+      return
+    }
+    const { parts, script, prepares } = encodeRequests(batch.requests, server.prepared, {
+      sync: !batch.partial,
+      failed: this.#status === 'E',
+    })
+    for (const statement of prepares) server.prepared.add(statement)
+    server.script = script
+    if (batch.partial) parts.push(FLUSH)
+    server.send(parts)
+  }
+
+  bytes(piece: Buffer): void {
+    if (this.#batch !== null) this.#batch.told = true
+    if (!this.socket.write(piece)) this.#own?.connection.socket.pause()
+  }
+
+  error(_sqlState: string | null, message: Buffer): void {
+    this.bytes(message)
+    if (this.#batch !== null) this.#forgetUnparsed(this.#batch)
+  }
+
+  parameter(name: string, value: string): void {
+    if (name !== 'in_hot_standby') this.socket.write(parameterStatus(name, value))
+  }
+
+  copyIn(): void {
+    this.#copyIn = true
+    this.#goOn()
+  }
+
+  ready(status: TransactionStatus): void {
+    const batch = this.#batch
+    this.#batch = null
+    this.#copyIn = false
+    this.#status = status
+    this.socket.write(readyForQuery(status))
+    if (status === 'I') this.#ended(batch)
+    this.#goOn()
+  }
+
+  /** A transaction has ended, or a statement that was one. */
+  #ended(batch: Batch | null): void {
+    const server = this.#own as OwnServer
+    if (this.#wrote) {
+      this.#context.link.stamper.wrote(this.#writes, !this.#mayDeferFlush && !server.traced)
+      this.#wrote = false
+    }
+    this.#mayDeferFlush = false
+    if (batch?.records.some(({ facts }) => facts.command === 'DISCARD')) {
+      // DISCARD ALL, or a part of it: what was prepared may be gone.
+      server.prepared.clear()
+      if (/^\s*discard\s+all\s*;?\s*$/i.test(batch.simple?.text ?? '')) {
+        this.#statements.clear()
+        server.traced = false
+      }
+    }
+    if (this.#changedCatalogue) {
+      this.#changedCatalogue = false
+      this.#book.changed()
+      void this.#book.loading?.then(() => this.#absolve())
+    }
+    if (!server.traced) this.#release()
+  }
+
+  /** What was made in a transaction was not known to be harmless when it was used there. */
+  #absolve(): void {
+    const server = this.#own
+    if (server === null || this.#batch !== null || this.#status !== 'I') return
+    if ([...this.#suspects].some((text) => this.#book.look(text).nature.leavesTraces)) return
+    server.traced = false
+    this.#release()
+  }
+
+  #release(): void {
+    const server = this.#own
+    if (server === null) return
+    this.#own = null
+    this.#suspects.clear()
+    this.#pool?.giveBack(server)
+    this.#pool = null
+  }
+
+  /** Its server connection ended. */
+  lost(error: Error): void {
+    const server = this.#own as OwnServer
+    const batch = this.#batch
+    const { traced } = server
+    this.#own = null
+    this.#pool = null
+    this.#copyIn = false
+    const inTransaction = this.#status !== 'I'
+    this.#status = 'I'
+    if (traced && !(batch !== null && !inTransaction)) {
+      this.#fatal({
+        severity: 'FATAL',
+        code: '08006',
+        message: `The connection to the server was lost, and the state of this session with it: ${error.message}`,
+      })
+      return
+    }
+    const wrote = this.#wrote
+    this.#wrote = this.#mayDeferFlush = false
+    if (inTransaction) this.#loseTransaction(batch, error)
+    else if (batch !== null) this.#loseStatement(batch, wrote, error)
+  }
+
+  #loseTransaction(batch: Batch | null, error: Error): void {
+    // Only a COMMIT may have taken effect.
+    const mayHaveCommitted = batch?.records.some(
+      ({ facts, nature }) => facts.kind === 'transaction' || !nature.isSingle,
+    )
+    if (batch !== null && mayHaveCommitted) {
+      this.#context.link.stamper.wrote(this.#writes, false)
+      this.#tellError(batch, unknownOutcome(error))
+      return
+    }
+    const lost: ServerReport = {
+      severity: 'ERROR',
+      code: '08006',
+      message: `The transaction was rolled back: the connection to its server was lost (${error.message}).`,
+      hint: 'Run it again.',
+    }
+    this.#status = 'E'
+    if (batch === null) this.#lostTransaction = lost
+    else this.#answerLost(batch, lost)
+  }
+
+  #loseStatement(batch: Batch, wrote: boolean, error: Error): void {
+    if (!wrote && !batch.told) this.#again(batch, '', { kind: 'cut off', error })
+    else if (!wrote) this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
+    else {
+      this.#context.link.stamper.wrote(this.#writes, false)
+      this.#tellError(batch, unknownOutcome(error))
+    }
+  }
+
+  /** For a client that does not know yet that its transaction is gone. */
+  #answerLost(batch: Batch, lost: ServerReport): void {
+    const ends = batch.records.some(
+      ({ facts }) => facts.kind === 'transaction' && ENDS_TRANSACTION.test(facts.command),
+    )
+    if (ends && batch.simple !== null) {
+      this.#lostTransaction = null
+      this.#status = 'I'
+      this.#tell(batch, commandComplete('ROLLBACK'))
+      return
+    }
+    this.#lostTransaction = FAILED_TRANSACTION
+    this.#tell(batch, makeError(lost))
+  }
+
+  // ---- to the client
+
+  #tellError(batch: Batch, report: ServerReport): void {
+    this.#tell(batch, makeError(report))
+  }
+
+  /** Ends a batch with a message of ours. */
+  #tell(batch: Batch, message: Buffer): void {
+    if (this.#closed) return
+    this.#batch = null
+    this.#forgetUnparsed(batch)
+    this.socket.write(Buffer.concat([message, readyForQuery(this.#status)]))
+    this.#goOn()
+  }
+
+  #fatal(report: ServerReport): void {
+    if (this.#closed) return
+    this.socket.end(makeError(report))
+    this.#end()
+  }
+
+  /** The client asked, over another connection, to cancel what it has under way. */
+  cancel(): void {
+    const batch = this.#batch
+    if (batch === null) return
+    if (this.#own !== null) void this.#own.connection.cancel()
+    else {
+      // On a lane it is a read: whatever comes of it, nobody waits for it any more.
+      this.#stopWaiting?.()
+      this.#tellError(batch, {
+        severity: 'ERROR',
+        code: QUERY_CANCELED,
+        message: 'canceling statement due to user request',
+      })
+    }
+  }
+
+  /** Ends the session by order. */
+  terminate(message: string): void {
+    this.#fatal({ severity: 'FATAL', code: '57P01', message })
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#stopWaiting?.()
+    const server = this.#own
+    if (server !== null) {
+      // What is under way would go on for nobody.
+      if (this.#batch !== null) {
+        server.detach()
+        server.destroy()
+      } else {
+        this.#release()
+      }
+    }
+    this.#own = null
+    this.#batch = null
+    this.#context.closed(this)
+  }
+}
+
+const QUERY_CANCELED = '57014'
+const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
+const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK|END|ABORT|PREPARE TRANSACTION)/
+
+/** Errors of lanes' own making: their patience, and prepared plans and names. */
+const LANE_ONLY: ReadonlySet<string> = new Set([QUERY_CANCELED, '26000', '42P05', '0A000'])
+/** What a standby refuses and a primary may not (core/routing, judge-failure). */
+const STANDBY_ONLY: ReadonlySet<string> = new Set([
+  '25006',
+  '40001',
+  '40P01',
+  '55000',
+  '55P03',
+  'XX000',
+  '3F000',
+  '42P01',
+  '42703',
+  '42704',
+  '42883',
+])
+
+const FAILED_TRANSACTION: ServerReport = {
+  severity: 'ERROR',
+  code: '25P02',
+  message: 'current transaction is aborted, commands ignored until end of transaction block',
+}
+
+function unknownOutcome(error: Error): ServerReport {
+  return {
+    severity: 'ERROR',
+    code: '08007',
+    message: `The connection to the server was lost while this was under way (${error.message}); it may or may not have taken effect.`,
+    hint: 'Look whether it did before you send it again.',
+  }
+}

@@ -1,0 +1,68 @@
+import type { StatementRecord } from '@pgherd/client/internal'
+import type { DatabaseBook } from '../database-book.js'
+import { readBind, readParse, readTarget } from '../protocol/client-messages.js'
+import type { Request } from './batch.js'
+import type { StatementNames, VirtualStatement } from './virtual-statement.js'
+
+/** The statements that one client has prepared, by its own names; and what its messages mean with them. */
+export class StatementMap {
+  readonly #names: StatementNames
+  readonly #own = new Map<string, VirtualStatement>()
+
+  constructor(names: StatementNames) {
+    this.#names = names
+  }
+
+  /** Reads messages of the extended protocol. Throws ProtocolViolation. */
+  readParse(message: Buffer): Request {
+    const { name, text, types } = readParse(message)
+    const statement = this.#names.get(text, types)
+    statement.uses++
+    const isTaken = name !== '' && this.#own.has(name)
+    this.#own.set(name, statement)
+    return { kind: 'parse', clientName: name, statement, isTaken }
+  }
+
+  readBind(message: Buffer): Request {
+    const { portal, statement, rest } = readBind(message)
+    return {
+      kind: 'bind',
+      message,
+      portal,
+      rest,
+      statement: this.#own.get(statement) ?? null,
+      clientName: statement,
+    }
+  }
+
+  readDescribe(message: Buffer): Request {
+    const { kind, name } = readTarget(message)
+    if (kind === 'P') return { kind: 'portal', message, step: 'describe' }
+    return { kind: 'describe statement', statement: this.#own.get(name) ?? null, clientName: name }
+  }
+
+  readClose(message: Buffer): Request {
+    const { kind, name } = readTarget(message)
+    if (kind === 'P') return { kind: 'portal', message, step: 'close' }
+    this.#own.delete(name)
+    return { kind: 'close statement', clientName: name }
+  }
+
+  /** A server did not take a statement. */
+  forget(clientName: string, statement: VirtualStatement): void {
+    if (this.#own.get(clientName) === statement) this.#own.delete(clientName)
+  }
+
+  clear(): void {
+    this.#own.clear()
+  }
+}
+
+/** What a batch executes: a text that is only prepared does nothing. */
+export function executedBy(requests: readonly Request[], book: DatabaseBook): StatementRecord[] {
+  const executed: StatementRecord[] = []
+  for (const request of requests)
+    if (request.kind === 'bind' && request.statement !== null)
+      executed.push(book.look(request.statement.text))
+  return executed
+}
