@@ -43,7 +43,6 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   readonly #watch: GroupWatch
   readonly stamper: WriteStamper
   readonly #known: ReadonlyMap<string, KnownNode>
-  #turn = 0
 
   constructor(options: PoolOptions) {
     super()
@@ -87,8 +86,9 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     return this.#watch.whenSeen()
   }
 
-  choose(role: 'primary' | 'standby', minLsn: Lsn, load: (node: string) => number): NodeChoice {
-    return chooseNode(this.view, { role, minLsn }, load, this.#turn++)
+  /** `turn`: of standbys that are as good, always the same one for the same number. */
+  choose(role: 'primary' | 'standby', minLsn: Lsn, load: (node: string) => number, turn: number): NodeChoice {
+    return chooseNode(this.view, { role, minLsn }, load, turn)
   }
 
   /** How far a standby must be for a session's reads to see its writes; null while nobody knows. */
@@ -129,7 +129,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     database: string,
     work: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
-    const choice = this.choose(role, 0, () => 0)
+    const choice = this.choose(role, 0, () => 0, 0)
     if (choice.kind !== 'node') throw new HerdError('NO_PRIMARY', this.whyNoPrimary)
     const { host, port, user, password, ssl } = this.#known.get(choice.node) as KnownNode
     const client = new pg.Client({

@@ -168,7 +168,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   async #greetServer(tenant: Tenant): Promise<void> {
     const deadlineMs = performance.now() + this.#context.failoverWaitMs
     for (;;) {
-      const choice = tenant.choose('standby', 0)
+      const choice = tenant.choose('standby', 0, 0)
       if (choice.kind === 'node') {
         try {
           await tenant.try(choice.node)

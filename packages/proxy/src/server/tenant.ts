@@ -92,8 +92,8 @@ export class Tenant {
     return load
   }
 
-  choose(role: 'primary' | 'standby', minLsn: Lsn) {
-    return this.#link.choose(role, minLsn, this.load)
+  choose(role: 'primary' | 'standby', minLsn: Lsn, turn: number) {
+    return this.#link.choose(role, minLsn, this.load, turn)
   }
 
   own(node: string): ServerPool {

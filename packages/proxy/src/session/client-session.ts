@@ -68,6 +68,8 @@ export class ClientSession implements ServerUser {
   readonly #statements: StatementMap
   /** What it has written, for its reads to see. */
   readonly #writes = new Session()
+  /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
+  readonly #turn = turns++
   #requests: Request[] = []
   #batch: Batch | null = null
   /** A connection it has to itself, and whose pool that is of. */
@@ -250,8 +252,8 @@ export class ClientSession implements ServerUser {
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
     const { link } = this.#context
     const position = reads && !batch.onPrimary ? link.positionOf(this.#writes) : null
-    const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0)
-    const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0) : choice
+    const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
+    const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
     if (at.kind !== 'node') {
       this.#await(batch)
       return
@@ -620,6 +622,8 @@ export class ClientSession implements ServerUser {
     this.#context.closed(this)
   }
 }
+
+let turns = 0
 
 const QUERY_CANCELED = '57014'
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
