@@ -333,7 +333,7 @@ export class Dispatcher {
       if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
       try {
         // Listening to a signal costs more than all the rest; a connection that is there is given at once.
-        const taken = node.idleCount > 0 ? await node.own() : await takeFrom(node, signal)
+        const taken = node.idleCount > 0 ? await node.own(role) : await takeFrom(node, role, signal)
         if (this.#suits(taken.client, node, role, minLsn)) return taken
         taken.release()
       } catch (error) {
@@ -342,6 +342,7 @@ export class Dispatcher {
       }
       // It may have gone, or changed its role, between the choice and the connection.
       this.#watch.look(node)
+      if (performance.now() > deadlineMs) throw this.#noPrimary(whyNoPrimary(this.#watch.view))
       await orAborted(pause(tries), signal)
     }
   }
@@ -481,7 +482,7 @@ export class Dispatcher {
     }
     let taken: Checkout
     try {
-      taken = await node.own()
+      taken = await node.own(role)
     } catch (error) {
       if (isRefusal(error as Error) || isPoolError(error as Error)) this.#reject(statement, error as Error)
       else this.#failed(statement, node, role, 'unsent', error as Error)
@@ -717,8 +718,8 @@ function unreplicated(): Error {
 }
 
 /** A client, or the signal's reason; a client that comes too late goes back. */
-function takeFrom(node: PoolNode, signal: AbortSignal): Promise<Checkout> {
-  const taking = node.own()
+function takeFrom(node: PoolNode, role: 'primary' | 'standby', signal: AbortSignal): Promise<Checkout> {
+  const taking = node.own(role)
   const taken = orAborted(taking, signal)
   taken.catch(() => {
     taking.then(

@@ -44,7 +44,7 @@ export class Lane {
   /** Statements given to it and not answered yet. */
   inFlight = 0
   idleSinceMs = performance.now()
-  /** The server is a standby; it tells by itself, at the start and when it is promoted (PostgreSQL 14). */
+  /** The server is a standby; it tells at the start, and once promoted with its next answer (PostgreSQL 14). */
   isStandby = false
 
   constructor(

@@ -70,7 +70,7 @@ export class OwnedClient extends pg.Client {
   use: 'none' | 'owned' | 'repeatable' = 'none'
   /** Why its user gets nothing more done on it. */
   refusal: Error | null = null
-  /** The server is a standby; it tells by itself, at the start and when it is promoted (PostgreSQL 14). */
+  /** The server is a standby; it tells at the start, and once promoted with its next answer (PostgreSQL 14). */
   isStandby = false
   /** What was committed last waits for no standby any more: the wait was cancelled. */
   unreplicated = false

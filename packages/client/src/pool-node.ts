@@ -114,7 +114,19 @@ export class PoolNode {
   }
 
   /** A connection for one caller. Rejects as `pg.Pool` does, and with POOL_CLOSED when it is closed meanwhile. */
-  async own(): Promise<{ client: OwnedClient; release: (error?: Error | boolean) => void }> {
+  async own(
+    role: 'primary' | 'standby',
+  ): Promise<{ client: OwnedClient; release: (error?: Error | boolean) => void }> {
+    let idle = this.idleCount
+    for (;;) {
+      const taken = await this.#take()
+      // One that was opened before a promotion hears of it with its next answer only.
+      if (role === 'standby' || !taken.client.isStandby || idle-- <= 0) return taken
+      taken.release(true)
+    }
+  }
+
+  async #take(): Promise<{ client: OwnedClient; release: (error?: Error | boolean) => void }> {
     const client = await new Promise<OwnedClient & pg.PoolClient>((resolve, reject) => {
       this.#waiting.add(reject)
       this.#owned.connect((error, given) => {
@@ -125,7 +137,12 @@ export class PoolNode {
       })
     })
     client.takeUp()
-    return { client, release: client.release.bind(client) }
+    const giveBack = client.release.bind(client)
+    const release = (error?: Error | boolean): void => {
+      client.putDown()
+      giveBack(error)
+    }
+    return { client, release }
   }
 
   /** A connection beside the pool for one piece of work of our own: it takes no caller's place. */

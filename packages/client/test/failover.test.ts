@@ -99,3 +99,37 @@ test('a switchover under writers and readers is not even an unknown outcome to a
   await expectAllKept(load)
   expect(pool.statistics.failovers).toBe(SWITCHOVERS)
 })
+
+test('a standby that is promoted takes writes on the connections it was read on', {
+  timeout: 120_000,
+}, async () => {
+  const pool = scratchPool({ nodes, failoverWaitMs: 5000 })
+  await pool.query('create table if not exists read_before (n int)')
+  // Idle connections on every standby: a server says that it was promoted with its next answer only.
+  await until('each standby has idle connections', async () => {
+    const readers = await Promise.all([1, 2, 3, 4].map(() => pool.connect({ readOnly: true })))
+    for (const reader of readers) reader.release()
+    const { nodes: counts } = pool.statistics
+    return Object.values(pool.topology.nodes).every(
+      ({ name, role }) => role === 'primary' || (counts[name]?.idle ?? 0) > 0,
+    )
+  })
+  const before = herd.primaryOf()?.name as string
+  await herd.disturb(before, 'kill')
+  await until('another is primary', () => ![before, undefined].includes(herd.primaryOf()?.name))
+  const startedMs = performance.now()
+  await Promise.all([
+    pool.query('insert into read_before values (1)'),
+    pool.transaction((tx) => tx.query('insert into read_before values (2)')),
+    pool
+      .connect()
+      .then((client) => client.query('insert into read_before values (3)').finally(() => client.release())),
+  ])
+  expect(performance.now() - startedMs).toBeLessThan(5000)
+  expect((await pool.query('select n from read_before order by n')).rows).toEqual([
+    { n: 1 },
+    { n: 2 },
+    { n: 3 },
+  ])
+  await herd.whenWhole(PATIENCE_MS)
+})
