@@ -117,11 +117,12 @@ export class ProxyLane {
     const flight: Flight = { job, script, pieces: [], length: 0, error: null }
     this.#flights.push(flight)
     if (this.inFlight === 1) this.#reader.notable = script === null ? PLAIN : WITH_SCRIPT
-    if (this.#out.length === 0) process.nextTick(() => this.#flush())
+    // What other clients have sent by now is read before this, and goes out with it.
+    if (this.#out.length === 0) setImmediate(this.#flush)
     this.#out.push(...parts)
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const out = this.#out
     this.#out = []
     if (this.#state !== 'open') return

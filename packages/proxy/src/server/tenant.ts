@@ -100,7 +100,10 @@ export class Tenant {
     return this.#node(node).own
   }
 
-  /** The least busy lane; another is opened while all are busy and there may be more. */
+  /**
+   * The first lane that is not busy, so that what goes together is sent together; another is opened while
+   * all are busy and there may be more.
+   */
   lane(name: string): ProxyLane {
     const { lanes } = this.#node(name)
     const { maxLanes, laneDepth } = this.#limits

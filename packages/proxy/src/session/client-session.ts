@@ -27,6 +27,8 @@ const LONGEST_MESSAGE = 0x3fffffff
 /** What a client may send ahead while its batch is under way. */
 const MOST_HELD = 256 * 1024
 const MAX_CUT_OFFS = 5
+/** Copying so much costs less than writing it in pieces. */
+const SMALL = 16 * 1024
 
 /** What all sessions of a proxy share. */
 export interface SessionContext {
@@ -70,6 +72,8 @@ export class ClientSession implements ServerUser {
   readonly #writes = new Session()
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
   readonly #turn = turns++
+  #unsaid: Buffer[] = []
+  #unsaidBytes = 0
   #requests: Request[] = []
   #batch: Batch | null = null
   /** A connection it has to itself, and whose pool that is of. */
@@ -251,7 +255,10 @@ export class ClientSession implements ServerUser {
     const reads = batch.records.every(({ judgement }) => judgement.reads)
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
     const { link } = this.#context
-    const position = reads && !batch.onPrimary ? link.positionOf(this.#writes) : null
+    const mayUseStandby = reads && !batch.onPrimary
+    const position = mayUseStandby ? link.positionOf(this.#writes) : null
+    // This read is the primary's; those that follow may be a standby's again.
+    if (mayUseStandby && position === null) link.stamper.whenStamped(this.#writes, () => {})
     const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
     const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
     if (at.kind !== 'node') {
@@ -334,7 +341,7 @@ export class ClientSession implements ServerUser {
     }
     if (error !== null) this.#forgetUnparsed(batch)
     this.#batch = null
-    this.socket.write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces))
+    for (const piece of pieces) this.#say(piece)
     this.#goOn()
   }
 
@@ -423,7 +430,30 @@ export class ClientSession implements ServerUser {
 
   bytes(piece: Buffer): void {
     if (this.#batch !== null) this.#batch.told = true
-    if (!this.socket.write(piece)) this.#own?.connection.socket.pause()
+    this.#say(piece)
+  }
+
+  /** What is said in one turn goes out as one. */
+  #say(piece: Buffer): void {
+    if (this.#unsaid.push(piece) === 1) process.nextTick(this.#flush)
+    this.#unsaidBytes += piece.length
+  }
+
+  readonly #flush = (): void => {
+    const pieces = this.#unsaid
+    if (pieces.length === 0) return
+    const isSmall = this.#unsaidBytes <= SMALL
+    this.#unsaid = []
+    this.#unsaidBytes = 0
+    if (!this.socket.writable) return
+    if (pieces.length === 1) this.socket.write(pieces[0] as Buffer)
+    else if (isSmall) this.socket.write(Buffer.concat(pieces))
+    else {
+      this.socket.cork()
+      for (const piece of pieces) this.socket.write(piece)
+      this.socket.uncork()
+    }
+    if (this.socket.writableNeedDrain) this.#own?.connection.socket.pause()
   }
 
   error(_sqlState: string | null, message: Buffer): void {
@@ -432,7 +462,7 @@ export class ClientSession implements ServerUser {
   }
 
   parameter(name: string, value: string): void {
-    if (name !== 'in_hot_standby') this.socket.write(parameterStatus(name, value))
+    if (name !== 'in_hot_standby') this.#say(parameterStatus(name, value))
   }
 
   copyIn(): void {
@@ -445,7 +475,7 @@ export class ClientSession implements ServerUser {
     this.#batch = null
     this.#copyIn = false
     this.#status = status
-    this.socket.write(readyForQuery(status))
+    this.#say(readyForQuery(status))
     if (status === 'I') this.#ended(batch)
     this.#goOn()
   }
@@ -454,7 +484,7 @@ export class ClientSession implements ServerUser {
   #ended(batch: Batch | null): void {
     const server = this.#own as OwnServer
     if (this.#wrote) {
-      this.#context.link.stamper.wrote(this.#writes, !this.#mayDeferFlush && !server.traced)
+      this.#writes.noteWrite(!this.#mayDeferFlush && !server.traced)
       this.#wrote = false
     }
     this.#mayDeferFlush = false
@@ -522,7 +552,7 @@ export class ClientSession implements ServerUser {
       ({ facts, nature }) => facts.kind === 'transaction' || !nature.isSingle,
     )
     if (batch !== null && mayHaveCommitted) {
-      this.#context.link.stamper.wrote(this.#writes, false)
+      this.#writes.noteWrite(false)
       this.#tellError(batch, unknownOutcome(error))
       return
     }
@@ -541,7 +571,7 @@ export class ClientSession implements ServerUser {
     if (!wrote && !batch.told) this.#again(batch, '', { kind: 'cut off', error })
     else if (!wrote) this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
     else {
-      this.#context.link.stamper.wrote(this.#writes, false)
+      this.#writes.noteWrite(false)
       this.#tellError(batch, unknownOutcome(error))
     }
   }
@@ -572,12 +602,14 @@ export class ClientSession implements ServerUser {
     if (this.#closed) return
     this.#batch = null
     this.#forgetUnparsed(batch)
-    this.socket.write(Buffer.concat([message, readyForQuery(this.#status)]))
+    this.#say(message)
+    this.#say(readyForQuery(this.#status))
     this.#goOn()
   }
 
   #fatal(report: ServerReport): void {
     if (this.#closed) return
+    this.#flush()
     this.socket.end(makeError(report))
     this.#end()
   }
