@@ -35,6 +35,7 @@ export class Lane {
   readonly #client: pg.Client
   readonly #opened: Promise<void>
   readonly #onEnd: (lane: Lane) => void
+  readonly #timeoutMs: number
   #state: 'opening' | 'open' | 'ended' = 'opening'
   #retiring = false
   #prepared = new Map<string, Prepared>()
@@ -54,7 +55,8 @@ export class Lane {
     onEnd: (lane: Lane) => void,
   ) {
     this.#onEnd = onEnd
-    const { query_timeout: _ours, ...rest } = config
+    const { query_timeout = 0, ...rest } = config
+    this.#timeoutMs = query_timeout
     this.#client = new pg.Client({
       ...rest,
       statement_timeout: patienceMs,
@@ -87,9 +89,11 @@ export class Lane {
   /** Runs one statement. `again`: it has been seen before, so preparing it is worth while. */
   run(config: PgQueryConfig, again: boolean, done: (outcome: LaneOutcome) => void): void {
     if (this.inFlight++ === 0 && this.#state === 'open') internalsOf(this.#client).ref()
+    const timeoutMs = config.query_timeout || this.#timeoutMs
+    const told = timeoutMs > 0 ? withinTime(timeoutMs, done) : done
     const finish = (outcome: LaneOutcome): void => {
       if (--this.inFlight === 0) this.#rest()
-      done(outcome)
+      told(outcome)
     }
     if (this.#state === 'open') this.#send(config, again, finish)
     else this.#sendWhenOpen(config, again, finish)
@@ -175,6 +179,17 @@ export class Lane {
   destroy(): void {
     internalsOf(this.#client).connection.stream.destroy()
   }
+}
+
+/** `done`, called once: with what it is given, or after that time as `pg` says it. */
+function withinTime(ms: number, done: (outcome: LaneOutcome) => void): (outcome: LaneOutcome) => void {
+  const tell = (outcome: LaneOutcome): void => {
+    clearTimeout(timer)
+    done(outcome)
+    done = () => {}
+  }
+  const timer = setTimeout(tell, ms, { kind: 'refused', error: new Error('Query read timeout') })
+  return tell
 }
 
 let count = 0
