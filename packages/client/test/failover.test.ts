@@ -95,8 +95,17 @@ test('a switchover under writers and readers is no error to anybody, and undoes 
   console.log(`${SWITCHOVERS} switchovers: ${describeLoad(load, pool, pauses)}`)
   expect(load.errors).toEqual([])
   expect(load.stale).toEqual([])
-  expect(load.ledgers.flatMap(({ said }) => said)).toEqual([])
-  await expectAllKept(load)
+  // A session that is let go as idle may have got a write at that very moment. If it had come as far as to
+  // wait for a standby, it is said to be on the primary, and an orderly handover leaves none of that behind.
+  const unknown = load.ledgers.flatMap(({ writer, unknown, said }) =>
+    unknown.map((entry, at) => ({ writer, entry, said: said[at] as string })),
+  )
+  expect(unknown.length).toBeLessThanOrEqual(SWITCHOVERS)
+  const { rows } = await (await connect(herd.dsn(herd.primaryOf()?.name, 'superuser'))).query(KEPT_SQL)
+  for (const { writer, entry, said } of unknown)
+    if (said.includes('it was committed on the primary'))
+      expect(rows).toContainEqual({ writer, entry, times: 1 })
+  expectKept(load, rows)
   expect(pool.statistics.failovers).toBe(SWITCHOVERS)
 })
 
