@@ -17,6 +17,8 @@ export interface LaneJob {
     script: ReplyScript | null
     prepares: readonly VirtualStatement[]
   }
+  /** An error in which statements have the client's names. */
+  rename(report: Buffer): Buffer
   done(outcome: JobOutcome): void
 }
 
@@ -164,7 +166,7 @@ export class ProxyLane {
       for (const said of script.due()) this.#keep(said)
       if (!script.isForClient(type)) return
     }
-    this.#keep(message)
+    this.#keep(type === FROM_SERVER.error ? flight.job.rename(message) : message)
   }
 
   #answered(flight: Flight, ready: Buffer): void {

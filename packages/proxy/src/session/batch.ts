@@ -1,6 +1,6 @@
-import { makeDescribe, makeParse, renameBind, SYNC } from '../protocol/client-messages.js'
+import { frame, makeDescribe, makeParse, renameBind, SYNC } from '../protocol/client-messages.js'
 import { ReplyScript } from '../server/reply-script.js'
-import type { VirtualStatement } from './virtual-statement.js'
+import { mentionsOurName, OUR_NAMES, type VirtualStatement } from './virtual-statement.js'
 
 /** One message of the extended protocol, read as far as it must be to be sent elsewhere. */
 export type Request =
@@ -104,4 +104,17 @@ export function encodeRequests(
   }
   if (sync) parts.push(SYNC)
   return { parts, script, prepares }
+}
+
+/** A report of a server with the names that the client knows instead of those that servers do. */
+export function withClientNames(report: Buffer, requests: readonly Request[]): Buffer {
+  if (!mentionsOurName(report)) return report
+  const names = new Map<string, string>()
+  for (const request of requests)
+    if ('statement' in request && request.statement !== null)
+      names.set(request.statement.name, request.clientName)
+  const fields = report
+    .toString('latin1', 5, report.length - 1)
+    .replace(OUR_NAMES, (name) => Buffer.from(names.get(name) ?? name).toString('latin1'))
+  return frame(report[0] as number, [Buffer.from(`${fields}\0`, 'latin1')])
 }

@@ -18,7 +18,7 @@ import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
 import { LoginRefused } from '../server/server-connection.js'
 import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
-import { encodeRequests, type Request } from './batch.js'
+import { encodeRequests, type Request, withClientNames } from './batch.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import type { StatementNames } from './virtual-statement.js'
 
@@ -163,6 +163,7 @@ export class ClientSession implements ServerUser {
     }
     switch (type) {
       case FROM_CLIENT.query:
+        this.#statements.forgetUnnamed()
         this.#start({ message, text: readQuery(message) }, false)
         break
       case FROM_CLIENT.parse:
@@ -307,6 +308,7 @@ export class ClientSession implements ServerUser {
         if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
         return encodeRequests(batch.requests, prepared, { sync: true, failed: false })
       },
+      rename: (report) => withClientNames(report, batch.requests),
       done: (outcome) => {
         if (this.#batch !== batch || this.#closed) return
         if (outcome.kind === 'answered' && role === 'primary' && lane.isStandby)
@@ -348,7 +350,8 @@ export class ClientSession implements ServerUser {
   /** After an error of a batch on a lane nobody looks which of its statements were parsed: none counts. */
   #forgetUnparsed(batch: Batch): void {
     for (const request of batch.requests)
-      if (request.kind === 'parse') this.#statements.forget(request.clientName, request.statement)
+      if (request.kind === 'parse' && !request.isTaken)
+        this.#statements.forget(request.clientName, request.statement)
   }
 
   #again(
@@ -457,8 +460,9 @@ export class ClientSession implements ServerUser {
   }
 
   error(_sqlState: string | null, message: Buffer): void {
-    this.bytes(message)
-    if (this.#batch !== null) this.#forgetUnparsed(this.#batch)
+    const batch = this.#batch
+    this.bytes(batch === null ? message : withClientNames(message, batch.requests))
+    if (batch !== null) this.#forgetUnparsed(batch)
   }
 
   parameter(name: string, value: string): void {

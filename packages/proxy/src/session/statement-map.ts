@@ -19,7 +19,7 @@ export class StatementMap {
     const statement = this.#names.get(text, types)
     statement.uses++
     const isTaken = name !== '' && this.#own.has(name)
-    this.#own.set(name, statement)
+    if (!isTaken) this.#own.set(name, statement)
     return { kind: 'parse', clientName: name, statement, isTaken }
   }
 
@@ -46,6 +46,11 @@ export class StatementMap {
     if (kind === 'P') return { kind: 'portal', message, step: 'close' }
     this.#own.delete(name)
     return { kind: 'close statement', clientName: name }
+  }
+
+  /** A simple query ends the unnamed statement. */
+  forgetUnnamed(): void {
+    this.#own.delete('')
   }
 
   /** A server did not take a statement. */

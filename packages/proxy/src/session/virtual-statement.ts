@@ -40,7 +40,8 @@ export class StatementNames {
   }
 }
 
-/** A name of ours in a message of a server, for the client's own. */
-export function isOurName(name: string): boolean {
-  return name.startsWith(PREFIX)
+export const OUR_NAMES = new RegExp(`${PREFIX}\\d+`, 'g')
+
+export function mentionsOurName(report: Buffer): boolean {
+  return report.includes(PREFIX, 5, 'latin1')
 }
