@@ -59,15 +59,21 @@ function endSenders(server: Server, senders: readonly number[]): void {
 async function letGo(client: pg.Client): Promise<void> {
   const deadline = performance.now() + DRAIN_MS
   while (performance.now() < deadline) {
-    const { rows } = await client.query<{ busy: number }>(RELEASE_IDLE_SQL)
-    if (rows[0]?.busy === 0) return
+    const { rows } = await client.query<{ pid: number; idle: boolean }>(SESSIONS_SQL)
+    for (const { pid } of rows.filter(({ idle }) => idle))
+      await client.query({ name: 'release', text: RELEASE_SQL, values: [pid] })
+    if (rows.every(({ idle }) => idle)) return
     await sleep(DRAIN_POLL_MS)
   }
 }
 
-/** Ends idle sessions and counts those that are in a transaction. */
-const RELEASE_IDLE_SQL = `
-select count(*) filter (where state <> 'idle')::int as busy,
-  count(pg_terminate_backend(pid)) filter (where state = 'idle') as released
+const SESSIONS_SQL = `
+select pid, state = 'idle' as idle
 from pg_stat_activity
 where backend_type = 'client backend' and pid <> pg_backend_pid() and application_name <> 'pgherd supervisor'`
+
+/**
+ * Looks again at the very moment, and each session in a statement of its own: one that has just been given
+ * a write would be ended while that waits for a standby, and its client could not know what became of it.
+ */
+const RELEASE_SQL = `select pg_terminate_backend(pid) from pg_stat_get_activity($1) where state = 'idle'`

@@ -13,7 +13,14 @@
 export const CATALOGUE_SQL = `
 with recursive
 func as (
-  select p.oid, n.nspname::text as schema, p.proname::text as name, p.provolatile::text as volatility,
+  select p.oid, n.nspname::text as schema, p.proname::text as name,
+         -- Every aggregate is marked immutable; it does what its functions do ('i' < 's' < 'v').
+         case when p.prokind = 'a' and p.oid >= 16384
+           then (select max(s.provolatile::text) from pg_catalog.pg_aggregate a
+                   join pg_catalog.pg_proc s on s.oid = any (array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+                     a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[])
+                  where a.aggfnoid = p.oid)
+           else p.provolatile::text end as volatility,
          -- An aggregate counts as internal whatever its transition function is written in.
          p.oid < 16384 as builtin, l.lanname in ('c', 'internal') and p.prokind <> 'a' as native
     from pg_catalog.pg_proc p
