@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd, until } from '../../client/test/scratch-herd.js'
+import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 
 let herd: Herd

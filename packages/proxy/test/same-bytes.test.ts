@@ -1,6 +1,6 @@
 import type { Herd } from '@pgherd/cluster'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd } from '../../client/test/scratch-herd.js'
+import { connect, nodesOfHerd, scratchHerd } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 import {
   bind,
