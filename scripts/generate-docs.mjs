@@ -49,7 +49,9 @@ export function replaceBetween(text, name, content) {
 }
 
 function fieldsOf(schema, prefix = '') {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
+  // Where a mapping or something else may stand, the fields are those of the mapping.
+  const { properties = {} } = schema.anyOf?.find((each) => each.properties) ?? schema
+  return Object.entries(properties).flatMap(([key, field]) => {
     const path = `${prefix}${key}`
     const here = { path, field, required: schema.required?.includes(key) ?? false }
     const inside = field.items ? fieldsOf(field.items, `${path}[].`) : fieldsOf(field, `${path}.`)

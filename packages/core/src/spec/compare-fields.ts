@@ -12,6 +12,7 @@ export function compareFields(spec: HerdSpec): FieldProblem[] {
     ...reservedDatabase(spec),
     ...repeatedGroups(spec),
     ...portsThatDoNotFit(spec),
+    ...portsTwice(spec),
     ...hastyProbes(spec),
     ...refusedSettings(spec),
     ...tooFewSenders(spec),
@@ -38,6 +39,21 @@ function portsThatDoNotFit({ port, groups }: HerdSpec): FieldProblem[] {
   if (port === 'auto' || port + names.length - 1 <= LAST_PORT) return []
   const message = `port ${port} leaves no room for ${names.length} nodes: ${names.at(-1)} would need port ${port + names.length - 1}, and the last is ${LAST_PORT}`
   return [{ path: ['port'], at: 'value', message }]
+}
+
+function portsTwice({ port, groups, proxy }: HerdSpec): FieldProblem[] {
+  if (proxy === false) return []
+  const names = port === 'auto' ? [] : groups.flatMap(nodeNames)
+  const holders = new Map<number, string>(names.map((name, index) => [Number(port) + index, name]))
+  return (['port', 'metricsPort'] as const).flatMap((field) => {
+    const wanted = proxy[field]
+    if (typeof wanted !== 'number') return []
+    const holder = holders.get(wanted)
+    holders.set(wanted, 'the proxy itself')
+    if (holder === undefined) return []
+    const message = `proxy.${field} cannot be ${wanted}, which is the port of ${holder}`
+    return [{ path: ['proxy', field], at: 'value', message } as const]
+  })
 }
 
 function hastyProbes({ probes }: HerdSpec): FieldProblem[] {

@@ -9,6 +9,9 @@ export function describeIssue(issue: z.core.$ZodIssue, data: unknown): FieldProb
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
   if (issue.code === 'invalid_key') return [badSettingName(path)]
   const value = valueAt(data, path)
+  const inside = problemsInside(issue, value)
+  if (inside !== undefined)
+    return inside.flatMap((each) => describeIssue({ ...each, path: [...issue.path, ...each.path] }, data))
   if (value === undefined) {
     const message = `${formatPath(path)} is missing; write, for example, "name: my-herd"`
     return [{ path, at: 'key', message }]
@@ -16,6 +19,14 @@ export function describeIssue(issue: z.core.$ZodIssue, data: unknown): FieldProb
   const guess = typeof value === 'string' ? closestMatch(value, wordsFor(issue)) : undefined
   const message = `${formatPath(path)} must be ${issue.message}, not ${showValue(value)}${didYouMean(guess)}`
   return [{ path, at: 'value', message }]
+}
+
+/** Of a field that takes a mapping among other things, and has one: what is wrong in it. */
+function problemsInside(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] | undefined {
+  if (issue.code !== 'invalid_union' || typeof value !== 'object' || value === null) return undefined
+  return issue.errors.find((errors) =>
+    errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  )
 }
 
 function unknownKey(path: SpecPath, key: string): FieldProblem {

@@ -35,5 +35,16 @@ groups:
 probes:
   intervalMs: 500     # how often the supervisor looks at each node
   hangAfterMs: 1500   # a node that is silent for this long counts as hung
+
+proxy:   # one address for any client, with the whole herd behind it; or "proxy: false"
+  host: 127.0.0.1
+  port: 6432
+  maxClients: 10000             # clients at once
+  maxClientsPerUser: null       # of each user, and
+  maxClientsPerDatabase: null   # of each database; null: as many as in all
+  maxServers: 20                # connections to each node for transactions and writes, by user and database
+  lanes: 2                      # connections to each node that reads share, by user and database
+  adminUsers: []                # roles that may use the admin database "pgherd", besides the superuser
+  metricsPort: null             # a port for Prometheus and health checks
 `
 }

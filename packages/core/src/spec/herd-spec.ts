@@ -17,6 +17,24 @@ export interface GroupSpec {
   withoutStandby: 'wait' | 'continue'
 }
 
+/** The wire proxy in front of the herd. */
+export interface ProxySpec {
+  /** The address it listens on. */
+  host: string
+  port: number | 'auto'
+  /** Clients at once: in all, of each user, of each database. */
+  maxClients: number
+  maxClientsPerUser: number | null
+  maxClientsPerDatabase: number | null
+  /** Connections to each node, by user and database: of clients that have one to themselves, and shared. */
+  maxServers: number
+  lanes: number
+  /** Who may use the admin database, besides the superuser. */
+  adminUsers: string[]
+  /** For Prometheus and health checks, on 127.0.0.1. */
+  metricsPort: number | null
+}
+
 /** What the herd should be: the spec as read, checked and with every default filled in. */
 export interface HerdSpec {
   name: string
@@ -34,4 +52,6 @@ export interface HerdSpec {
   }
   groups: GroupSpec[]
   probes: { intervalMs: number; hangAfterMs: number }
+  /** `false`: none is started. */
+  proxy: ProxySpec | false
 }

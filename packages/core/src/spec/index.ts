@@ -1,6 +1,13 @@
 export { exampleSpec } from './example-spec.js'
 export { herdSchema } from './herd-schema.js'
-export type { Durability, GroupSpec, HerdSpec, PostgresVersion, SettingValue } from './herd-spec.js'
+export type {
+  Durability,
+  GroupSpec,
+  HerdSpec,
+  PostgresVersion,
+  ProxySpec,
+  SettingValue,
+} from './herd-spec.js'
 export { nodeNames } from './node-names.js'
 export { parseSpec } from './parse-spec.js'
 export { SpecError, type SpecProblem } from './spec-error.js'

@@ -4,6 +4,7 @@ import type { SpecPath } from './spec-path.js'
 interface SchemaNode {
   properties?: Record<string, SchemaNode>
   items?: SchemaNode
+  anyOf?: SchemaNode[]
 }
 
 let schema: SchemaNode | undefined
@@ -12,10 +13,15 @@ let schema: SchemaNode | undefined
 export function knownKeys(path: SpecPath): string[] {
   schema ??= herdSchema() as SchemaNode
   const node = path.reduce<SchemaNode | undefined>(
-    (at, step) => (typeof step === 'number' ? at?.items : at?.properties?.[step]),
+    (at, step) => (typeof step === 'number' ? at?.items : mappingOf(at)?.[step]),
     schema,
   )
-  return Object.keys(node?.properties ?? {})
+  return Object.keys(mappingOf(node) ?? {})
+}
+
+/** The fields of a mapping, also where something else may stand in its place. */
+function mappingOf(node: SchemaNode | undefined): SchemaNode['properties'] {
+  return node?.properties ?? node?.anyOf?.find(({ properties }) => properties !== undefined)?.properties
 }
 
 const SECTIONS: readonly { path: SpecPath; where: string }[] = [
@@ -23,6 +29,7 @@ const SECTIONS: readonly { path: SpecPath; where: string }[] = [
   { path: ['groups', 0], where: 'in a group' },
   { path: ['postgres'], where: 'in postgres' },
   { path: ['probes'], where: 'in probes' },
+  { path: ['proxy'], where: 'in proxy' },
 ]
 
 /** Where a key belongs, as a person says it; undefined if no section has such a key. */

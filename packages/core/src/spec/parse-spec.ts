@@ -20,14 +20,29 @@ export function parseSpec(text: string, file: string): HerdSpec {
     const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, source.data))
     throw new SpecError(file, locateEach(problems, source))
   }
-  const spec = withDatabase(parsed.data)
+  const spec = withDerived(parsed.data)
   const problems = compareFields(spec)
   if (problems.length > 0) throw new SpecError(file, locateEach(problems, source))
   return spec
 }
 
-function withDatabase(parsed: ParsedSpec): HerdSpec {
-  return { ...parsed, database: parsed.database ?? defaultDatabase(parsed.name) }
+/** Fills in the defaults that follow from other fields. */
+function withDerived(parsed: ParsedSpec): HerdSpec {
+  const { proxy } = parsed
+  return {
+    ...parsed,
+    database: parsed.database ?? defaultDatabase(parsed.name),
+    proxy: proxy !== false && { ...proxy, port: proxy.port ?? defaultProxyPort(parsed) },
+  }
+}
+
+const PROXY_PORT = 6432
+
+/** A herd whose nodes stand on the usual port was there before the proxy was. */
+function defaultProxyPort({ port, groups }: ParsedSpec): number | 'auto' {
+  if (port === 'auto') return 'auto'
+  const last = port + groups.reduce((sum, { nodes }) => sum + nodes, 0) - 1
+  return PROXY_PORT < port || PROXY_PORT > last ? PROXY_PORT : 'auto'
 }
 
 function refuseNonMapping(data: unknown, file: string): void {

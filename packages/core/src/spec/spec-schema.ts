@@ -27,6 +27,9 @@ const settingValue = z.union(
 
 const PORT_RULE = 'a whole number from 1024 to 65535, or auto'
 const HOST_RULE = 'an IP address or a host name'
+const HOST_PATTERN = /^[A-Za-z0-9:]([A-Za-z0-9.:%_-]{0,251}[A-Za-z0-9:])?$/
+const LIMIT_RULE = 'a whole number from 1 to 100000, or null'
+const METRICS_RULE = 'a whole number from 1024 to 65535, or null'
 const BIN_RULE = 'the absolute path of a directory, or null'
 
 const groupSchema = z
@@ -101,6 +104,58 @@ const probesSchema = z
   )
   .describe('How the supervisor watches the nodes.')
 
+const ROLE_RULE = 'the name of a role'
+
+/** Of the proxy, in a spec and in a file for `pgherd proxy`. */
+export const proxyFields = {
+  host: z
+    .string(HOST_RULE)
+    .regex(HOST_PATTERN, HOST_RULE)
+    .default('127.0.0.1')
+    .describe('The address the proxy listens on.'),
+  port: z
+    .union([wholeNumber(1024, 65_535, PORT_RULE), z.literal('auto')], PORT_RULE)
+    .optional()
+    .describe(
+      'The port of the proxy. Left out, it is 6432, or a free one where `port` of the herd is `auto` or its nodes need 6432 themselves.',
+    ),
+  maxClients: wholeNumber(1, 100_000).default(10_000).describe('Clients at once.'),
+  maxClientsPerUser: wholeNumber(1, 100_000, LIMIT_RULE)
+    .nullable()
+    .default(null)
+    .describe('Clients at once of each user. `null`: as many as there may be in all.'),
+  maxClientsPerDatabase: wholeNumber(1, 100_000, LIMIT_RULE)
+    .nullable()
+    .default(null)
+    .describe('Clients at once of each database. `null`: as many as there may be in all.'),
+  maxServers: wholeNumber(1, 1000)
+    .default(20)
+    .describe(
+      'Connections to each node that the clients of one user and database have for what cannot share a lane: transactions, writes, sessions of their own.',
+    ),
+  lanes: wholeNumber(1, 64)
+    .default(2)
+    .describe(
+      'Connections to each node on which reads of all clients of one user and database are pipelined.',
+    ),
+  adminUsers: z
+    .array(z.string(ROLE_RULE).min(1, ROLE_RULE).max(63, ROLE_RULE), 'a list of roles')
+    .default([])
+    .describe('Roles that may use the admin database `pgherd`, besides the superuser of the herd.'),
+  metricsPort: wholeNumber(1024, 65_535, METRICS_RULE)
+    .nullable()
+    .default(null)
+    .describe(
+      'Port on 127.0.0.1 for `/metrics` (Prometheus), `/healthz` and `/readyz` of the proxy. `null`: none.',
+    ),
+}
+
+const proxySchema = z
+  .union([z.strictObject(proxyFields, 'a mapping, or false'), z.literal(false)], 'a mapping, or false')
+  .describe(
+    'The proxy: one address for any PostgreSQL client, with the whole herd behind it. `false`: none is started.',
+  )
+
 /** The one source of what a spec may say: types, messages, JSON Schema and docs/spec.md come from it. */
 export const specSchema = z
   .strictObject(
@@ -116,7 +171,7 @@ export const specSchema = z
         ),
       host: z
         .string(HOST_RULE)
-        .regex(/^[A-Za-z0-9:]([A-Za-z0-9.:%_-]{0,251}[A-Za-z0-9:])?$/, HOST_RULE)
+        .regex(HOST_PATTERN, HOST_RULE)
         .default('127.0.0.1')
         .describe('The address every server listens on.'),
       port: z
@@ -132,6 +187,7 @@ export const specSchema = z
         .prefault([{}])
         .describe('The groups of the herd. Left out, it is one group `main` of 3 nodes under `zero-loss`.'),
       probes: probesSchema.prefault({}),
+      proxy: proxySchema.prefault({}),
     },
     'a mapping',
   )

@@ -8,6 +8,7 @@ const accepts = new Ajv({ strict: true, strictTypes: false }).compile(herdSchema
 test('the schema accepts the example and the shortest spec', () => {
   expect(accepts(parse(exampleSpec('my-herd')))).toBe(true)
   expect(accepts({ name: 'a' })).toBe(true)
+  expect(accepts({ name: 'a', proxy: false })).toBe(true)
 })
 
 test.each([
@@ -24,6 +25,8 @@ test.each([
   ['a setting pgherd owns', { name: 'a', postgres: { settings: { port: 1 } } }],
   ['a setting over two lines', { name: 'a', postgres: { settings: { work_mem: '1\n2' } } }],
   ['a reserved database', { name: 'a', database: 'postgres' }],
+  ['a proxy that is true', { name: 'a', proxy: true }],
+  ['an unknown key of the proxy', { name: 'a', proxy: { max: 1 } }],
 ])('the schema rejects %s', (_, spec) => {
   expect(accepts(spec)).toBe(false)
 })
@@ -33,12 +36,15 @@ describe('every field', () => {
     description?: string
     properties?: Record<string, Field>
     items?: Field
+    anyOf?: Field[]
   }
   const fields = (schema: Field, path = ''): [string, Field][] =>
-    Object.entries({ ...schema.properties, ...schema.items?.properties }).flatMap(([key, field]) => [
-      [`${path}${key}`, field],
-      ...fields(field, `${path}${key}.`),
-    ])
+    [schema, schema.items, ...(schema.anyOf ?? [])].flatMap((each) =>
+      Object.entries(each?.properties ?? {}).flatMap(([key, field]): [string, Field][] => [
+        [`${path}${key}`, field],
+        ...fields(field, `${path}${key}.`),
+      ]),
+    )
 
   test.each(fields(herdSchema() as Field))('%s is described', (_, field) => {
     expect(field.description).toMatch(/\.$/)

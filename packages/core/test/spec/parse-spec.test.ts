@@ -3,6 +3,17 @@ import { exampleSpec, nodeNames, parseSpec } from '../../src/spec/index.js'
 import { problemsOf } from './problems-of.js'
 
 const MAIN = { name: 'main', nodes: 3, durability: 'zero-loss', withoutStandby: 'wait' }
+const PROXY = {
+  host: '127.0.0.1',
+  port: 6432,
+  maxClients: 10_000,
+  maxClientsPerUser: null,
+  maxClientsPerDatabase: null,
+  maxServers: 20,
+  lanes: 2,
+  adminUsers: [],
+  metricsPort: null,
+}
 
 describe('a spec with only a name', () => {
   test('gets every default', () => {
@@ -14,6 +25,7 @@ describe('a spec with only a name', () => {
       postgres: { version: 18, bin: null, settings: {} },
       groups: [MAIN],
       probes: { intervalMs: 500, hangAfterMs: 1500 },
+      proxy: PROXY,
     })
   })
 
@@ -39,6 +51,7 @@ groups:
   - { name: main, nodes: 5, withoutStandby: continue }
   - { name: clicks, durability: fast }
 probes: { intervalMs: 100 }
+proxy: { port: 7000, lanes: 4, adminUsers: [ops] }
 `,
       'herd.yaml',
     )
@@ -57,6 +70,7 @@ probes: { intervalMs: 100 }
         { ...MAIN, name: 'clicks', durability: 'fast' },
       ],
       probes: { intervalMs: 100, hangAfterMs: 1500 },
+      proxy: { ...PROXY, port: 7000, lanes: 4, adminUsers: ['ops'] },
     })
   })
 
@@ -71,6 +85,25 @@ probes: { intervalMs: 100 }
 
   test('may put the last node on the last port', () => {
     expect(parseSpec('name: a\nport: 65533', 'herd.yaml').port).toBe(65533)
+  })
+})
+
+describe('the port of the proxy', () => {
+  test.each([
+    ['port: auto', 'auto'],
+    ['port: auto\nproxy: { port: 6000 }', 6000],
+    ['port: 6000\nproxy: { port: auto }', 'auto'],
+    ['port: 6429', 6432],
+    ['port: 6433', 6432],
+    // A herd that was made before there was a proxy goes on as it is.
+    ['port: 6430', 'auto'],
+    ['port: 6432', 'auto'],
+  ])('of %j is %s', (lines, port) => {
+    expect(parseSpec(`name: a\n${lines}`, 'herd.yaml').proxy).toMatchObject({ port })
+  })
+
+  test('is none where there shall be no proxy', () => {
+    expect(parseSpec('name: a\nproxy: false', 'herd.yaml').proxy).toBe(false)
   })
 })
 

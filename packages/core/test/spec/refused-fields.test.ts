@@ -21,6 +21,9 @@ describe('a key that is not known', () => {
     ['nodes: 3', '2:1: unknown key "nodes" at the top level; it belongs in a group'],
     ['postgres: { versoin: 18 }', '2:13: unknown key "versoin" in postgres; did you mean "version"?'],
     ['probes: { interval: 100 }', '2:11: unknown key "interval" in probes; did you mean "intervalMs"?'],
+    ['proxy: { prot: 6432 }', '2:10: unknown key "prot" in proxy; did you mean "port"?'],
+    ['proxy: { nodes: 3 }', '2:10: unknown key "nodes" in proxy; it belongs in a group'],
+    ['maxServers: 3', '2:1: unknown key "maxServers" at the top level; it belongs in proxy'],
     ['"a\\nb": 1', '2:1: unknown key "a\\nb" at the top level'],
   ])('%s elsewhere', (line, message) => {
     expect(problemsOf(`name: a\n${line}\n`)).toBe(`herd.yaml:${message}`)
@@ -72,6 +75,21 @@ describe('a value of the wrong kind', () => {
       'postgres: { bin: ./bin }',
       '2:18: postgres.bin must be the absolute path of a directory, or null, not "./bin"',
     ],
+    ['proxy: true', '2:8: proxy must be a mapping, or false, not true'],
+    ['proxy:', '2:1: proxy must be a mapping, or false, not nothing'],
+    ['proxy: { port: 80 }', '2:16: proxy.port must be a whole number from 1024 to 65535, or auto, not 80'],
+    [
+      'proxy: { port: atuo }',
+      '2:16: proxy.port must be a whole number from 1024 to 65535, or auto, not "atuo"; did you mean "auto"?',
+    ],
+    ['proxy: { lanes: 0 }', '2:17: proxy.lanes must be a whole number from 1 to 64, not 0'],
+    ['proxy: { lanes: two }', '2:17: proxy.lanes must be a whole number from 1 to 64, not "two"'],
+    ['proxy: { adminUsers: ops }', '2:22: proxy.adminUsers must be a list of roles, not "ops"'],
+    ['proxy: { adminUsers: [1] }', '2:23: proxy.adminUsers[0] must be the name of a role, not 1'],
+    [
+      'proxy: { maxClientsPerUser: 0 }',
+      '2:29: proxy.maxClientsPerUser must be a whole number from 1 to 100000, or null, not 0',
+    ],
     ['probes: { intervalMs: 49 }', '2:23: probes.intervalMs must be a whole number from 50 to 60000, not 49'],
   ])('%s', (line, message) => {
     expect(problemsOf(`name: a\n${line}\n`)).toBe(`herd.yaml:${message}`)
@@ -107,6 +125,11 @@ describe('fields that do not go together', () => {
     [
       'port: 65534',
       '2:7: port 65534 leaves no room for 3 nodes: main-3 would need port 65536, and the last is 65535',
+    ],
+    ['proxy: { port: 5441 }', '2:16: proxy.port cannot be 5441, which is the port of main-2'],
+    [
+      'proxy: { metricsPort: 6432 }',
+      '2:23: proxy.metricsPort cannot be 6432, which is the port of the proxy itself',
     ],
     [
       'probes: { intervalMs: 1000 }',
