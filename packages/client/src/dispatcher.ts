@@ -1,28 +1,16 @@
-import { setMaxListeners } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError, type Lsn } from '@pgherd/core'
-import {
-  type Consistency,
-  chooseNode,
-  judgeFailure,
-  lsnForStaleness,
-  type NodeView,
-  type Progress,
-  whyMixed,
-  whyNoPrimary,
-} from '@pgherd/core/routing'
-import { orAborted } from './abort.js'
+import { judgeFailure, lsnForStaleness, type Progress } from '@pgherd/core/routing'
 import { cancelStatement } from './cancel-statement.js'
+import { type Checkout, type Checkouts, pause } from './checkouts.js'
 import type { GroupWatch } from './group-watch.js'
 import type { LaneOutcome } from './lane.js'
+import type { NodeFinder } from './node-finder.js'
 import type { OwnedClient } from './owned-client.js'
 import { makeQuery, type PgCallback } from './pg-internals.js'
 import type { PoolNode } from './pool-node.js'
 import type { Settings } from './pool-options.js'
 import { PrefacedQuery } from './prefaced-query.js'
-import { ReplayWatch } from './replay-watch.js'
 import {
-  isConnectionLoss,
   isFatal,
   isHarmless,
   isOfConnection,
@@ -31,91 +19,42 @@ import {
   isRefusal,
   sqlStateOf,
 } from './server-error.js'
-import type { Session } from './session.js'
 import type { Answer, Statement } from './statement.js'
 import { noteSlow } from './statement-book.js'
 import type { Statistics } from './statistics.js'
 import type { Telemetry } from './telemetry.js'
 import { setCommit } from './transaction.js'
-import { WriteStamper } from './write-stamper.js'
 
 const QUERY_CANCELED = '57014'
 /** The server ends the session because somebody said so. */
 const ADMIN_SHUTDOWN = '57P01'
 /** A statement that is cut off so often may itself be what brings servers down. */
 const MAX_CUT_OFFS = 5
-const LONGEST_PAUSE_MS = 250
-/** How long a session waits before it asks again how far its writes have come. */
-const STAMP_PAUSE_MS = 10
-
-export type Checkout = Awaited<ReturnType<PoolNode['own']>>
-
-/** What is asked of a connection that a caller wants to itself. */
-export interface ConnectionNeed {
-  /** Of what is read on it; `primary` when anything is to be written. */
-  readonly consistency: Consistency
-  readonly session: Session
-  readonly deadlineMs: number
-  readonly signal: AbortSignal | null
-}
 
 /** Carries statements to the nodes their plans ask for, and again when that is safe (I3). */
 export class Dispatcher {
-  readonly #nodes: ReadonlyMap<string, PoolNode>
+  readonly #finder: NodeFinder
+  readonly #checkouts: Checkouts
   readonly #watch: GroupWatch
   readonly #settings: Settings
   readonly #statistics: Statistics
   /** Whom ended statements are told to; null when nobody traces. */
   readonly #telemetry: Telemetry | null
-  readonly #replay: ReplayWatch
-  readonly stamper: WriteStamper
-  readonly #load = (name: string): number => this.#nodes.get(name)?.laneLoad ?? 0
-  readonly #closing = new AbortController()
-  #turn = 0
-  #waiting = 0
 
   constructor(
-    nodes: ReadonlyMap<string, PoolNode>,
+    finder: NodeFinder,
+    checkouts: Checkouts,
     watch: GroupWatch,
     settings: Settings,
     statistics: Statistics,
     telemetry: Telemetry | null,
   ) {
-    this.#nodes = nodes
+    this.#finder = finder
+    this.#checkouts = checkouts
     this.#watch = watch
     this.#settings = settings
     this.#statistics = statistics
     this.#telemetry = telemetry
-    this.stamper = new WriteStamper(
-      () => this.primary,
-      () => this.standbys.length > 0,
-    )
-    this.#replay = new ReplayWatch(
-      () => this.standbys,
-      (node, lsn) => watch.noteReplay(node.name, lsn),
-    )
-    setMaxListeners(0, this.#closing.signal)
-  }
-
-  /** Who waits for a connection hears `reason` now; statements go on. */
-  close(reason: Error): void {
-    this.#closing.abort(reason)
-  }
-
-  get primary(): PoolNode | null {
-    const { primary } = this.#watch.view
-    return primary === null ? null : (this.#nodes.get(primary) ?? null)
-  }
-
-  get standbys(): PoolNode[] {
-    return Object.values(this.#watch.view.nodes)
-      .filter((node) => node.state === 'in' && node.role === 'standby')
-      .map((node) => this.#nodes.get(node.name) as PoolNode)
-  }
-
-  /** Statements that wait for a node. */
-  get waiting(): number {
-    return this.#waiting
   }
 
   /** Takes a statement on; from here its signal is heeded. */
@@ -141,9 +80,9 @@ export class Dispatcher {
     if (plan.role === 'standby' && !statement.onPrimary) {
       if (plan.afterOwnWrites) {
         const lsn = session.lsnCovering(statement.afterWrites)
-        if (lsn === null || !this.#someReplayed(lsn)) {
+        if (lsn === null || !this.#finder.someReplayed(lsn)) {
           if (this.#guess(statement)) return
-          if (lsn === null && this.standbys.length > 0) {
+          if (lsn === null && this.#finder.standbys.length > 0) {
             this.#awaitStamp(statement)
             return
           }
@@ -154,17 +93,10 @@ export class Dispatcher {
       }
     }
     const role = statement.onPrimary ? 'primary' : plan.role
-    const choice = chooseNode(view, { role, minLsn }, this.#load, this.#turn++)
-    if (choice.kind === 'node')
-      this.#runOn(statement, this.#nodes.get(choice.node) as PoolNode, choice.role, minLsn)
+    const choice = this.#finder.choose(role, minLsn)
+    if (choice.kind === 'node') this.#runOn(statement, this.#finder.node(choice.node), choice.role, minLsn)
     else if (choice.kind === 'behind') this.#awaitReplay(statement, minLsn)
     else this.#awaitNode(statement, choice.why)
-  }
-
-  #someReplayed(lsn: Lsn): boolean {
-    if (lsn === 0) return true
-    const nodes = Object.values(this.#watch.view.nodes)
-    return nodes.some((node) => node.state === 'in' && node.role === 'standby' && node.lsn >= lsn)
   }
 
   /**
@@ -174,12 +106,11 @@ export class Dispatcher {
   #guess(statement: Statement): boolean {
     if (statement.guessed || !this.#mayUseLane(statement)) return false
     const { view } = this.#watch
-    const choice = chooseNode(view, { role: 'standby', minLsn: 0 }, this.#load, this.#turn)
+    const choice = this.#finder.choose('standby', 0)
     if (choice.kind !== 'node' || choice.role !== 'standby') return false
     if ((view.nodes[choice.node]?.lagMs ?? 0) > this.#settings.replayWaitMs) return false
-    this.#turn++
     statement.guessed = true
-    const node = this.#nodes.get(choice.node) as PoolNode
+    const node = this.#finder.node(choice.node)
     const lane = node.lane()
     const replayed = lane.askReplayed()
     this.#sending(statement, node, 'standby', 'lane')
@@ -202,7 +133,7 @@ export class Dispatcher {
       else this.run(statement)
       return
     }
-    this.stamper.whenStamped(session, () => {
+    this.#finder.stamper.whenStamped(session, () => {
       if (session.lsnCovering(afterWrites) !== null) this.#holdAgainst(statement, replayedLsn, answer)
       else {
         statement.onPrimary = true
@@ -212,7 +143,7 @@ export class Dispatcher {
   }
 
   #awaitStamp(statement: Statement): void {
-    this.stamper.whenStamped(statement.session, () => {
+    this.#finder.stamper.whenStamped(statement.session, () => {
       if (statement.session.lsnCovering(statement.afterWrites) === null) statement.onPrimary = true
       this.run(statement)
     })
@@ -225,7 +156,7 @@ export class Dispatcher {
       return
     }
     this.#statistics.replayWaits++
-    this.#replay.wait(lsn, this.#settings.replayWaitMs, (node) => {
+    this.#finder.replay.wait(lsn, this.#settings.replayWaitMs, (node) => {
       if (statement.settled) return
       if (node === null) statement.onPrimary = true
       this.run(statement)
@@ -234,179 +165,20 @@ export class Dispatcher {
 
   #awaitNode(statement: Statement, why: string): void {
     const leftMs = statement.deadlineMs - performance.now()
-    const hopeless = this.#whyHopeless()
+    const hopeless = this.#finder.whyHopeless()
     if (leftMs <= 0 || hopeless !== null) {
-      this.#reject(statement, hopeless ?? this.#noPrimary(why))
+      this.#reject(statement, hopeless ?? this.#finder.noPrimary(why))
       return
     }
-    if (this.waitingAll >= this.#settings.maxWaiting) {
-      this.#reject(statement, this.#queueFull())
+    if (this.#finder.isFull) {
+      this.#reject(statement, this.#finder.queueFull())
       return
     }
-    const stop = this.#awaitChange(leftMs, () => {
+    const stop = this.#finder.awaitChange(leftMs, () => {
       statement.stopWaiting = null
       this.run(statement)
     })
     statement.stopWaiting = stop
-  }
-
-  /** Calls `wake` once, at the next change of any node or when `leftMs` have passed; what it returns takes that back. */
-  #awaitChange(leftMs: number, wake: () => void): () => void {
-    this.#waiting++
-    const stop = (): void => {
-      clearTimeout(timer)
-      cancel()
-      this.#waiting--
-    }
-    const woken = (): void => {
-      stop()
-      wake()
-    }
-    const timer = setTimeout(woken, leftMs)
-    const cancel = this.#watch.waitForChange(woken)
-    return stop
-  }
-
-  /** Callers that wait for a node or for a connection. */
-  get waitingAll(): number {
-    let waiting = this.#waiting
-    for (const node of this.#nodes.values()) waiting += Math.max(0, node.waitingCount - node.idleCount)
-    return waiting
-  }
-
-  #queueFull(): HerdError {
-    return new HerdError(
-      'QUEUE_FULL',
-      `${this.waitingAll} callers wait already, and \`maxWaiting\` is ${this.#settings.maxWaiting}.`,
-      {
-        hint: 'Raise `maxWaiting`, or send less until the herd has caught up.',
-      },
-    )
-  }
-
-  #noPrimary(why: string): HerdError {
-    return new HerdError('NO_PRIMARY', why, {
-      hint: 'It is retried by itself for `failoverWaitMs`; after that, look at the nodes named here.',
-    })
-  }
-
-  /** What no waiting will mend: nodes that refuse us, or that were never there. */
-  #whyHopeless(): Error | null {
-    const nodes = [...this.#nodes.values()]
-    const { view } = this.#watch
-    if (!this.#watch.seen || Object.values(view.nodes).some((node) => node.state === 'in')) return null
-    const refusal = nodes
-      .map((node) => node.probe.lastError)
-      .find((error) => error !== null && isRefusal(error))
-    if (refusal !== undefined && refusal !== null) return refusal
-    if (view.timeline > 0) return null
-    return new HerdError(
-      'NODES_UNREACHABLE',
-      whyNoPrimary(view).replace('No primary is known', 'No node can be reached'),
-      {
-        hint: 'Check the addresses in `nodes` and that the servers run.',
-      },
-    )
-  }
-
-  /** Throws CLUSTERS_MIXED, once every node has been asked. */
-  async ensureOneCluster(): Promise<void> {
-    await this.#watch.whenSeen()
-    this.#checkOneCluster()
-  }
-
-  #checkOneCluster(): void {
-    const mixed = whyMixed(this.#watch.view)
-    if (mixed !== null)
-      throw new HerdError('CLUSTERS_MIXED', mixed, { hint: 'Name the nodes of one cluster.' })
-  }
-
-  /** A connection for one caller, of a node that suits; rejects as a statement would. */
-  async checkout(need: ConnectionNeed): Promise<Checkout> {
-    const { deadlineMs } = need
-    const signal =
-      need.signal === null ? this.#closing.signal : AbortSignal.any([need.signal, this.#closing.signal])
-    if (!this.#watch.seen) await orAborted(this.#watch.whenSeen(), signal)
-    this.#checkOneCluster()
-    for (let tries = 1; ; tries++) {
-      const { node, role, minLsn } = await this.#nodeFor({ ...need, signal })
-      if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
-      try {
-        // Listening to a signal costs more than all the rest; a connection that is there is given at once.
-        const taken = node.idleCount > 0 ? await node.own(role) : await takeFrom(node, role, signal)
-        if (this.#suits(taken.client, node, role, minLsn)) return taken
-        taken.release()
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
-      }
-      // It may have gone, or changed its role, between the choice and the connection.
-      this.#watch.look(node)
-      if (performance.now() > deadlineMs) throw this.#noPrimary(whyNoPrimary(this.#watch.view))
-      await orAborted(pause(tries), signal)
-    }
-  }
-
-  /** A node for reading what is no caller's, the primary when it must be up to date. */
-  async nodeFor(role: 'primary' | 'standby', session: Session, deadlineMs: number): Promise<PoolNode> {
-    const consistency = role === 'primary' ? role : 'eventual'
-    return (await this.#nodeFor({ consistency, session, deadlineMs, signal: null })).node
-  }
-
-  async #nodeFor(
-    need: ConnectionNeed,
-  ): Promise<{ node: PoolNode; role: 'primary' | 'standby'; minLsn: Lsn }> {
-    const { consistency, session, deadlineMs, signal } = need
-    let role: 'primary' | 'standby' = consistency === 'primary' ? 'primary' : 'standby'
-    let minLsn = consistency === 'session' ? await this.positionOf(session, deadlineMs, signal) : 0
-    for (;;) {
-      signal?.throwIfAborted()
-      if (typeof consistency === 'object' && role === 'standby')
-        minLsn =
-          lsnForStaleness(this.#watch.view, consistency.bounded.maxStalenessMs, performance.now()) ??
-          Number.POSITIVE_INFINITY
-      const choice = chooseNode(this.#watch.view, { role, minLsn }, this.#load, this.#turn++)
-      if (choice.kind === 'node')
-        return { node: this.#nodes.get(choice.node) as PoolNode, role: choice.role, minLsn }
-      if (choice.kind === 'behind') {
-        const waited =
-          minLsn !== Number.POSITIVE_INFINITY &&
-          (await new Promise((resolve) => this.#replay.wait(minLsn, this.#settings.replayWaitMs, resolve)))
-        if (!waited) role = 'primary'
-        continue
-      }
-      const leftMs = deadlineMs - performance.now()
-      const hopeless = this.#whyHopeless()
-      if (hopeless !== null) throw hopeless
-      if (leftMs <= 0) throw this.#noPrimary(choice.why)
-      if (this.waitingAll >= this.#settings.maxWaiting) throw this.#queueFull()
-      let stop = (): void => {}
-      const change = new Promise<void>((resolve) => {
-        stop = this.#awaitChange(leftMs, () => {
-          stop = () => {}
-          resolve()
-        })
-      })
-      await orAborted(change, signal).finally(() => stop())
-    }
-  }
-
-  /** What a standby must have replayed to show every write of a session. */
-  async positionOf(session: Session, deadlineMs: number, signal: AbortSignal | null): Promise<Lsn> {
-    while (!session.stamped) {
-      await orAborted(new Promise<void>((resolve) => this.stamper.whenStamped(session, resolve)), signal)
-      if (session.stamped) break
-      if (performance.now() > deadlineMs) throw this.#noPrimary(whyNoPrimary(this.#watch.view))
-      await orAborted(sleep(STAMP_PAUSE_MS), signal)
-    }
-    return session.lsn
-  }
-
-  /** Whether a connection, now that it is there, still is what was asked for. */
-  #suits({ isStandby }: OwnedClient, node: PoolNode, role: 'primary' | 'standby', minLsn: Lsn): boolean {
-    if (role === 'primary') return !isStandby
-    const { state, lsn } = this.#watch.view.nodes[node.name] as NodeView
-    return minLsn === 0 || (state === 'in' && lsn >= minLsn)
   }
 
   #mayUseLane({ plan, record, onOwn }: Statement): boolean {
@@ -476,8 +248,8 @@ export class Dispatcher {
     role: 'primary' | 'standby',
     minLsn: Lsn,
   ): Promise<void> {
-    if (this.waitingAll > 0 && this.waitingAll >= this.#settings.maxWaiting) {
-      this.#reject(statement, this.#queueFull())
+    if (this.#finder.waitingAll > 0 && this.#finder.isFull) {
+      this.#reject(statement, this.#finder.queueFull())
       return
     }
     let taken: Checkout
@@ -489,7 +261,8 @@ export class Dispatcher {
       return
     }
     if (statement.settled) taken.release()
-    else if (this.#suits(taken.client, node, role, minLsn)) this.#runWith(statement, node, role, taken)
+    else if (this.#checkouts.suits(taken.client, node, role, minLsn))
+      this.#runWith(statement, node, role, taken)
     else {
       taken.release()
       this.#failed(statement, node, role, 'unsent', noPrimaryAnyMore(node))
@@ -505,7 +278,7 @@ export class Dispatcher {
   ): void {
     const { plan, session, signal, config, synchronousCommit } = statement
     statement.underWay = true
-    client.onWrite = (flushed) => this.stamper.wrote(session, flushed && synchronousCommit !== 'off')
+    client.onWrite = (flushed) => this.#finder.stamper.wrote(session, flushed && synchronousCommit !== 'off')
     if (plan.repeatable) client.use = 'repeatable'
     let cancelled: Promise<boolean> | null = null
     const cancel = (): void => {
@@ -525,7 +298,7 @@ export class Dispatcher {
       signal?.removeEventListener('abort', cancel)
       statement.underWay = false
       // What failed may have written before it did: several statements, or a procedure that commits.
-      if (!plan.repeatable && error !== null) this.stamper.wrote(session, false)
+      if (!plan.repeatable && error !== null) this.#finder.stamper.wrote(session, false)
       if (client.unreplicated)
         this.#unknown(statement, unreplicated(), 'the wait for a standby was cancelled')
       else if (error === null) this.#resolve(statement, answer)
@@ -600,7 +373,7 @@ export class Dispatcher {
   #unknown(statement: Statement, cause: Error, what: string): void {
     this.#statistics.unknown++
     // I4: whoever looks whether it took effect must see it if it did.
-    this.stamper.wrote(statement.session, false)
+    this.#finder.stamper.wrote(statement.session, false)
     const command = statement.record.facts.command || 'statement'
     this.#reject(
       statement,
@@ -715,21 +488,4 @@ function noPrimaryAnyMore(node: PoolNode): Error {
 
 function unreplicated(): Error {
   return new Error('it was committed on the primary and may not be on a standby')
-}
-
-/** A client, or the signal's reason; a client that comes too late goes back. */
-function takeFrom(node: PoolNode, role: 'primary' | 'standby', signal: AbortSignal): Promise<Checkout> {
-  const taking = node.own(role)
-  const taken = orAborted(taking, signal)
-  taken.catch(() => {
-    taking.then(
-      ({ release }) => release(),
-      () => {},
-    )
-  })
-  return taken
-}
-
-function pause(times: number): Promise<void> {
-  return sleep(Math.min(LONGEST_PAUSE_MS, 5 * 2 ** times))
 }

@@ -5,11 +5,22 @@ import type { Consistency, GroupEvent, GroupView } from '@pgherd/core/routing'
 import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
 import pg from 'pg'
 import { orAborted } from './abort.js'
+import {
+  type Callback,
+  callSafely,
+  checkText,
+  noFunction,
+  type QueryInput,
+  rejectHere,
+  signalOf,
+} from './calls.js'
 import { CatalogueLoader } from './catalogue-loader.js'
+import { Checkouts } from './checkouts.js'
 import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
 import { GroupWatch } from './group-watch.js'
 import { LazyClient } from './lazy-client.js'
+import { NodeFinder } from './node-finder.js'
 import { ANY_NATURE, type ClientWatch, type OwnedClient } from './owned-client.js'
 import type { PgCallback } from './pg-internals.js'
 import { PoolNode, poolClosed } from './pool-node.js'
@@ -41,13 +52,6 @@ const TRANSACTION_TRIES = 10
 /** Names of statements are kept; of programs that make names up, not all. */
 const MOST_NAMES = 10_000
 
-type QueryInput = string | (pg.QueryConfig & StatementOptions & MoreOfPg)
-/** What `pg` takes beyond its published types. */
-interface MoreOfPg {
-  rowMode?: 'array'
-  binary?: boolean
-  query_timeout?: number
-}
 // biome-ignore lint/suspicious/noExplicitAny: as in the published types of pg, which this stands in for
 type AnyRow = any
 
@@ -87,6 +91,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
   readonly #feed: SupervisorFeed | null
+  readonly #finder: NodeFinder
+  readonly #checkouts: Checkouts
   readonly #dispatcher: Dispatcher
   readonly #statistics = new Statistics()
   readonly #telemetry = Telemetry.find()
@@ -126,8 +132,11 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#watch.on('event', (event) => this.#tell(event))
     const { supervisor } = this.#settings
     this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
+    this.#finder = new NodeFinder(this.#nodes, this.#watch, this.#settings)
+    this.#checkouts = new Checkouts(this.#finder, this.#watch, this.#settings)
     this.#dispatcher = new Dispatcher(
-      this.#nodes,
+      this.#finder,
+      this.#checkouts,
       this.#watch,
       this.#settings,
       this.#statistics,
@@ -168,7 +177,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Callers that wait, for a connection or for a node. */
   get waitingCount(): number {
-    return this.#dispatcher.waiting + this.#sum((node) => node.waitingCount)
+    return this.#finder.waiting + this.#sum((node) => node.waitingCount)
   }
 
   get ending(): boolean {
@@ -398,7 +407,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (consistency !== undefined) checkConsistency(consistency, 'consistency')
     void this.#open().catch(() => {})
     const session = this.#currentSession()
-    const { client, release } = await this.#dispatcher.checkout({
+    const { client, release } = await this.#checkouts.checkout({
       consistency: readOnly ? (consistency ?? policy?.consistency ?? this.#settings.consistency) : 'primary',
       session,
       deadlineMs: this.#deadlineMs(policy),
@@ -409,7 +418,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       throw poolClosed()
     }
     const commits = policy?.synchronousCommit !== 'off'
-    client.onWrite = (flushed) => this.#dispatcher.stamper.wrote(session, flushed && commits)
+    client.onWrite = (flushed) => this.#finder.stamper.wrote(session, flushed && commits)
     const owned = client as OwnedClient & pg.PoolClient
     let done = false
     owned.release = (error?: Error | boolean) => {
@@ -462,7 +471,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #end(): Promise<void> {
     if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
     this.#state = 'ending'
-    this.#dispatcher.close(poolClosed())
+    this.#checkouts.close(poolClosed())
     if (this.#underWay > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
@@ -517,7 +526,7 @@ export class Pool extends EventEmitter<PoolEvents> {
         // I4: whoever looks whether it took effect must see it if it did.
         if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
           this.#statistics.unknown++
-          this.#dispatcher.stamper.wrote(session, false)
+          this.#finder.stamper.wrote(session, false)
         }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
@@ -541,9 +550,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async sessionToken(): Promise<string> {
     if (this.#state === 'ended') throw poolClosed()
     await this.#open()
-    return formatToken(
-      await this.#dispatcher.positionOf(this.#currentSession(), this.#deadlineMs(null), null),
-    )
+    return formatToken(await this.#checkouts.positionOf(this.#currentSession(), this.#deadlineMs(null), null))
   }
 
   #currentSession(): Session {
@@ -593,7 +600,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #prepare(): Promise<void> {
     this.#watch.start()
     this.#feed?.start()
-    await this.#dispatcher.ensureOneCluster()
+    await this.#finder.ensureOneCluster()
     await Promise.all([loadParser(), this.#loader.load()])
     this.#ready = true
   }
@@ -608,7 +615,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #borrow<T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby'): Promise<T> {
     const deadlineMs = this.#deadlineMs(null)
     for (;;) {
-      const node = await this.#dispatcher.nodeFor(role, this.#session, deadlineMs)
+      const node = await this.#checkouts.nodeFor(role, this.#session, deadlineMs)
       try {
         return await node.visit(work)
       } catch (error) {
@@ -663,64 +670,10 @@ function withDefaults(options: PoolOptions): PoolOptions & pg.PoolOptions {
 /** Who made a call, and when. */
 type Call = Pick<Statement, 'startedAtMs' | 'surroundings' | 'resolve' | 'reject'>
 
-type Callback = (...args: never[]) => unknown
-
-/** What a caller's callback throws is an error of the program's, not of the statement. */
-function callSafely(callback: Callback, ...args: unknown[]): void {
-  try {
-    callback(...(args as never[]))
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
-}
-
-/**
- * Rejects with a stack that leads to whoever awaits it rather than to the socket. V8 finds them only once
- * the caller's promise follows this one, which takes a turn.
- */
-async function rejectHere(error: Error): Promise<never> {
-  await null
-  await null
-  // An AbortSignal's reason may be anything.
-  if (error instanceof Error) Error.captureStackTrace(error)
-  throw error
-}
-
-function noFunction(): Error {
-  return new Error('Passing a function as the first parameter to pool.query is not supported')
-}
-
-function checkText(config: Exclude<QueryInput, string>): string {
-  if (config === null || config === undefined)
-    throw new HerdError('VALUES_INVALID', 'There is no statement: query() was given null or undefined.')
-  if (typeof config === 'function' || typeof (config as { submit?: unknown }).submit === 'function') {
-    throw new HerdError('VALUES_INVALID', 'A cursor, a stream or a function cannot be run on a pool.', {
-      hint: 'Use a client of your own: const client = await pool.connect().',
-    })
-  }
-  if (typeof config.text !== 'string')
-    throw new HerdError(
-      'VALUES_INVALID',
-      `The text of a statement must be a string, not ${typeof config.text}.`,
-    )
-  if (config.text.includes('\0'))
-    throw new HerdError(
-      'VALUES_INVALID',
-      'The text of a statement holds a NUL character, which PostgreSQL does not take.',
-    )
-  return config.text
-}
-
 const UNKNOWN_NAMES: ReadonlySet<string> = new Set(['42P01', '42883', '42704'])
 
 function isUnknownName(error: Error): boolean {
   return UNKNOWN_NAMES.has((error as { code?: string }).code ?? '')
-}
-
-function signalOf(input: QueryInput): AbortSignal | null {
-  return (typeof input === 'object' && input?.signal) || null
 }
 
 function isUsable(client: pg.PoolClient): boolean {

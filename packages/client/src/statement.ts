@@ -4,7 +4,9 @@ import type { PgQueryConfig } from './pg-internals.js'
 import type { SynchronousCommit } from './pool-options.js'
 import type { Session } from './session.js'
 import type { StatementRecord } from './statement-book.js'
-import type { Surroundings } from './telemetry.js'
+
+/** The span that a statement will be a child of: a `Context`, whose type only applications with OpenTelemetry have. */
+export type Surroundings = unknown
 
 export type Answer = pg.QueryResult | pg.QueryResult[]
 

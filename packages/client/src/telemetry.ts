@@ -1,9 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Attributes, Context, Tracer } from '@opentelemetry/api'
-import type { Destination, Statement } from './statement.js'
-
-/** The span that a statement will be a child of: a `Context`, whose type only applications with OpenTelemetry have. */
-export type Surroundings = unknown
+import type { Destination, Statement, Surroundings } from './statement.js'
 
 /**
  * Spans for OpenTelemetry, named and marked as its semantic conventions for databases ask. There are none
