@@ -48,6 +48,28 @@ export async function keepOrChangePorts(
   return choosePorts(spec, wanted)
 }
 
+/**
+ * The port of the proxy: the one it has, unless another was asked for since; a free one where the spec
+ * says so, or where a node of this herd stands on the one it names.
+ */
+export async function chooseProxyPort(
+  known: HerdIdentity | null,
+  spec: HerdSpec,
+  ports: Readonly<Record<string, number>>,
+  override: number | 'auto' | undefined,
+): Promise<number | undefined> {
+  const { proxy } = spec
+  if (proxy === false) return known?.proxyPort
+  const nodes = Object.values(ports)
+  const before = known?.spec.proxy ? known.spec.proxy.port : undefined
+  const current = known?.proxyPort
+  const isKept = current !== undefined && before === proxy.port && !nodes.includes(current)
+  if (isKept && (override !== 'auto' || (await isPortFree(proxy.host, current)))) return current
+  const wanted = override === 'auto' ? 'auto' : proxy.port
+  if (wanted !== 'auto' && !nodes.includes(wanted)) return wanted
+  return findFreePorts(proxy.host, 1, Math.max(...nodes) + 1)
+}
+
 /** Throws PORT_TAKEN, naming who holds the port where the system tells. */
 export async function refuseTakenPorts(
   wanted: readonly { name: string; host: string; port: number }[],

@@ -12,7 +12,21 @@ export type DsnRole = 'application' | 'superuser'
  * libpq and most drivers understand and which goes on working after a failover.
  */
 export function formatDsn(nodes: readonly Node[], database: string, secrets: Secrets, role: DsnRole): string {
-  const hosts = nodes.map((node) => hostAndPort(node))
+  return formatDsnOf(
+    nodes.map(({ server }) => hostAndPort(server.address)),
+    database,
+    secrets,
+    role,
+  )
+}
+
+/** The same of hosts that are written already. */
+export function formatDsnOf(
+  hosts: readonly string[],
+  database: string,
+  secrets: Secrets,
+  role: DsnRole,
+): string {
   const credentials = `${role === 'superuser' ? 'postgres' : APPLICATION_ROLE}:${secrets[role]}`
   const suffix = hosts.length > 1 ? '?target_session_attrs=read-write' : ''
   return `postgres://${credentials}@${hosts.join(',')}/${encodeURIComponent(database)}${suffix}`
@@ -39,11 +53,19 @@ export async function dsnOf(
   return formatDsn(dsnNodes(nodesOf(identity), node), identity.spec.database, secrets, role)
 }
 
+/** The connection string of a herd's proxy; null where it has none. Throws STATE_UNREADABLE. */
+export async function proxyDsnOf({ paths, identity }: LeftHerd, role: DsnRole): Promise<string | null> {
+  const { spec, proxyPort } = identity
+  if (!spec.proxy || proxyPort === undefined) return null
+  const secrets = await readSecrets(paths.secrets)
+  if (secrets === null) throw new HerdError('STATE_UNREADABLE', `${paths.secrets} is missing.`)
+  return formatDsnOf([hostAndPort({ host: spec.proxy.host, port: proxyPort })], spec.database, secrets, role)
+}
+
 /** Servers that listen everywhere are reached on this machine's own address. */
 const EVERYWHERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-function hostAndPort({ server }: Node): string {
-  const { host, port } = server.address
+export function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {
   const shown = EVERYWHERE[host] ?? host
   return `${shown.includes(':') ? `[${shown}]` : shown}:${port}`
 }

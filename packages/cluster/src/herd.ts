@@ -1,7 +1,7 @@
 import { HerdError, type HerdStatus } from '@pgherd/core'
 import type { HerdSpec } from '@pgherd/core/spec'
 import type { ChangeSignal } from './change-signal.js'
-import { type DsnRole, dsnNodes, formatDsn } from './dsn.js'
+import { type DsnRole, dsnNodes, formatDsn, formatDsnOf, hostAndPort } from './dsn.js'
 import type { EventLog, HerdEvent } from './state/event-log.js'
 import type { Secrets } from './state/herd-identity.js'
 import type { HerdPaths } from './state/herd-paths.js'
@@ -25,6 +25,8 @@ export interface HerdParts {
   lock: SupervisorRecord
   groups: readonly GroupSupervisor[]
   changes: ChangeSignal
+  /** Where the proxy is to listen; null: there is to be none. */
+  proxyAddress: { host: string; port: number } | null
 }
 
 /**
@@ -36,6 +38,10 @@ export class Herd {
   readonly paths: HerdPaths
   readonly spec: HerdSpec
   readonly events: EventLog
+  /** Where the proxy is to listen; null: there is to be none, or nobody who runs it. */
+  readonly proxyAddress: { readonly host: string; readonly port: number } | null
+  /** Where the proxy serves just now, as whoever runs it says. */
+  proxy: { readonly host: string; readonly port: number } | null = null
   readonly #secrets: Secrets
   readonly #lock: SupervisorRecord
   readonly #groups: readonly GroupSupervisor[]
@@ -48,6 +54,7 @@ export class Herd {
     this.paths = parts.paths
     this.spec = parts.spec
     this.events = parts.events
+    this.proxyAddress = parts.proxyAddress
     this.#secrets = parts.secrets
     this.#lock = parts.lock
     this.#groups = parts.groups
@@ -62,7 +69,7 @@ export class Herd {
       name: this.name,
       epoch: groups.reduce((sum, group) => sum + group.epoch, 0),
       groups,
-      proxy: null,
+      proxy: this.proxy,
       api: null,
     }
   }
@@ -138,6 +145,12 @@ export class Herd {
   dsn(node: string | null = null, role: DsnRole = 'application'): string {
     const nodes = this.#groups.flatMap((group) => [...group.nodes.values()].map((managed) => managed.node))
     return formatDsn(dsnNodes(nodes, node), this.spec.database, this.#secrets, role)
+  }
+
+  /** A connection string that leads to the proxy; null where there is none. */
+  proxyDsn(role: DsnRole = 'application'): string | null {
+    const { proxyAddress } = this
+    return proxyAddress && formatDsnOf([hostAndPort(proxyAddress)], this.spec.database, this.#secrets, role)
   }
 
   /** The announced primary of a group (default: the first), or null before there is one. */

@@ -1,4 +1,4 @@
-export { type DsnRole, dsnOf } from './dsn.js'
+export { type DsnRole, dsnOf, proxyDsnOf } from './dsn.js'
 export { Herd } from './herd.js'
 export { nodesOf } from './herd-nodes.js'
 export {
@@ -17,4 +17,5 @@ export { makePrivateFolder } from './state/durable-file.js'
 export { type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
 export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'
+export { startTokenOf } from './state/process-identity.js'
 export { readSupervisor, type SupervisorRecord } from './state/supervisor-lock.js'

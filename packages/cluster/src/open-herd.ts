@@ -4,7 +4,7 @@ import { chown, mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
-import { choosePorts, keepOrChangePorts, refuseTakenPorts } from './choose-ports.js'
+import { choosePorts, chooseProxyPort, keepOrChangePorts, refuseTakenPorts } from './choose-ports.js'
 import { Herd } from './herd.js'
 import { nodesOf } from './herd-nodes.js'
 import {
@@ -15,6 +15,7 @@ import {
   type ServerUser,
 } from './postgres/index.js'
 import { newSystemIdentifier } from './postgres/pg-control.js'
+import { findFreePorts, isPortFree } from './postgres/ports.js'
 import { findServerProcesses } from './postgres/server-processes.js'
 import { recoverReplaced } from './replication/replace-folder.js'
 import { makePrivateFolder } from './state/durable-file.js'
@@ -38,6 +39,11 @@ export interface HerdOptions {
   stateDir: string
   /** The first port, or free ones, for this herd in place of what the spec says. */
   port?: number | 'auto'
+  /**
+   * Somebody will run the proxy that the spec asks for: its port is chosen with those of the nodes. `runs`:
+   * one that an earlier supervisor started serves already.
+   */
+  proxy?: { readonly runs: boolean }
 }
 
 /**
@@ -47,14 +53,14 @@ export interface HerdOptions {
  * Throws HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN, PERMISSION_DENIED,
  * NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
  */
-export async function openHerd({ spec, stateDir, port }: HerdOptions): Promise<Herd> {
+export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Promise<Herd> {
   const paths = herdPaths(stateDir, spec.name)
   await makePrivateFolder(paths.root)
   const lock = takeLock(paths.lock, paths.socket)
   try {
     const user = chooseServerUser()
     const binaries = await findBinaries(spec.postgres, user)
-    const identity = await establishIdentity(paths, spec, user, port)
+    const identity = await establishIdentity(paths, spec, user, port, proxy)
     const secrets = await readOrMakeSecrets(paths.secrets)
     const events = new EventLog(paths.events)
     await events.open()
@@ -119,7 +125,11 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
         onChange: () => changes.fire(),
       }),
   )
-  return { herd: new Herd({ paths, spec, events, secrets, lock, groups, changes }), groups }
+  const { proxyPort } = identity
+  const proxyAddress =
+    spec.proxy === false || proxyPort === undefined ? null : { host: spec.proxy.host, port: proxyPort }
+  const herd = new Herd({ paths, spec, events, secrets, lock, groups, changes, proxyAddress })
+  return { herd, groups }
 }
 
 async function establishIdentity(
@@ -127,16 +137,19 @@ async function establishIdentity(
   spec: HerdSpec,
   user: ServerUser | null,
   port: number | 'auto' | undefined,
+  proxy: HerdOptions['proxy'],
 ): Promise<HerdIdentity> {
   const known = await readIdentity(paths.identity)
   if (known !== null) {
     refuseChangedSpec(known.spec, spec)
-    const updated = { ...known, spec, ports: await keepOrChangePorts(known, spec, port) }
+    const ports = await keepOrChangePorts(known, spec, port)
+    const updated = { ...known, spec, ports, ...(await proxyPortOf(known, spec, ports, port, proxy)) }
     if (JSON.stringify(updated) !== JSON.stringify(known)) await writeIdentity(paths.identity, updated)
     await linkNodes(paths, updated)
     return updated
   }
   const now = Date.now()
+  const ports = await choosePorts(spec, port ?? spec.port)
   const identity: HerdIdentity = {
     format: 1,
     spec,
@@ -149,11 +162,36 @@ async function establishIdentity(
         String(newSystemIdentifier(now + index, Math.random())),
       ]),
     ),
-    ports: await choosePorts(spec, port ?? spec.port),
+    ports,
+    ...(await proxyPortOf(null, spec, ports, port, proxy)),
   }
   await writeIdentity(paths.identity, identity)
   await linkNodes(paths, identity)
   return identity
+}
+
+/**
+ * A port that is taken is refused while nothing runs, as those of nodes are. Once servers run, supervising
+ * them matters more: whoever starts the proxy says what keeps it from starting, and tries again.
+ */
+async function proxyPortOf(
+  known: HerdIdentity | null,
+  spec: HerdSpec,
+  ports: Readonly<Record<string, number>>,
+  override: number | 'auto' | undefined,
+  proxy: HerdOptions['proxy'],
+): Promise<{ proxyPort?: number }> {
+  if (proxy === undefined) return {}
+  const chosen = await chooseProxyPort(known, spec, ports, proxy.runs ? undefined : override)
+  if (chosen === undefined || spec.proxy === false) return {}
+  const serves =
+    known !== null && nodesOf(known).some((node) => findServerProcesses(node.paths.data).postmaster !== null)
+  const { host } = spec.proxy
+  // A herd from before there was a proxy steps aside for whoever stands on the usual port.
+  if (known !== null && known.proxyPort === undefined && !(await isPortFree(host, chosen)))
+    return { proxyPort: await findFreePorts(host, 1, Math.max(...Object.values(ports)) + 1) }
+  if (!serves && !proxy.runs) await refuseTakenPorts([{ name: 'the proxy', host, port: chosen }])
+  return { proxyPort: chosen }
 }
 
 /**

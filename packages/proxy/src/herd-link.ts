@@ -7,6 +7,7 @@ import {
   readOptions,
   type Session,
   type Settings,
+  SupervisorFeed,
   WriteStamper,
 } from '@pgherd/client/internal'
 import { HerdError, type Lsn } from '@pgherd/core'
@@ -41,6 +42,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   readonly settings: Settings
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
+  readonly #feed: SupervisorFeed | null
   readonly stamper: WriteStamper
   readonly #known: ReadonlyMap<string, KnownNode>
 
@@ -71,6 +73,8 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     )
     this.#watch = new GroupWatch('main', this.#nodes, this.settings)
     this.#watch.on('event', (event) => this.emit('event', event))
+    const { supervisor } = this.settings
+    this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
     this.stamper = new WriteStamper(
       () => (this.view.primary === null ? null : (this.#nodes.get(this.view.primary) ?? null)),
       () => Object.values(this.view.nodes).some(({ role, state }) => role === 'standby' && state === 'in'),
@@ -83,6 +87,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
 
   /** Resolves when every node has been asked once. */
   start(): Promise<void> {
+    this.#feed?.start()
     return this.#watch.whenSeen()
   }
 
@@ -152,6 +157,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   }
 
   async close(): Promise<void> {
+    this.#feed?.close()
     this.#watch.close()
     await Promise.all([...this.#nodes.values()].map((node) => node.close()))
   }

@@ -15,6 +15,8 @@ export interface HerdIdentity {
   systemIdentifiers: Record<string, string>
   /** Port of each node. */
   ports: Record<string, number>
+  /** Port of the proxy, kept also while a spec wants none; absent until somebody has asked for one. */
+  proxyPort?: number
 }
 
 export function readIdentity(path: string): Promise<HerdIdentity | null> {

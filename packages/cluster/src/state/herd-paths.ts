@@ -12,6 +12,10 @@ export interface HerdPaths {
   events: string
   supervisorLog: string
   socket: string
+  /** Of the proxy: who it is, what it printed, where it can be spoken to. */
+  proxyRecord: string
+  proxyLog: string
+  proxySocket: string
   group(name: string): string
 }
 
@@ -36,7 +40,10 @@ export function herdPaths(stateDir: string, name: string): HerdPaths {
     lock: join(root, 'supervisor.lock'),
     events: join(root, 'events.ndjson'),
     supervisorLog: join(root, 'supervisor.log'),
-    socket: socketPath(root),
+    socket: socketPath(root, 'control'),
+    proxyRecord: join(root, 'proxy.lock'),
+    proxyLog: join(root, 'proxy.log'),
+    proxySocket: socketPath(root, 'proxy'),
     group: (group) => join(root, `group-${group}.json`),
   }
 }
@@ -46,8 +53,9 @@ export function nodePaths(dataRoot: string, node: string): NodePaths {
   return { dir, data: join(dir, 'data'), log: join(dir, 'postgres.log'), kept: join(dir, 'kept') }
 }
 
-function socketPath(root: string): string {
-  const beside = join(root, 'control.sock')
+function socketPath(root: string, of: 'control' | 'proxy'): string {
+  const beside = join(root, `${of}.sock`)
   if (Buffer.byteLength(beside) <= SOCKET_PATH_LIMIT) return beside
-  return join(tmpdir(), `pgherd-${createHash('sha256').update(root).digest('hex').slice(0, 16)}.sock`)
+  const token = createHash('sha256').update(root).digest('hex').slice(0, 16)
+  return join(tmpdir(), of === 'control' ? `pgherd-${token}.sock` : `pgherd-${token}-${of}.sock`)
 }

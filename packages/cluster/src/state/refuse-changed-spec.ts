@@ -2,7 +2,7 @@ import { HerdError } from '@pgherd/core'
 import type { HerdSpec } from '@pgherd/core/spec'
 
 /**
- * What a herd was made from cannot be edited under it; settings, durability, probes and ports can.
+ * What a herd was made from cannot be edited under it; settings, durability, probes, ports and the proxy can.
  * Throws SPEC_CHANGED with every difference.
  */
 export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
