@@ -33,7 +33,7 @@ export class NodeFinder {
   }
 
   get view(): GroupView {
-    return this.view
+    return this.#watch.view
   }
 
   node(name: string): PoolNode {
