@@ -148,6 +148,13 @@ function int(value: number): Buffer {
   return bytes
 }
 
+/** A client's first packet. */
+export function startupPacket(parameters: Record<string, string>, major = 3, minor = 0): Buffer {
+  const pairs = Object.entries(parameters).flat().map(cString)
+  const body = Buffer.concat([int((major << 16) | minor), ...pairs, Buffer.from([0])])
+  return Buffer.concat([int(body.length + 4), body])
+}
+
 /** For people, and for comparing: each message as its type and what is in it. */
 export function readable(messages: readonly Buffer[]): string[] {
   return messages.map((message) => {

@@ -62,7 +62,9 @@ export function readTarget(message: Buffer): { kind: 'S' | 'P'; name: string } {
   const kind = message[BODY]
   if (kind !== 0x53 && kind !== 0x50)
     throw new ProtocolViolation(`invalid message subtype ${kind ?? 'that is missing'}`)
-  return { kind: kind === 0x53 ? 'S' : 'P', name: textAt(message, BODY + 1).text }
+  const { text, end } = textAt(message, BODY + 1)
+  if (end !== message.length - 1) throw new ProtocolViolation('invalid message format')
+  return { kind: kind === 0x53 ? 'S' : 'P', name: text }
 }
 
 // ---- messages as a client would send them, for servers

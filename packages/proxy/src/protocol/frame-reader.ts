@@ -10,12 +10,14 @@ const HEADER = 5
 export class FrameReader {
   /** PostgreSQL refuses messages longer than this; before a login it is much less. */
   maxLength: number
+  /** What is read, and from where. */
   #chunk: Buffer = EMPTY
   #at = 0
-  readonly #pieces: Buffer[] = []
-  /** Bytes in `#pieces`, and how many the message in them has in all; 0: not known yet. */
-  #have = 0
-  #need = 0
+  /** What came while the message at the end of `#chunk` was not whole. */
+  #later: Buffer[] = []
+  #held = 0
+  /** With so many bytes there is more to be said than before. */
+  #need = HEADER
 
   constructor(maxLength: number) {
     this.maxLength = maxLength
@@ -23,19 +25,13 @@ export class FrameReader {
 
   /** Bytes that are held and not read yet. */
   get held(): number {
-    return this.#have + this.#chunk.length - this.#at
+    return this.#held
   }
 
   push(chunk: Buffer): void {
-    if (this.#have > 0) {
-      this.#pieces.push(chunk)
-      this.#have += chunk.length
-    } else if (this.#at < this.#chunk.length) {
-      this.#pieces.push(this.#chunk.subarray(this.#at), chunk)
-      this.#have = this.#chunk.length - this.#at + chunk.length
-      this.#chunk = EMPTY
-      this.#at = 0
-    } else {
+    this.#held += chunk.length
+    if (this.#at < this.#chunk.length) this.#later.push(chunk)
+    else {
       this.#chunk = chunk
       this.#at = 0
     }
@@ -43,49 +39,44 @@ export class FrameReader {
 
   /** The next message with its header; null until all of it is there. Throws ProtocolViolation. */
   next(): Buffer | null {
-    if (this.#have > 0) {
-      if (this.#have < HEADER) return null
-      if (this.#need === 0) this.#need = this.#lengthAt(this.#together(HEADER), 0)
-      if (this.#have < this.#need) return null
-      this.#chunk = this.#together(this.#have)
-      this.#at = 0
-      this.#pieces.length = 0
-      this.#have = this.#need = 0
+    if (this.#held < HEADER || this.#held < this.#need) return null
+    this.#join(HEADER)
+    const length = this.#lengthAt(this.#at)
+    if (this.#held < length) {
+      this.#need = length
+      return null
     }
-    if (this.#chunk.length - this.#at < HEADER) return null
-    const length = this.#lengthAt(this.#chunk, this.#at)
-    const end = this.#at + length
-    if (end > this.#chunk.length) return null
-    const message = this.#chunk.subarray(this.#at, end)
-    this.#at = end
-    return message
+    this.#join(length)
+    this.#need = HEADER
+    this.#held -= length
+    const from = this.#at
+    this.#at += length
+    return this.#chunk.subarray(from, this.#at)
   }
 
   /** Everything that is held, message or not: what follows speaks another protocol. */
   rest(): Buffer {
-    const rest = this.#have > 0 ? this.#together(this.#have) : this.#chunk.subarray(this.#at)
+    this.#join(this.#held)
+    const rest = this.#chunk.subarray(this.#at)
     this.#chunk = EMPTY
-    this.#at = this.#have = this.#need = 0
-    this.#pieces.length = 0
+    this.#at = this.#held = 0
+    this.#need = HEADER
     return rest
   }
 
-  /** The pieces as one, if the first is too short for `bytes`. */
-  #together(bytes: number): Buffer {
-    const [first] = this.#pieces as [Buffer]
-    if (first.length >= bytes && this.#pieces.length > 0 && bytes === HEADER) return first
-    const all = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces, this.#have)
-    this.#pieces.length = 1
-    this.#pieces[0] = all
-    return all
+  /** Puts what is held together, unless so many bytes of it are. */
+  #join(bytes: number): void {
+    if (this.#chunk.length - this.#at >= bytes) return
+    this.#chunk = Buffer.concat([this.#chunk.subarray(this.#at), ...this.#later], this.#held)
+    this.#at = 0
+    this.#later = []
   }
 
-  #lengthAt(buffer: Buffer, at: number): number {
-    const length = buffer.readInt32BE(at + 1)
+  #lengthAt(at: number): number {
+    const length = this.#chunk.readInt32BE(at + 1)
     if (length < 4 || length > this.maxLength) {
-      throw new ProtocolViolation(
-        `invalid message length ${length} of message type ${JSON.stringify(String.fromCharCode(buffer[at] as number))}`,
-      )
+      const type = JSON.stringify(String.fromCharCode(this.#chunk[at] as number))
+      throw new ProtocolViolation(`invalid message length ${length} of message type ${type}`)
     }
     return length + 1
   }

@@ -34,7 +34,8 @@ export function readStartup(packet: Buffer): StartupPacket {
   if (code === GSS_REQUEST) return { kind: 'gss' }
   if (code === CANCEL_REQUEST) {
     // Protocol 3.2 allows keys of up to 256 bytes.
-    if (packet.length < 13) throw new ProtocolViolation('invalid length of query cancel packet')
+    if (packet.length < 13 || packet.length > 12 + 256)
+      throw new ProtocolViolation('invalid length of query cancel packet')
     return { kind: 'cancel', processId: packet.readInt32BE(8), secretKey: Buffer.from(packet.subarray(12)) }
   }
   return {

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { frame } from '../../src/protocol/client-messages.js'
+import { FrameReader } from '../../src/protocol/frame-reader.js'
+import { ProtocolViolation } from '../../src/protocol/protocol-violation.js'
+import { cutAnywhere, Random } from '../random.js'
+
+function randomMessage(random: Random): Buffer {
+  const length = random.pick([0, 1, 4, random.between(0, 40), random.between(0, 3000)])
+  const body = Buffer.from(Array.from({ length }, () => random.between(0, 255)))
+  return frame(random.between(0, 255), [body])
+}
+
+function readAll(reader: FrameReader): Buffer[] {
+  const messages: Buffer[] = []
+  for (let message = reader.next(); message !== null; message = reader.next()) messages.push(message)
+  return messages
+}
+
+function header(type: string, length: number): Buffer {
+  const bytes = Buffer.from(`${type}\0\0\0\0`)
+  bytes.writeInt32BE(length, 1)
+  return bytes
+}
+
+test('however a stream is cut, the same messages come out of it', () => {
+  for (let seed = 0; seed < 500; seed++) {
+    const random = new Random(seed)
+    const messages = Array.from({ length: random.between(1, 12) }, () => randomMessage(random))
+    const reader = new FrameReader(0x3fffffff)
+    const read: Buffer[] = []
+    for (const piece of cutAnywhere(random, Buffer.concat(messages))) {
+      reader.push(piece)
+      if (random.chance(0.7)) read.push(...readAll(reader))
+    }
+    read.push(...readAll(reader))
+    expect(read, `seed ${seed}`).toEqual(messages)
+    expect(reader.held).toBe(0)
+  }
+})
+
+test('what is not read is counted, and given back as it came', () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = new Random(seed)
+    const messages = Array.from({ length: random.between(1, 6) }, () => randomMessage(random))
+    const stream = Buffer.concat(messages)
+    const reader = new FrameReader(0x3fffffff)
+    let readBytes = 0
+    let pushedBytes = 0
+    for (const piece of cutAnywhere(random, stream)) {
+      reader.push(piece)
+      pushedBytes += piece.length
+      if (random.chance(0.5)) readBytes += reader.next()?.length ?? 0
+      expect(reader.held).toBe(pushedBytes - readBytes)
+      if (random.chance(0.1)) break
+    }
+    expect(reader.rest(), `seed ${seed}`).toEqual(stream.subarray(readBytes, pushedBytes))
+    expect(reader.held).toBe(0)
+    expect(reader.next()).toBeNull()
+    reader.push(messages[0] as Buffer)
+    expect(reader.next()).toEqual(messages[0])
+  }
+})
+
+test.each([
+  ['negative', -1],
+  ['most negative', -0x80000000],
+  ['shorter than itself', 3],
+  ['one too long', 1001],
+  ['absurd', 0x7fffffff],
+])('a length that is %s is refused as soon as it is known', (_name, length) => {
+  const reader = new FrameReader(1000)
+  const bytes = header('Q', length)
+  reader.push(bytes.subarray(0, 4))
+  expect(reader.next()).toBeNull()
+  reader.push(bytes.subarray(4))
+  expect(() => reader.next()).toThrow(ProtocolViolation)
+  expect(() => reader.next()).toThrow(`invalid message length ${length} of message type "Q"`)
+})
+
+test('the longest length that is allowed is waited for', () => {
+  const reader = new FrameReader(1000)
+  reader.push(header('Q', 1000))
+  expect(reader.next()).toBeNull()
+  reader.push(Buffer.alloc(995))
+  expect(reader.next()).toBeNull()
+  reader.push(Buffer.alloc(1))
+  expect(reader.next()?.length).toBe(1001)
+})
+
+test('a long message in many pieces is put together once, not with every piece', () => {
+  const body = Buffer.alloc(8 * 1024 * 1024, 'x')
+  const message = frame(0x64, [body])
+  const reader = new FrameReader(0x3fffffff)
+  const beganMs = performance.now()
+  for (let at = 0; at < message.length; at += 1024) {
+    reader.push(message.subarray(at, at + 1024))
+    const read = reader.next()
+    if (read !== null) expect(read.equals(message)).toBe(true)
+  }
+  expect(reader.held).toBe(0)
+  // Putting it together with every piece would copy 32 GB.
+  expect(performance.now() - beganMs).toBeLessThan(2000)
+})
