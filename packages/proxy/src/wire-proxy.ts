@@ -9,8 +9,10 @@ import { authentication, backendKey, parameterStatus, readyForQuery } from './pr
 import { type ProxyOptions, type ProxySettings, readProxyOptions } from './proxy-options.js'
 import { LoginRefused } from './server/server-connection.js'
 import { identityKey, Tenant } from './server/tenant.js'
+import { BatchMeter } from './session/batch-meter.js'
 import { ClientSession, type SessionContext } from './session/client-session.js'
 import { type Arrival, Refusal, refuse, shakeHands } from './session/handshake.js'
+import { PauseGate } from './session/pause-gate.js'
 import { StatementNames } from './session/virtual-statement.js'
 
 interface ProxyEvents {
@@ -31,7 +33,8 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   /** Connections that are not logged in yet. */
   readonly #arriving = new Set<net.Socket>()
   readonly #context: SessionContext
-  readonly #counts = { primary: { lane: 0, own: 0 }, standby: { lane: 0, own: 0 } }
+  readonly #gate = new PauseGate()
+  readonly #meter = new BatchMeter()
   #sweep: NodeJS.Timeout | null = null
 
   private constructor(settings: ProxySettings) {
@@ -46,9 +49,8 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
       link: this.#link,
       names: new StatementNames(),
       failoverWaitMs: this.#link.settings.failoverWaitMs,
-      count: (role, connection) => {
-        this.#counts[role][connection]++
-      },
+      gate: this.#gate,
+      meter: this.#meter,
       closed: (session) => this.#sessions.delete(session.processId),
     }
     this.#link.on('event', (event) => this.#heed(event))
@@ -93,7 +95,10 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   get statistics() {
     return {
       clients: this.#sessions.size,
-      batches: { primary: { ...this.#counts.primary }, standby: { ...this.#counts.standby } },
+      batches: {
+        primary: { ...this.#meter.batches.primary },
+        standby: { ...this.#meter.batches.standby },
+      },
     }
   }
 

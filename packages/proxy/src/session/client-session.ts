@@ -7,9 +7,11 @@ import { FrameReader } from '../protocol/frame-reader.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
 import {
   commandComplete,
+  FROM_SERVER,
   makeError,
   parameterStatus,
   readyForQuery,
+  reportField,
   type ServerReport,
   type TransactionStatus,
 } from '../protocol/server-messages.js'
@@ -19,6 +21,8 @@ import { LoginRefused } from '../server/server-connection.js'
 import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
+import type { BatchMeter } from './batch-meter.js'
+import type { PauseGate } from './pause-gate.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import type { StatementNames } from './virtual-statement.js'
 
@@ -35,7 +39,8 @@ export interface SessionContext {
   readonly link: HerdLink
   readonly names: StatementNames
   readonly failoverWaitMs: number
-  readonly count: (role: 'primary' | 'standby', connection: 'lane' | 'own') => void
+  readonly gate: PauseGate
+  readonly meter: BatchMeter
   readonly closed: (session: ClientSession) => void
 }
 
@@ -45,7 +50,8 @@ interface Batch {
   readonly requests: Request[]
   /** What of it is executed. */
   records: readonly StatementRecord[]
-  readonly deadlineMs: number
+  readonly startedMs: number
+  deadlineMs: number
   /** Ends with a Flush: more of it will come. */
   readonly partial: boolean
   onPrimary: boolean
@@ -66,6 +72,11 @@ export class ClientSession implements ServerUser {
   readonly applicationName: string
   readonly #book: DatabaseBook
   readonly #context: SessionContext
+  readonly connectedAtMs = Date.now()
+  /** How many batches it has asked for. */
+  batches = 0
+  /** Its batch waits for a pause to end. */
+  #held = false
   readonly #frames = new FrameReader(LONGEST_MESSAGE)
   readonly #statements: StatementMap
   /** What it has written, for its reads to see. */
@@ -118,7 +129,8 @@ export class ClientSession implements ServerUser {
     this.socket.resume()
   }
 
-  get state(): 'idle' | 'active' | 'idle in transaction' {
+  get state(): 'idle' | 'active' | 'paused' | 'idle in transaction' {
+    if (this.#held) return 'paused'
     if (this.#batch !== null) return 'active'
     return this.#status === 'I' ? 'idle' : 'idle in transaction'
   }
@@ -213,11 +225,14 @@ export class ClientSession implements ServerUser {
     const requests = this.#requests
     this.#requests = []
     const before = this.#batch
+    const nowMs = performance.now()
+    this.batches++
     const batch: Batch = {
       simple,
       requests,
       records: [],
-      deadlineMs: performance.now() + this.#context.failoverWaitMs,
+      startedMs: before?.startedMs ?? nowMs,
+      deadlineMs: nowMs + this.#context.failoverWaitMs,
       partial,
       onPrimary: false,
       onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
@@ -245,8 +260,31 @@ export class ClientSession implements ServerUser {
 
   #begin(batch: Batch): void {
     if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
+    else if (this.#mustWait(batch)) this.#hold(batch)
     else if (this.#own !== null) this.#sendOwn(this.#own, batch)
     else this.#run(batch)
+  }
+
+  /** While the proxy is paused, what has begun goes on, and nothing begins. */
+  #mustWait({ sent }: Batch): boolean {
+    return this.#status === 'I' && !sent && this.#context.gate.holds(this.tenant.identity.database)
+  }
+
+  #hold(batch: Batch): void {
+    const { gate, meter, failoverWaitMs } = this.#context
+    if (!this.#held) meter.waits.pause++
+    this.#held = true
+    const cancel = gate.wait(() => {
+      stop()
+      batch.deadlineMs = performance.now() + failoverWaitMs
+      this.#judge(batch)
+    })
+    const stop = (): void => {
+      cancel()
+      this.#held = false
+      this.#stopWaiting = null
+    }
+    this.#stopWaiting = stop
   }
 
   // ---- where it goes
@@ -266,7 +304,7 @@ export class ClientSession implements ServerUser {
       this.#await(batch)
       return
     }
-    this.#context.count(at.role, shared ? 'lane' : 'own')
+    this.#context.meter.sent(at.role, shared ? 'lane' : 'own')
     if (shared) this.#runOnLane(batch, at.node, at.role)
     else this.#runOnOwn(batch, at.node)
   }
@@ -277,6 +315,7 @@ export class ClientSession implements ServerUser {
 
   /** Waits for a node that can take it. */
   #await(batch: Batch): void {
+    this.#context.meter.waits.node++
     const leftMs = batch.deadlineMs - performance.now()
     if (leftMs <= 0) {
       this.#tellError(batch, {
@@ -341,7 +380,12 @@ export class ClientSession implements ServerUser {
       this.#run(batch)
       return
     }
-    if (error !== null) this.#forgetUnparsed(batch)
+    const { meter } = this.#context
+    if (error !== null) {
+      meter.failed(error)
+      this.#forgetUnparsed(batch)
+    }
+    meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
     for (const piece of pieces) this.#say(piece)
     this.#goOn()
@@ -459,8 +503,9 @@ export class ClientSession implements ServerUser {
     if (this.socket.writableNeedDrain) this.#own?.connection.socket.pause()
   }
 
-  error(_sqlState: string | null, message: Buffer): void {
+  error(sqlState: string | null, message: Buffer): void {
     const batch = this.#batch
+    this.#context.meter.failed(sqlState)
     this.bytes(batch === null ? message : withClientNames(message, batch.requests))
     if (batch !== null) this.#forgetUnparsed(batch)
   }
@@ -476,6 +521,7 @@ export class ClientSession implements ServerUser {
 
   ready(status: TransactionStatus): void {
     const batch = this.#batch
+    if (batch !== null) this.#context.meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
     this.#copyIn = false
     this.#status = status
@@ -529,7 +575,8 @@ export class ClientSession implements ServerUser {
   /** Its server connection ended. */
   lost(error: Error): void {
     const server = this.#own as OwnServer
-    const batch = this.#batch
+    // What is held has not begun.
+    const batch = this.#held ? null : this.#batch
     const { traced } = server
     this.#own = null
     this.#pool = null
@@ -604,6 +651,9 @@ export class ClientSession implements ServerUser {
   /** Ends a batch with a message of ours. */
   #tell(batch: Batch, message: Buffer): void {
     if (this.#closed) return
+    const { meter } = this.#context
+    if (message[0] === FROM_SERVER.error) meter.failed(reportField(message, 'C'))
+    meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
     this.#forgetUnparsed(batch)
     this.#say(message)
@@ -622,7 +672,7 @@ export class ClientSession implements ServerUser {
   cancel(): void {
     const batch = this.#batch
     if (batch === null) return
-    if (this.#own !== null) void this.#own.connection.cancel()
+    if (this.#own !== null && !this.#held) void this.#own.connection.cancel()
     else {
       // On a lane it is a read: whatever comes of it, nobody waits for it any more.
       this.#stopWaiting?.()
