@@ -49,6 +49,8 @@ export class OwnServer {
   /** What a user left in its session stays until it is cleaned. */
   traced = false
   ended = false
+  /** Its next user would get a new one instead. */
+  retired = false
   status: TransactionStatus = 'I'
   applicationName: string
   idleSinceMs = performance.now()
@@ -73,6 +75,10 @@ export class OwnServer {
     this.#onEnd(this)
     this.#whenSwallowed?.('08006')
     this.#user?.lost(error)
+  }
+
+  get isTaken(): boolean {
+    return this.#user !== null
   }
 
   attach(user: ServerUser): void {

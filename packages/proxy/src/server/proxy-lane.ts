@@ -66,6 +66,7 @@ export class ProxyLane {
   readonly #prepared = new Set<VirtualStatement>()
   readonly #reader: ReplyReader
   #state: 'opening' | 'open' | 'ended' = 'opening'
+  #retired = false
   idleSinceMs = performance.now()
 
   constructor(opening: Promise<ServerConnection>, onEnd: (lane: ProxyLane) => void) {
@@ -81,11 +82,25 @@ export class ProxyLane {
   }
 
   get usable(): boolean {
-    return this.#state !== 'ended' && this.#prepared.size < MAX_PREPARED
+    return this.#state !== 'ended' && !this.#retired && this.#prepared.size < MAX_PREPARED
   }
 
   get inFlight(): number {
     return this.#flights.length - this.#head + this.#waiting.length
+  }
+
+  get facts(): { readonly processId: number | null; readonly state: string; readonly prepared: number } {
+    return {
+      processId: this.#connection?.processId ?? null,
+      state: this.#retired ? 'retired' : this.#state,
+      prepared: this.#prepared.size,
+    }
+  }
+
+  /** Takes no more; ends when what is under way is answered. */
+  retire(): void {
+    this.#retired = true
+    if (this.inFlight === 0) this.close()
   }
 
   get isStandby(): boolean {
@@ -189,6 +204,8 @@ export class ProxyLane {
       this.#head = 0
       this.idleSinceMs = performance.now()
       this.#reader.notable = PLAIN
+      // The last answer is still to be given.
+      if (this.#retired) process.nextTick(() => this.inFlight === 0 && this.close())
       return
     }
     if (this.#head > 1000) {

@@ -10,14 +10,14 @@ interface Waiter {
 /** Connections of one user to one node that clients have to themselves, one at a time. */
 export class ServerPool {
   readonly #open: () => Promise<ServerConnection>
-  readonly #max: number
+  readonly #max: () => number
   readonly #idle: OwnServer[] = []
   readonly #all = new Set<OwnServer>()
   #opening = 0
   readonly #waiting = new Set<Waiter>()
   #closed = false
 
-  constructor(open: () => Promise<ServerConnection>, max: number) {
+  constructor(open: () => Promise<ServerConnection>, max: () => number) {
     this.#open = open
     this.#max = max
   }
@@ -28,6 +28,10 @@ export class ServerPool {
 
   get idle(): number {
     return this.#idle.length
+  }
+
+  get servers(): Iterable<OwnServer> {
+    return this.#all
   }
 
   get waiting(): number {
@@ -43,7 +47,7 @@ export class ServerPool {
     }
     const waiter: Waiter = { take, fail }
     this.#waiting.add(waiter)
-    if (this.total < this.#max) this.#openOne()
+    if (this.total < this.#max()) this.#openOne()
     return () => this.#waiting.delete(waiter)
   }
 
@@ -63,7 +67,7 @@ export class ServerPool {
         if (waiter === undefined) return
         this.#waiting.delete(waiter)
         waiter.fail(error)
-        if (this.#waiting.size > this.#opening && this.total < this.#max) this.#openOne()
+        if (this.#waiting.size > this.#opening && this.total < this.#max()) this.#openOne()
       },
     )
   }
@@ -72,13 +76,13 @@ export class ServerPool {
     this.#all.delete(server)
     const at = this.#idle.indexOf(server)
     if (at >= 0) this.#idle.splice(at, 1)
-    if (this.#waiting.size > this.#opening && this.total < this.#max && !this.#closed) this.#openOne()
+    if (this.#waiting.size > this.#opening && this.total < this.#max() && !this.#closed) this.#openOne()
   }
 
   #offer(server: OwnServer): void {
     if (server.ended) return
     const [waiter] = this.#waiting
-    if (this.#closed) server.end()
+    if (this.#closed || server.retired) this.#end(server)
     else if (waiter === undefined) {
       server.idleSinceMs = performance.now()
       this.#idle.push(server)
@@ -113,6 +117,12 @@ export class ServerPool {
   /** Ends connections that have been idle since before `sinceMs`. */
   sweep(sinceMs: number): void {
     for (const server of [...this.#idle]) if (server.idleSinceMs < sinceMs) this.#end(server)
+  }
+
+  /** Every connection is replaced by a new one, as soon as nobody uses it. */
+  retire(): void {
+    for (const server of this.#all) server.retired = true
+    for (const server of [...this.#idle]) this.#end(server)
   }
 
   #end(server: OwnServer): void {

@@ -16,6 +16,20 @@ export interface TenantLimits {
   readonly connectTimeoutMs: number
 }
 
+/** A connection to a server, for whoever wants to see. */
+export interface ServerFacts {
+  readonly kind: 'lane' | 'own'
+  readonly node: string
+  readonly user: string
+  readonly database: string
+  readonly processId: number | null
+  readonly state: string
+  /** Batches under way on it. */
+  readonly inFlight: number
+  readonly prepared: number
+  readonly idleMs: number
+}
+
 interface TenantNode {
   readonly lanes: Set<ProxyLane>
   readonly own: ServerPool
@@ -56,7 +70,10 @@ export class Tenant {
     if (node === undefined) {
       node = {
         lanes: new Set(),
-        own: new ServerPool(() => this.#connect(name, new Map()), this.#limits.maxOwn),
+        own: new ServerPool(
+          () => this.#connect(name, new Map()),
+          () => this.#limits.maxOwn,
+        ),
       }
       this.#nodes.set(name, node)
     }
@@ -133,6 +150,40 @@ export class Tenant {
       idle: own.idle,
       waiting: own.waiting,
     }))
+  }
+
+  get servers(): ServerFacts[] {
+    const { user, database } = this.identity
+    const nowMs = performance.now()
+    return [...this.#nodes].flatMap(([node, { lanes, own }]) => [
+      ...[...lanes].map((lane): ServerFacts => {
+        const { inFlight, facts } = lane
+        const idleMs = inFlight > 0 ? 0 : nowMs - lane.idleSinceMs
+        return { kind: 'lane', node, user, database, ...facts, inFlight, idleMs }
+      }),
+      ...[...own.servers].map((server): ServerFacts => {
+        const { isTaken, prepared, connection } = server
+        return {
+          kind: 'own',
+          node,
+          user,
+          database,
+          processId: connection.processId,
+          state: isTaken ? (server.status === 'I' ? 'taken' : 'in transaction') : 'idle',
+          inFlight: isTaken ? 1 : 0,
+          prepared: prepared.size,
+          idleMs: isTaken ? 0 : nowMs - server.idleSinceMs,
+        }
+      }),
+    ])
+  }
+
+  /** Every connection is replaced by a new one, as soon as nobody uses it. */
+  retire(): void {
+    for (const { lanes, own } of this.#nodes.values()) {
+      own.retire()
+      for (const lane of [...lanes]) lane.retire()
+    }
   }
 
   sweep(sinceMs: number): void {
