@@ -128,7 +128,12 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     const book = await this.#bookOf(arrival.database)
     if (socket.destroyed) return
     const { applicationName, minor } = arrival
-    const who = { processId: this.#freeId(), secretKey: randomBytes(minor >= 2 ? 32 : 4), applicationName }
+    const who = {
+      processId: this.#freeId(),
+      secretKey: randomBytes(minor >= 2 ? 32 : 4),
+      applicationName,
+      consistency: arrival.consistency,
+    }
     socket.write(
       Buffer.concat([
         authentication(0),

@@ -129,3 +129,33 @@ test('a failover is a pause for clients that are idle, and for statements that c
   await client.query('update goods set stock = 77 where id = 3')
   expect((await client.query('select stock from goods where id = 3')).rows).toEqual([{ stock: 77 }])
 })
+
+test('what a read may see is said in a comment, at the start, or not at all', async () => {
+  const readers = async (settings: object, text: string): Promise<string> => {
+    const client = new pg.Client({ connectionString: url, ...settings })
+    await client.connect()
+    await client.query('update goods set stock = stock where id = 9')
+    const before = proxy.statistics.batches
+    for (let at = 0; at < 5; at++) await client.query(text)
+    const after = proxy.statistics.batches
+    await client.end()
+    return after.primary.lane > before.primary.lane
+      ? after.standby.lane > before.standby.lane
+        ? 'both'
+        : 'primary'
+      : 'standby'
+  }
+  const text = 'select stock from goods where id = 9'
+  expect(await readers({}, `/* pgherd: primary */ ${text}`)).toBe('primary')
+  expect(await readers({}, `/* pgherd: eventual */ ${text}`)).toBe('standby')
+  expect(await readers({}, `/* pgherd: bounded = 5000 ms */ ${text}`)).toBe('standby')
+  expect(await readers({ options: '-c pgherd.consistency=primary' }, text)).toBe('primary')
+  expect(await readers({ options: '-c pgherd.consistency=eventual -c work_mem=5MB' }, text)).toBe('standby')
+  expect(await readers({ options: '-c pgherd.consistency=eventual' }, `/* pgherd: primary */ ${text}`)).toBe(
+    'primary',
+  )
+  await expect(readers({ options: '-c pgherd.consistency=soon' }, text)).rejects.toMatchObject({
+    code: '22023',
+    message: 'invalid value for parameter "pgherd.consistency": "soon"',
+  })
+})

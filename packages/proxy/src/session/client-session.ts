@@ -1,5 +1,7 @@
 import type net from 'node:net'
 import { noteSlow, Session, type StatementRecord } from '@pgherd/client/internal'
+import type { Lsn } from '@pgherd/core'
+import { type Consistency, lsnForStaleness } from '@pgherd/core/routing'
 import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
 import type { HerdLink } from '../herd-link.js'
 import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
@@ -22,6 +24,7 @@ import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
+import { hintOf } from './consistency-hint.js'
 import type { PauseGate } from './pause-gate.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import type { StatementNames } from './virtual-statement.js'
@@ -79,6 +82,8 @@ export class ClientSession implements ServerUser {
   #held = false
   readonly #frames = new FrameReader(LONGEST_MESSAGE)
   readonly #statements: StatementMap
+  /** What its reads may see unless they say otherwise. */
+  readonly #consistency: Consistency
   /** What it has written, for its reads to see. */
   readonly #writes = new Session()
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
@@ -108,7 +113,7 @@ export class ClientSession implements ServerUser {
     tenant: Tenant,
     book: DatabaseBook,
     context: SessionContext,
-    who: { processId: number; secretKey: Buffer; applicationName: string },
+    who: { processId: number; secretKey: Buffer; applicationName: string; consistency: Consistency },
   ) {
     this.socket = socket
     this.tenant = tenant
@@ -117,6 +122,7 @@ export class ClientSession implements ServerUser {
     this.processId = who.processId
     this.secretKey = who.secretKey
     this.applicationName = who.applicationName
+    this.#consistency = who.consistency
     this.#statements = new StatementMap(context.names)
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('drain', () => this.#own?.connection.socket.resume())
@@ -293,11 +299,7 @@ export class ClientSession implements ServerUser {
     if (this.#closed) return
     const reads = batch.records.every(({ judgement }) => judgement.reads)
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
-    const { link } = this.#context
-    const mayUseStandby = reads && !batch.onPrimary
-    const position = mayUseStandby ? link.positionOf(this.#writes) : null
-    // This read is the primary's; those that follow may be a standby's again.
-    if (mayUseStandby && position === null) link.stamper.whenStamped(this.#writes, () => {})
+    const position = reads && !batch.onPrimary ? this.#standbyPosition(batch) : null
     const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
     const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
     if (at.kind !== 'node') {
@@ -307,6 +309,21 @@ export class ClientSession implements ServerUser {
     this.#context.meter.sent(at.role, shared ? 'lane' : 'own')
     if (shared) this.#runOnLane(batch, at.node, at.role)
     else this.#runOnOwn(batch, at.node)
+  }
+
+  /** What a standby must have replayed to answer a batch that reads; null: the primary is to answer. */
+  #standbyPosition({ records }: Batch): Lsn | null {
+    const { link } = this.#context
+    const consistency =
+      (records.length === 1 ? hintOf((records[0] as StatementRecord).text) : null) ?? this.#consistency
+    if (consistency === 'primary') return null
+    if (consistency === 'eventual') return 0
+    if (typeof consistency === 'object')
+      return lsnForStaleness(link.view, consistency.bounded.maxStalenessMs, performance.now())
+    const position = link.positionOf(this.#writes)
+    // This read is the primary's; those that follow may be a standby's again.
+    if (position === null) link.stamper.whenStamped(this.#writes, () => {})
+    return position
   }
 
   #mayShare({ judgement, facts, pace }: StatementRecord): boolean {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type net from 'node:net'
+import type { Consistency } from '@pgherd/core/routing'
 import type { Credentials } from '../auth/scram-client.js'
 import { ScramServer } from '../auth/scram-server.js'
 import { mockVerifier } from '../auth/scram-verifier.js'
@@ -15,6 +16,8 @@ import {
 } from '../protocol/server-messages.js'
 import { readStartup, type StartupPacket, startupLength } from '../protocol/startup-packet.js'
 
+import { readStartupSettings, type StartupSettings } from './startup-settings.js'
+
 /** Who a client is and how it wants to be talked to. */
 export interface Arrival {
   readonly user: string
@@ -22,6 +25,8 @@ export interface Arrival {
   readonly applicationName: string
   /** Settings of its startup packet. */
   readonly settings: ReadonlyMap<string, string>
+  /** What its reads may see, by its setting `pgherd.consistency`. */
+  readonly consistency: Consistency
   readonly credentials: Credentials
   /** Minor version of protocol 3. */
   readonly minor: number
@@ -102,6 +107,7 @@ async function greet(socket: net.Socket, source: ByteSource, users: UserDirector
       hint: 'Connect to the node itself.',
     })
   }
+  const settings = settingsOf(parameters)
   const credentials = await authenticate(socket, source, user, users)
   if (credentials === null) return { kind: 'gone' }
   return {
@@ -110,9 +116,7 @@ async function greet(socket: net.Socket, source: ByteSource, users: UserDirector
       user,
       database: parameters.get('database') || user,
       applicationName: parameters.get('application_name') ?? '',
-      settings: new Map(
-        [...parameters].filter(([name]) => !NO_SETTINGS.has(name) && !name.startsWith('_pq_.')),
-      ),
+      ...settings,
       credentials,
       minor: Math.min(minor, NEWEST_MINOR),
       rest: source.rest(),
@@ -120,7 +124,18 @@ async function greet(socket: net.Socket, source: ByteSource, users: UserDirector
   }
 }
 
-const NO_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', 'application_name'])
+function settingsOf(parameters: ReadonlyMap<string, string>): StartupSettings {
+  try {
+    return readStartupSettings(parameters)
+  } catch (error) {
+    throw new Refusal({
+      severity: 'FATAL',
+      code: '22023',
+      message: (error as Error).message,
+      hint: 'It is primary, session, eventual or bounded=N ms.',
+    })
+  }
+}
 
 /** SCRAM-SHA-256. Null when the client went away. */
 async function authenticate(
