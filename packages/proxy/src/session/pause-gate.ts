@@ -10,6 +10,10 @@ export class PauseGate {
     return this.#all || this.#databases.has(database)
   }
 
+  get holdsAny(): boolean {
+    return this.#all || this.#databases.size > 0
+  }
+
   /** What is paused: all databases, or these. */
   get paused(): 'all' | readonly string[] {
     return this.#all ? 'all' : [...this.#databases]
