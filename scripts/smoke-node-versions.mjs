@@ -1,5 +1,5 @@
-// Runs the built command line and the tests of packages/core on other versions of Node.js, which are
-// taken from npm. `node scripts/smoke-node-versions.mjs [MAJOR ...]`; needs a build.
+// Runs the built command line, the tests of packages/core and some of the client's on other versions of
+// Node.js, which are taken from npm. `node scripts/smoke-node-versions.mjs [MAJOR ...]`; needs a build.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,13 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const PROGRAM = join(ROOT, 'packages/pgherd/dist/bin.js')
 const MAJORS = process.argv.length > 2 ? process.argv.slice(2) : ['22', '24', '26']
+/** What rests on Node.js itself: streams, timers, signals, async contexts, modules. */
+const TESTS = [
+  'packages/core',
+  'packages/client/test/query',
+  'packages/client/test/abort',
+  'packages/client/test/session',
+]
 /** The npm package with Node.js for this machine. */
 const NODE_PACKAGE = `node-${process.platform}-${process.arch}`
 
@@ -36,7 +43,7 @@ function smoke(major, folder) {
   if (!version.startsWith(`v${major}.`)) throw new Error(`asked for Node.js ${major}, got ${version}`)
   console.log(`\nNode.js ${version}`)
   runHerd(node, folder)
-  runCoreTests(node, major)
+  runTests(node, major)
 }
 
 /** Up, a failover, down: the primary must be another one afterwards. */
@@ -60,14 +67,14 @@ function primaryOf(text) {
   return primaries[0]
 }
 
-function runCoreTests(node, major) {
+function runTests(node, major) {
   const report = process.env.PGHERD_TEST_REPORT
   const env = {
     ...process.env,
     PGHERD_SIMULATION_RUNS: '200',
     ...(report ? { PGHERD_TEST_REPORT: report.replace(/(\.json)?$/, `-node-${major}.json`) } : {}),
   }
-  run(node, ['node_modules/vitest/vitest.mjs', 'run', 'packages/core'], { env })
+  run(node, ['node_modules/vitest/vitest.mjs', 'run', ...TESTS], { env })
 }
 
 /** Runs a program to its end and returns what it printed; throws when it fails. */
