@@ -159,3 +159,30 @@ test('what a read may see is said in a comment, at the start, or not at all', as
     message: 'invalid value for parameter "pgherd.consistency": "soon"',
   })
 })
+
+test('a transaction declared READ ONLY is run by a standby, and sees what its session wrote', async () => {
+  const client = await connect(url)
+  const isStandby = async (begin: string): Promise<boolean> => {
+    await client.query(begin)
+    const { rows } = await client.query(
+      'select pg_is_in_recovery() as standby, (select stock from goods where id = 4)',
+    )
+    await client.query('commit')
+    return rows[0].standby
+  }
+  await until('a standby has what this session wrote', () => isStandby('begin read only'))
+  expect(await isStandby('start transaction isolation level repeatable read, read only')).toBe(true)
+  expect(await isStandby('begin isolation level serializable read only')).toBe(false)
+  expect(await isStandby('begin read write /* not read only */')).toBe(false)
+  for (let stock = 1; stock <= 20; stock++) {
+    await client.query('update goods set stock = $1 where id = 4', [stock])
+    await client.query('begin read only')
+    expect((await client.query('select stock from goods where id = 4')).rows).toEqual([{ stock }])
+    await client.query('commit')
+  }
+  await client.query('begin read only')
+  await expect(client.query('update goods set stock = 1 where id = 4')).rejects.toMatchObject({
+    code: '25006',
+  })
+  await client.query('rollback')
+})

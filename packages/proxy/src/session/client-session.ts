@@ -299,7 +299,8 @@ export class ClientSession implements ServerUser {
     if (this.#closed) return
     const reads = batch.records.every(({ judgement }) => judgement.reads)
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
-    const position = reads && !batch.onPrimary ? this.#standbyPosition(batch) : null
+    const mayUseStandby = (reads || opensReadOnly(batch.records)) && !batch.onPrimary
+    const position = mayUseStandby ? this.#standbyPosition(batch) : null
     const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
     const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
     if (at.kind !== 'node') {
@@ -308,7 +309,7 @@ export class ClientSession implements ServerUser {
     }
     this.#context.meter.sent(at.role, shared ? 'lane' : 'own')
     if (shared) this.#runOnLane(batch, at.node, at.role)
-    else this.#runOnOwn(batch, at.node)
+    else this.#runOnOwn(batch, at.node, at.role)
   }
 
   /** What a standby must have replayed to answer a batch that reads; null: the primary is to answer. */
@@ -433,7 +434,7 @@ export class ClientSession implements ServerUser {
     setTimeout(() => this.#run(batch), Math.min(250, 5 * 2 ** batch.cutOffs))
   }
 
-  #runOnOwn(batch: Batch, node: string): void {
+  #runOnOwn(batch: Batch, node: string, role: 'primary' | 'standby'): void {
     const pool = this.tenant.own(node)
     this.#stopWaiting = pool.take(
       (server) => {
@@ -442,7 +443,7 @@ export class ClientSession implements ServerUser {
           pool.giveBack(server)
           return
         }
-        if (server.connection.isStandby && !batch.records.every(({ judgement }) => judgement.reads)) {
+        if (server.connection.isStandby && role === 'primary') {
           pool.giveBack(server)
           this.#again(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
           return
@@ -763,3 +764,21 @@ function unknownOutcome(error: Error): ServerReport {
     hint: 'Look whether it did before you send it again.',
   }
 }
+
+const READ_ONLY = /\bread only\b/i
+const READ_WRITE = /\bread write\b|\bserializable\b/i
+
+/** BEGIN READ ONLY, of an isolation that a standby has. A shape has neither comments nor odd spaces. */
+function opensReadOnly(records: readonly StatementRecord[]): boolean {
+  const [record] = records
+  if (record === undefined || records.length !== 1) return false
+  const { facts, shape } = record
+  return (
+    OPENS_TRANSACTION.has(facts.command) &&
+    facts.statements === 1 &&
+    READ_ONLY.test(shape) &&
+    !READ_WRITE.test(shape)
+  )
+}
+
+const OPENS_TRANSACTION: ReadonlySet<string> = new Set(['BEGIN', 'START TRANSACTION'])
