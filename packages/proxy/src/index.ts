@@ -1,2 +1,3 @@
+export type { ClientFacts, ProxyFacts } from './proxy-facts.js'
 export type { ProxyOptions } from './proxy-options.js'
-export { WireProxy } from './wire-proxy.js'
+export { type ProxyOwner, WireProxy } from './wire-proxy.js'

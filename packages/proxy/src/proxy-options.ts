@@ -1,5 +1,7 @@
 import type { PoolOptions } from '@pgherd/client/internal'
 import { HerdError } from '@pgherd/core'
+import type { ClientLimits } from './admission.js'
+import type { ConfigFacts } from './proxy-facts.js'
 import type { TenantLimits } from './server/tenant.js'
 
 export interface ProxyOptions {
@@ -16,6 +18,13 @@ export interface ProxyOptions {
   supervisor?: string
   /** Clients at once: 10,000. */
   maxClients?: number
+  /** Clients at once of each user, and of each database: as many as in all. */
+  maxClientsPerUser?: number | null
+  maxClientsPerDatabase?: number | null
+  /** Who may use the admin database `pgherd`, besides the users that the nodes' addresses name. */
+  adminUsers?: readonly string[]
+  /** Port on 127.0.0.1 for Prometheus and health checks; 0: any that is free. None without it. */
+  metricsPort?: number | null
   /** Connections to each node that clients of one user and database have to themselves: 20. */
   maxServers?: number
   lanes?: NonNullable<PoolOptions['lanes']>
@@ -34,7 +43,9 @@ export interface ProxySettings {
   readonly herd: PoolOptions
   readonly host: string
   readonly port: number
-  readonly maxClients: number
+  readonly clients: ClientLimits
+  readonly adminUsers: ReadonlySet<string>
+  readonly metricsPort: number | null
   readonly loginTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly limits: TenantLimits
@@ -48,6 +59,10 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     port = 6432,
     supervisor,
     maxClients = 10_000,
+    maxClientsPerUser = null,
+    maxClientsPerDatabase = null,
+    adminUsers = [],
+    metricsPort = null,
     maxServers = 20,
     lanes = {},
     failoverWaitMs = 10_000,
@@ -59,6 +74,9 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   for (const [name, value, least] of [
     ['port', port, 0],
     ['maxClients', maxClients, 1],
+    ['maxClientsPerUser', maxClientsPerUser ?? 1, 1],
+    ['maxClientsPerDatabase', maxClientsPerDatabase ?? 1, 1],
+    ['metricsPort', metricsPort ?? 0, 0],
     ['maxServers', maxServers, 1],
     ['loginTimeoutMs', loginTimeoutMs, 1],
     ['idleTimeoutMs', idleTimeoutMs, 1],
@@ -80,7 +98,9 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     },
     host,
     port,
-    maxClients,
+    clients: { maxClients, maxPerUser: maxClientsPerUser, maxPerDatabase: maxClientsPerDatabase },
+    adminUsers: new Set(adminUsers),
+    metricsPort,
     loginTimeoutMs,
     idleTimeoutMs,
     limits: {
@@ -91,4 +111,30 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
       connectTimeoutMs: probe?.timeoutMs ?? 1000,
     },
   }
+}
+
+/** What a proxy is set to, for SHOW CONFIG; nothing secret. */
+export function describeSettings(settings: ProxySettings): ConfigFacts[] {
+  const { host, port, clients, adminUsers, metricsPort, loginTimeoutMs, idleTimeoutMs, limits } = settings
+  const fixed = { host, port, metricsPort }
+  const reloadable = {
+    maxClients: clients.maxClients,
+    maxClientsPerUser: clients.maxPerUser,
+    maxClientsPerDatabase: clients.maxPerDatabase,
+    maxServers: limits.maxOwn,
+    lanes: limits.maxLanes,
+    laneDepth: limits.laneDepth,
+    lanePatienceMs: limits.patienceMs,
+    adminUsers: [...adminUsers].join(', '),
+    loginTimeoutMs,
+    idleTimeoutMs,
+  }
+  const describe =
+    (isReloadable: boolean) =>
+    ([name, value]: [string, string | number | null]): ConfigFacts => ({
+      name,
+      value: value === null ? 'none' : String(value),
+      isReloadable,
+    })
+  return [...Object.entries(fixed).map(describe(false)), ...Object.entries(reloadable).map(describe(true))]
 }

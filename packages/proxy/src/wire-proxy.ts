@@ -1,47 +1,76 @@
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { GroupEvent, GroupView } from '@pgherd/core/routing'
+import { ADMIN_DATABASE, AdminSession } from './admin/admin-session.js'
+import { Admission } from './admission.js'
 import { UserDirectory } from './auth/user-directory.js'
 import { DatabaseBook } from './database-book.js'
 import { HerdLink } from './herd-link.js'
 import { authentication, backendKey, parameterStatus, readyForQuery } from './protocol/server-messages.js'
-import { type ProxyOptions, type ProxySettings, readProxyOptions } from './proxy-options.js'
+import type { ClientFacts, ProxyFacts } from './proxy-facts.js'
+import { describeSettings, type ProxyOptions, type ProxySettings, readProxyOptions } from './proxy-options.js'
 import { LoginRefused } from './server/server-connection.js'
-import { identityKey, Tenant } from './server/tenant.js'
+import { identityKey, Tenant, type TenantLimits } from './server/tenant.js'
 import { BatchMeter } from './session/batch-meter.js'
 import { ClientSession, type SessionContext } from './session/client-session.js'
 import { type Arrival, Refusal, refuse, shakeHands } from './session/handshake.js'
 import { PauseGate } from './session/pause-gate.js'
 import { StatementNames } from './session/virtual-statement.js'
+import { VERSION } from './version.js'
 
 interface ProxyEvents {
   event: [GroupEvent]
 }
 
+/** What whoever runs a proxy does on commands of its admin database. */
+export interface ProxyOwner {
+  /** RELOAD: the options as they are now. */
+  reload?(): Promise<ProxyOptions>
+  /** SHUTDOWN. */
+  shutdown?(): void
+}
+
 const SWEEP_MS = 5000
+/** How often it is looked whether what runs has ended. */
+const QUIET_POLL_MS = 5
+/** How long clients may take to hang up once they were told that this is the end. */
+const FAREWELL_MS = 1000
+const STOP_GRACE_MS = 30_000
+const GOODBYE = 'terminating connection due to administrator command'
 
 /** A server that speaks PostgreSQL's protocol, with a herd behind it. */
 export class WireProxy extends EventEmitter<ProxyEvents> {
-  readonly #settings: ProxySettings
+  #settings: ProxySettings
+  readonly #limits: TenantLimits
+  readonly #owner: ProxyOwner
   readonly #link: HerdLink
-  readonly #users: UserDirectory
+  #users: UserDirectory
   readonly #server: net.Server
   readonly #books = new Map<string, DatabaseBook>()
   readonly #tenants = new Map<string, Tenant>()
   readonly #sessions = new Map<number, ClientSession>()
-  /** Connections that are not logged in yet. */
+  readonly #consoles = new Set<AdminSession>()
+  /** Connections of all clients, and those of them that are not logged in yet. */
+  readonly #sockets = new Set<net.Socket>()
   readonly #arriving = new Set<net.Socket>()
+  readonly #admission: Admission
+  readonly #startedAtMs = Date.now()
+  #stopped: Promise<void> | null = null
   readonly #context: SessionContext
   readonly #gate = new PauseGate()
   readonly #meter = new BatchMeter()
   #sweep: NodeJS.Timeout | null = null
 
-  private constructor(settings: ProxySettings) {
+  private constructor(settings: ProxySettings, owner: ProxyOwner) {
     super()
     this.#settings = settings
+    this.#limits = { ...settings.limits }
+    this.#owner = owner
+    this.#admission = new Admission(settings.clients)
     this.#link = new HerdLink(settings.herd)
-    this.#users = new UserDirectory(this.#link.passwords, (user) => this.#storedPassword(user))
+    this.#users = this.#newUsers()
     this.#server = net.createServer({ noDelay: true, keepAlive: true, pauseOnConnect: false }, (socket) => {
       void this.#welcome(socket)
     })
@@ -51,14 +80,17 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
       failoverWaitMs: this.#link.settings.failoverWaitMs,
       gate: this.#gate,
       meter: this.#meter,
-      closed: (session) => this.#sessions.delete(session.processId),
+      closed: ({ processId, tenant }) => {
+        this.#sessions.delete(processId)
+        this.#admission.leave(tenant.identity.user, tenant.identity.database)
+      },
     }
     this.#link.on('event', (event) => this.#heed(event))
   }
 
   /** Resolves when clients can connect. Rejects with OPTIONS_INVALID, or what listening says (EADDRINUSE). */
-  static async start(options: ProxyOptions): Promise<WireProxy> {
-    const proxy = new WireProxy(readProxyOptions(options))
+  static async start(options: ProxyOptions, owner: ProxyOwner = {}): Promise<WireProxy> {
+    const proxy = new WireProxy(readProxyOptions(options), owner)
     try {
       await proxy.#link.start()
       await proxy.#listen()
@@ -102,9 +134,111 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     }
   }
 
+  /** What it is and does just now. */
+  get facts(): ProxyFacts {
+    const [link, sessions, tenants, settings] = [
+      this.#link,
+      this.#sessions,
+      this.#tenants,
+      { ...this.#settings, ...(this.#server.listening ? this.address : {}) },
+    ]
+    return {
+      version: VERSION,
+      startedAtMs: this.#startedAtMs,
+      state: this.#stopped === null ? 'running' : 'stopping',
+      paused: this.#gate.paused,
+      meter: this.#meter,
+      get clients() {
+        return [...sessions.values()].map(describeClient)
+      },
+      get servers() {
+        return [...tenants.values()].flatMap((tenant) => tenant.servers)
+      },
+      get pools() {
+        return [...tenants.values()].flatMap(({ identity: { user, database }, counts }) =>
+          counts.map((each) => ({ user, database, ...each })),
+        )
+      },
+      get nodes() {
+        return Object.values(link.view.nodes)
+      },
+      get config() {
+        return describeSettings(settings)
+      },
+    }
+  }
+
+  // ---- operation
+
+  /**
+   * Keeps new batches of a database (null: of all) waiting; what has begun goes on. Resolves when nothing
+   * runs any more, or when `abandoned`: paused it is from the start, until `resume`.
+   */
+  async pause(database: string | null, abandoned?: AbortSignal): Promise<void> {
+    this.#gate.pause(database)
+    while (!abandoned?.aborted && this.#isBusy(database) && this.#gate.holdsAny) await sleep(QUIET_POLL_MS)
+  }
+
+  #isBusy(database: string | null): boolean {
+    for (const { state, tenant } of this.#sessions.values())
+      if (
+        state !== 'idle' &&
+        state !== 'paused' &&
+        (database ?? tenant.identity.database) === tenant.identity.database
+      )
+        return true
+    return false
+  }
+
+  /** False when nothing was paused. */
+  resume(database: string | null): boolean {
+    return this.#gate.resume(database)
+  }
+
+  /** Replaces connections to servers, each as soon as nobody uses it. */
+  reconnect(database: string | null): void {
+    for (const tenant of this.#tenants.values())
+      if (database === null || tenant.identity.database === database) tenant.retire()
+  }
+
+  /** Ends a client's session. False when there is no such client. */
+  kill(client: number): boolean {
+    const session = this.#sessions.get(client)
+    session?.terminate(GOODBYE)
+    return session !== undefined
+  }
+
+  /**
+   * Takes over what can be changed while clients are connected: limits, admin users, time limits. Users and
+   * catalogues are read again. What cannot (nodes, addresses) stays as it is. Throws OPTIONS_INVALID.
+   */
+  async reload(options?: ProxyOptions): Promise<void> {
+    const given = options ?? (await this.#owner.reload?.())
+    if (given !== undefined) {
+      const { clients, adminUsers, loginTimeoutMs, idleTimeoutMs, limits } = readProxyOptions(given)
+      this.#settings = { ...this.#settings, clients, adminUsers, loginTimeoutMs, idleTimeoutMs, limits }
+      Object.assign(this.#limits, limits)
+      this.#admission.limits = clients
+    }
+    this.#users = this.#newUsers()
+    for (const book of this.#books.values()) book.changed()
+  }
+
+  #newUsers(): UserDirectory {
+    return new UserDirectory(this.#link.passwords, (user) => this.#storedPassword(user))
+  }
+
+  /** The SHUTDOWN of the admin database. */
+  shutdown(): void {
+    if (this.#owner.shutdown === undefined) void this.stop()
+    else this.#owner.shutdown()
+  }
+
   // ---- clients
 
   async #welcome(socket: net.Socket): Promise<void> {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
     this.#arriving.add(socket)
     socket.on('error', () => {})
     const late = setTimeout(() => socket.destroy(), this.#settings.loginTimeoutMs)
@@ -122,17 +256,57 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   async #admit(socket: net.Socket, arrival: Arrival): Promise<void> {
-    if (this.#sessions.size >= this.#settings.maxClients)
-      throw new Refusal({ severity: 'FATAL', code: '53300', message: 'sorry, too many clients already' })
-    const tenant = await this.#tenantOf(arrival)
-    const book = await this.#bookOf(arrival.database)
-    if (socket.destroyed) return
-    const { applicationName, minor } = arrival
+    const { user, database } = arrival
+    if (database === ADMIN_DATABASE && this.#mayAdminister(user)) {
+      this.#openConsole(socket, arrival)
+      return
+    }
+    this.#admission.enter(user, database)
+    let isIn = false
+    try {
+      const tenant = await this.#tenantOf(arrival)
+      const book = await this.#bookOf(database)
+      if (this.#stopped !== null) throw new Refusal(STOPPING)
+      if (socket.destroyed) return
+      isIn = true
+      this.#begin(socket, arrival, tenant, book)
+    } finally {
+      if (!isIn) this.#admission.leave(user, database)
+    }
+  }
+
+  /** Those whose logins the proxy itself uses, and those who were named. */
+  #mayAdminister(user: string): boolean {
+    return this.#settings.adminUsers.has(user) || this.#link.passwords.has(user)
+  }
+
+  /** However many clients there are: somebody must be able to look. */
+  #openConsole(socket: net.Socket, { applicationName, rest }: Arrival): void {
+    const reports = { ...CONSOLE_REPORTS, application_name: applicationName }
+    socket.write(
+      Buffer.concat([
+        authentication(0),
+        ...Object.entries(reports).map(([name, value]) => parameterStatus(name, value)),
+        backendKey(this.#freeId(), randomBytes(4)),
+        readyForQuery('I'),
+      ]),
+    )
+    const session = new AdminSession(socket, this, (closed) => this.#consoles.delete(closed))
+    this.#consoles.add(session)
+    session.start(rest)
+  }
+
+  #begin(
+    socket: net.Socket,
+    { applicationName, consistency, minor, rest }: Arrival,
+    tenant: Tenant,
+    book: DatabaseBook,
+  ): void {
     const who = {
       processId: this.#freeId(),
       secretKey: randomBytes(minor >= 2 ? 32 : 4),
       applicationName,
-      consistency: arrival.consistency,
+      consistency,
     }
     socket.write(
       Buffer.concat([
@@ -144,7 +318,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     )
     const session = new ClientSession(socket, tenant, book, this.#context, who)
     this.#sessions.set(who.processId, session)
-    session.start(arrival.rest)
+    session.start(rest)
   }
 
   #freeId(): number {
@@ -163,7 +337,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
       known.credentials = credentials
       return known
     }
-    const tenant = new Tenant(identity, credentials, this.#link, this.#settings.limits)
+    const tenant = new Tenant(identity, credentials, this.#link, this.#limits)
     await this.#greetServer(tenant)
     const sooner = this.#tenants.get(key)
     if (sooner !== undefined) {
@@ -210,13 +384,18 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   async #storedPassword(user: string): Promise<string | null> {
-    return this.#link.borrow('standby', this.#link.database, async (client) => {
+    const asked = this.#link.borrow('standby', this.#link.database, async (client) => {
       const { rows } = await client.query(
         `select rolpassword from pg_catalog.pg_authid
          where rolname = $1 and rolcanlogin and coalesce(rolvaliduntil > now(), true)`,
         [user],
       )
       return (rows[0]?.rolpassword as string | null | undefined) ?? null
+    })
+    return asked.catch((error: Error & { code?: string }) => {
+      // Whoever runs it must be able to look while no server answers: by the password that was given.
+      if (error.code !== '42501' && this.#link.passwords.has(user)) return null
+      throw error
     })
   }
 
@@ -236,22 +415,76 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
       for (const tenant of this.#tenants.values()) tenant.cutOff(from, 'all')
   }
 
+  /** Takes no new clients, lets open transactions finish for so long, and ends. */
+  async stop({ graceMs = STOP_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    const stopped = this.#stopListening()
+    const deadline = performance.now() + graceMs
+    while (this.#sessions.size > 0 && performance.now() < deadline) {
+      for (const session of [...this.#sessions.values()])
+        if (session.state === 'idle' || session.state === 'paused') session.terminate(GOODBYE)
+      await sleep(QUIET_POLL_MS)
+    }
+    await this.close()
+    await stopped
+  }
+
+  #stopListening(): Promise<void> {
+    if (this.#stopped === null) {
+      this.#stopped = once(this.#server, 'close').then(() => {})
+      this.#server.close()
+      for (const socket of this.#arriving) socket.destroy()
+    }
+    return this.#stopped
+  }
+
   /** Takes no new clients, and ends those that are there. */
   async close(): Promise<void> {
     if (this.#sweep !== null) clearInterval(this.#sweep)
-    const closed = once(this.#server, 'close')
-    this.#server.close()
-    for (const socket of this.#arriving) socket.destroy()
-    for (const session of [...this.#sessions.values()])
-      session.terminate('terminating connection due to administrator command')
+    const stopped = this.#stopListening()
+    for (const session of [...this.#sessions.values(), ...this.#consoles]) session.terminate(GOODBYE)
     for (const tenant of this.#tenants.values()) tenant.close()
     await this.#link.close()
-    await closed
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, FAREWELL_MS)
+    await stopped
+    clearTimeout(timer)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function describeClient(session: ClientSession): ClientFacts {
+  const { processId, tenant, applicationName, state, hasOwnServer, batches, connectedAtMs, socket } = session
+  const { remoteAddress = '', remotePort = 0 } = socket
+  return {
+    id: processId,
+    user: tenant.identity.user,
+    database: tenant.identity.database,
+    applicationName,
+    address: remoteAddress.includes(':')
+      ? `[${remoteAddress}]:${remotePort}`
+      : `${remoteAddress}:${remotePort}`,
+    state,
+    hasOwnServer,
+    batches,
+    connectedAtMs,
+  }
+}
+
+const STOPPING = { severity: 'FATAL', code: '57P03', message: 'the proxy is shutting down' } as const
+
+/** What clients expect to be told of any server. */
+const CONSOLE_REPORTS = {
+  server_version: '18.0 (pgherd proxy)',
+  server_encoding: 'UTF8',
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO, MDY',
+  TimeZone: 'Etc/UTC',
+  integer_datetimes: 'on',
+  standard_conforming_strings: 'on',
 }
 
 /** What a server reports of itself that is not so for a session of the proxy. */
