@@ -474,7 +474,8 @@ export class ClientSession implements ServerUser {
         this.#suspects.add(text)
       }
       this.#changedCatalogue ||= changesCatalogue(record)
-      this.#wrote ||= nature.writes
+      // A standby writes nothing, whatever it is asked.
+      this.#wrote ||= nature.writes && !server.connection.isStandby
       this.#mayDeferFlush ||= nature.mayDeferFlush
     }
     batch.sent = true
