@@ -1,6 +1,7 @@
 import type { PoolOptions } from '@pgherd/client/internal'
 import { HerdError } from '@pgherd/core'
 import type { ClientLimits } from './admission.js'
+import { readTlsOptions, type TlsIdentity, type TlsOptions } from './auth/tls-identity.js'
 import type { ConfigFacts } from './proxy-facts.js'
 import type { TenantLimits } from './server/tenant.js'
 
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   port?: number
   /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
   supervisor?: string
+  /** Clients may use TLS with this certificate; without it, none can. */
+  tls?: TlsOptions
   /** Clients at once: 10,000. */
   maxClients?: number
   /** Clients at once of each user, and of each database: as many as in all. */
@@ -46,6 +49,7 @@ export interface ProxySettings {
   readonly clients: ClientLimits
   readonly adminUsers: ReadonlySet<string>
   readonly metricsPort: number | null
+  readonly tls: TlsIdentity | null
   readonly loginTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly limits: TenantLimits
@@ -58,6 +62,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     host = '127.0.0.1',
     port = 6432,
     supervisor,
+    tls,
     maxClients = 10_000,
     maxClientsPerUser = null,
     maxClientsPerDatabase = null,
@@ -101,6 +106,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     clients: { maxClients, maxPerUser: maxClientsPerUser, maxPerDatabase: maxClientsPerDatabase },
     adminUsers: new Set(adminUsers),
     metricsPort,
+    tls: tls === undefined ? null : readTlsOptions(tls),
     loginTimeoutMs,
     idleTimeoutMs,
     limits: {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { GroupEvent, GroupView } from '@pgherd/core/routing'
 import { ADMIN_DATABASE, AdminSession } from './admin/admin-session.js'
 import { Admission } from './admission.js'
+import { readStoredPasswords } from './auth/stored-passwords.js'
 import { UserDirectory } from './auth/user-directory.js'
 import { DatabaseBook } from './database-book.js'
 import { HerdLink } from './herd-link.js'
@@ -225,7 +226,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   #newUsers(): UserDirectory {
-    return new UserDirectory(this.#link.passwords, (user) => this.#storedPassword(user))
+    return new UserDirectory(this.#link.passwords, () => readStoredPasswords(this.#link))
   }
 
   /** The SHUTDOWN of the admin database. */
@@ -241,14 +242,20 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     socket.on('close', () => this.#sockets.delete(socket))
     this.#arriving.add(socket)
     socket.on('error', () => {})
+    /** Another one, once it is secure. */
+    let spoken = socket
     const late = setTimeout(() => socket.destroy(), this.#settings.loginTimeoutMs)
     try {
-      const greeting = await shakeHands(socket, this.#users)
+      const greeting = await shakeHands(socket, { users: this.#users, tls: this.#settings.tls })
+      if (greeting.kind === 'client') {
+        spoken = greeting.arrival.socket
+        await this.#admit(spoken, greeting.arrival)
+        return
+      }
       if (greeting.kind === 'cancel') this.#cancel(greeting.processId, greeting.secretKey)
-      if (greeting.kind === 'client') await this.#admit(socket, greeting.arrival)
-      else socket.destroy()
+      if (greeting.kind !== 'refused') socket.destroy()
     } catch (error) {
-      refuse(socket, error as Error)
+      refuse(spoken, error as Error)
     } finally {
       clearTimeout(late)
       this.#arriving.delete(socket)
@@ -352,7 +359,9 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   async #greetServer(tenant: Tenant): Promise<void> {
     const deadlineMs = performance.now() + this.#context.failoverWaitMs
     for (;;) {
-      const choice = tenant.choose('standby', 0, 0)
+      // A standby may not have heard of a new database or user yet.
+      const role = this.#link.view.primary === null ? 'standby' : 'primary'
+      const choice = tenant.choose(role, 0, 0)
       if (choice.kind === 'node') {
         try {
           await tenant.try(choice.node)
@@ -381,22 +390,6 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     }
     await book.ready()
     return book
-  }
-
-  async #storedPassword(user: string): Promise<string | null> {
-    const asked = this.#link.borrow('standby', this.#link.database, async (client) => {
-      const { rows } = await client.query(
-        `select rolpassword from pg_catalog.pg_authid
-         where rolname = $1 and rolcanlogin and coalesce(rolvaliduntil > now(), true)`,
-        [user],
-      )
-      return (rows[0]?.rolpassword as string | null | undefined) ?? null
-    })
-    return asked.catch((error: Error & { code?: string }) => {
-      // Whoever runs it must be able to look while no server answers: by the password that was given.
-      if (error.code !== '42501' && this.#link.passwords.has(user)) return null
-      throw error
-    })
   }
 
   #cancel(processId: number, secretKey: Buffer): void {

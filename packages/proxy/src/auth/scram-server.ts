@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
-import { hmac, type ScramKeys, type ScramVerifier, sha256 } from './scram-verifier.js'
+import { hmac, KEY_LENGTH, type ScramKeys, type ScramVerifier, sha256 } from './scram-verifier.js'
 
 const NONCE_BYTES = 18
 
@@ -37,7 +37,7 @@ export class ScramServer {
   begin(message: string): string {
     const match =
       /^(n,|y,|p=([^,]*),)(a=[^,]*)?,((?:m=[^,]*,)?n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/.exec(message)
-    if (match === null) throw new ProtocolViolation('malformed SCRAM message')
+    if (match === null) throw malformed(whyNoFirst(message))
     const [, flag, name, authzid, bare, nonce] = match as unknown as [
       string,
       string,
@@ -47,10 +47,10 @@ export class ScramServer {
       string,
     ]
     if (authzid !== undefined)
-      throw new ProtocolViolation('client uses authorization identity, but it is not supported')
-    if (bare.startsWith('m=')) throw new ProtocolViolation('client requires an unsupported SCRAM extension')
-    if (flag.startsWith('p=') !== (this.#binding !== null))
-      throw new ProtocolViolation('malformed SCRAM message: channel binding does not fit the mechanism')
+      throw new ProtocolViolation('client uses authorization identity, but it is not supported', '0A000')
+    if (bare.startsWith('m='))
+      throw new ProtocolViolation('client requires an unsupported SCRAM extension', '0A000')
+    if (flag.startsWith('p=') !== (this.#binding !== null)) throw malformed(this.#whyNoBinding())
     if (name !== undefined && name !== 'tls-server-end-point')
       throw new ProtocolViolation(`unsupported SCRAM channel-binding type "${name}"`)
     if (flag === 'y,' && this.#offersBinding)
@@ -66,7 +66,7 @@ export class ScramServer {
   finish(message: string): { readonly answer: string; readonly keys: ScramKeys } | null {
     const { header, bare } = this.#first as ClientFirst
     const match = /^(c=([A-Za-z0-9+/=]*),r=([^,]*)(?:,[^p].*)?),p=([A-Za-z0-9+/=]+)$/.exec(message)
-    if (match === null) throw new ProtocolViolation('malformed SCRAM message')
+    if (match === null) throw malformed()
     const [, withoutProof, binding, nonce, proofText] = match as unknown as [
       string,
       string,
@@ -74,15 +74,15 @@ export class ScramServer {
       string,
       string,
     ]
-    if (nonce !== this.#nonce) throw new ProtocolViolation('invalid SCRAM response: nonce does not match')
     const expected = Buffer.concat([Buffer.from(header), this.#binding?.data ?? Buffer.alloc(0)])
-    if (binding !== expected.toString('base64'))
-      throw new ProtocolViolation('SCRAM channel binding check failed', '28000')
+    if (binding !== expected.toString('base64')) throw this.#wrongBinding()
+    const proof = Buffer.from(proofText, 'base64')
+    if (proof.length !== KEY_LENGTH) throw malformed('Malformed proof in client-final-message.')
+    if (nonce !== this.#nonce)
+      throw new ProtocolViolation('invalid SCRAM response', undefined, 'Nonce does not match.')
     const { storedKey, serverKey } = this.#verifier
     const authMessage = `${bare},${this.#serverFirst},${withoutProof}`
     const signature = hmac(storedKey, authMessage)
-    const proof = Buffer.from(proofText, 'base64')
-    if (proof.length !== signature.length) throw new ProtocolViolation('malformed SCRAM message')
     const clientKey = xor(proof, signature)
     if (!timingSafeEqual(sha256(clientKey), storedKey)) return null
     return {
@@ -90,6 +90,27 @@ export class ScramServer {
       keys: { clientKey, serverKey },
     }
   }
+
+  #whyNoBinding(): string {
+    return this.#binding === null
+      ? 'The client selected SCRAM-SHA-256 without channel binding, but the SCRAM message includes channel binding data.'
+      : 'The client selected SCRAM-SHA-256-PLUS, but the SCRAM message does not include channel binding data.'
+  }
+
+  #wrongBinding(): ProtocolViolation {
+    return this.#binding === null
+      ? new ProtocolViolation('unexpected SCRAM channel-binding attribute in client-final-message')
+      : new ProtocolViolation('SCRAM channel binding check failed', '28000')
+  }
+}
+
+function malformed(detail?: string): ProtocolViolation {
+  return new ProtocolViolation('malformed SCRAM message', undefined, detail)
+}
+
+function whyNoFirst(message: string): string | undefined {
+  if (message === '') return 'The message is empty.'
+  return /^[nyp]/.test(message) ? undefined : `Unexpected channel-binding flag "'${message[0]}'".`
 }
 
 export function xor(a: Buffer, b: Buffer): Buffer {

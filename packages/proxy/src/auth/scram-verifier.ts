@@ -17,8 +17,9 @@ export interface ScramKeys {
   readonly serverKey: Buffer
 }
 
-const PATTERN = /^SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/
-const KEY_LENGTH = 32
+const PATTERN =
+  /^SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/ /** Of SHA-256, in bytes. */
+export const KEY_LENGTH = 32
 
 export function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()

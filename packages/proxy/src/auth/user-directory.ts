@@ -8,53 +8,70 @@ export interface KnownUser {
   readonly credentials: Credentials | null
 }
 
-/** How long an answer of the server is believed. */
+/** How long what the server said is believed, and how long when a login has failed by it. */
 const FRESH_MS = 5000
+const DOUBTED_MS = 250
 
-/** Looks up the verifier of a user, in `pg_authid` or among users whose passwords were given. */
+/**
+ * The verifiers of all users, from `pg_authid` or of passwords that were given. All are read at once and
+ * kept together: asked for one by one, the time an answer takes would tell which names there are, and
+ * every wrong password would cost a connection to a server.
+ */
 export class UserDirectory {
-  readonly #given: ReadonlyMap<string, string>
-  readonly #ask: (user: string) => Promise<string | null>
-  readonly #known = new Map<string, { user: KnownUser | null; atMs: number }>()
-  /** Whether the server lets us look into `pg_authid`. */
-  #mayAsk = true
+  readonly #given: ReadonlyMap<string, KnownUser>
+  readonly #read: () => Promise<ReadonlyMap<string, string>>
+  /** Null: no server has been asked yet. */
+  #stored: ReadonlyMap<string, string> | null = null
+  #failure: Error | null = null
+  #reading: Promise<void> | null = null
+  #readAtMs = Number.NEGATIVE_INFINITY
+  #doubted = false
 
-  /** `given`: passwords by user. `ask`: `rolpassword` of a user who may log in; null when there is none. */
-  constructor(given: ReadonlyMap<string, string>, ask: (user: string) => Promise<string | null>) {
-    this.#given = given
-    this.#ask = ask
+  /** `given`: passwords by user. `read`: `rolpassword` by name of those who may log in. */
+  constructor(given: ReadonlyMap<string, string>, read: () => Promise<ReadonlyMap<string, string>>) {
+    this.#given = new Map(
+      [...given].map(([name, password]) => [
+        name,
+        { verifier: makeVerifier(password), credentials: { password } },
+      ]),
+    )
+    this.#read = read
   }
 
-  /** Null when nobody of this name may log in. Rejects when no server can be asked. */
+  /** Null when nobody of this name may log in. Rejects when no server can be asked and nothing is known. */
   async find(name: string): Promise<KnownUser | null> {
-    const known = this.#known.get(name)
-    if (known !== undefined && performance.now() - known.atMs < FRESH_MS) return known.user
-    const user = (await this.#lookUp(name)) ?? this.#fromPassword(name)
-    if (this.#known.size > 1000) this.#known.clear()
-    this.#known.set(name, { user, atMs: performance.now() })
-    return user
+    const ageMs = performance.now() - this.#readAtMs
+    if (ageMs > (this.#doubted ? DOUBTED_MS : FRESH_MS)) await this.#readAgain()
+    const stored = this.#stored?.get(name)
+    const verifier = stored === undefined ? null : readVerifier(stored)
+    if (verifier !== null) return { verifier, credentials: null }
+    const given = this.#given.get(name) ?? null
+    if (given === null && this.#stored === null) throw this.#failure
+    return given
   }
 
-  /** What is known may have been changed. */
-  forget(name: string): void {
-    this.#known.delete(name)
+  /** A login has failed: what is known may have been changed. */
+  doubt(): void {
+    this.#doubted = true
   }
 
-  async #lookUp(name: string): Promise<KnownUser | null> {
-    if (!this.#mayAsk) return null
+  #readAgain(): Promise<void> {
+    this.#reading ??= this.#readNow().finally(() => {
+      this.#reading = null
+    })
+    return this.#reading
+  }
+
+  async #readNow(): Promise<void> {
     try {
-      const stored = await this.#ask(name)
-      const verifier = stored === null ? null : readVerifier(stored)
-      return verifier === null ? null : { verifier, credentials: null }
+      this.#stored = await this.#read()
     } catch (error) {
-      if ((error as { code?: string }).code !== '42501') throw error
-      this.#mayAsk = false
-      return null
+      // Who may not look into pg_authid knows the passwords that were given. While no server answers, what
+      // was known goes on: servers look for themselves who logs in to them.
+      if ((error as { code?: string }).code === '42501') this.#stored = new Map()
+      else this.#failure = error as Error
     }
-  }
-
-  #fromPassword(name: string): KnownUser | null {
-    const password = this.#given.get(name)
-    return password === undefined ? null : { verifier: makeVerifier(password), credentials: { password } }
+    this.#doubted = false
+    this.#readAtMs = performance.now()
   }
 }

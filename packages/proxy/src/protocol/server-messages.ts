@@ -42,6 +42,11 @@ export function makeError({ severity, code, message, detail, hint }: ServerRepor
   )
 }
 
+/** An error for who speaks protocol 2 or older: one text. */
+export function makeOldError({ severity, message }: ServerReport): Buffer {
+  return cString(`E${severity}:  ${message}\n`)
+}
+
 export function makeNotice({ severity, code, message, detail, hint }: ServerReport): Buffer {
   return frame(
     FROM_SERVER.notice,

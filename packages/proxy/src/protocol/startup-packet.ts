@@ -13,8 +13,8 @@ export type StartupPacket =
       readonly parameters: ReadonlyMap<string, string>
     }
 
-/** PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
-const LONGEST = 10_000
+/** PostgreSQL's MAX_STARTUP_PACKET_LENGTH, and the length itself. */
+const LONGEST = 10_004
 const SSL_REQUEST = 80877103
 const GSS_REQUEST = 80877104
 const CANCEL_REQUEST = 80877102

@@ -27,7 +27,11 @@ export type Request =
       readonly clientName: string
     }
   | { readonly kind: 'close statement'; readonly clientName: string }
-  | { readonly kind: 'portal'; readonly message: Buffer; readonly step: 'describe' | 'execute' | 'close' }
+  | {
+      readonly kind: 'portal'
+      readonly message: Buffer
+      readonly step: 'parse' | 'describe' | 'execute' | 'close'
+    }
 
 /** A batch as it is sent to one connection. */
 export interface Encoded {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { StatementRecord } from '@pgherd/client/internal'
 import type { DatabaseBook } from '../database-book.js'
 import { readBind, readParse, readTarget } from '../protocol/client-messages.js'
@@ -16,6 +17,8 @@ export class StatementMap {
   /** Reads messages of the extended protocol. Throws ProtocolViolation. */
   readParse(message: Buffer): Request {
     const { name, text, types } = readParse(message)
+    // Read as text and written again it would be another one; as it is, the server refuses it.
+    if (!isUtf8(message.subarray(5, -types.length))) return { kind: 'portal', message, step: 'parse' }
     const statement = this.#names.get(text, types)
     statement.uses++
     const isTaken = name !== '' && this.#own.has(name)

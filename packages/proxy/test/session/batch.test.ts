@@ -131,3 +131,11 @@ test('errors name statements as the client does', () => {
   const other = makeError({ severity: 'ERROR', code: '42P05', message: 'nothing of ours' })
   expect(withClientNames(other, requests)).toBe(other)
 })
+
+test('a text that is no UTF-8 goes to the server as it is; types may have any bytes', () => {
+  const say = client()
+  const bytes = parse('', "select 'x'")
+  bytes[bytes.indexOf('x')] = 0xff
+  expect(encodeRequests(say(bytes), NONE, WITH_SYNC).parts[0]).toEqual(bytes)
+  expect(sent(say(parse('a', 'select $1', [0xfffffff0 | 0, 3802])))[0]).toBe('P pgherd_1|select $1')
+})
