@@ -8,7 +8,7 @@ import type { HerdStatus } from '@pgherd/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const PACKAGES = ['core', 'cluster', 'pgherd']
+const PACKAGES = ['core', 'client', 'proxy', 'cluster', 'pgherd']
 
 let folder: string
 let project: string
@@ -39,6 +39,8 @@ afterAll(async () => {
 
 describe.each([
   ['@pgherd/core', ['herd.schema.json']],
+  ['@pgherd/client', []],
+  ['@pgherd/proxy', []],
   ['@pgherd/cluster', []],
   ['pgherd', []],
 ])('the package %s', (name, more) => {

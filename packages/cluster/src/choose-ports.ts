@@ -72,14 +72,14 @@ export async function chooseProxyPort(
 
 /** Throws PORT_TAKEN, naming who holds the port where the system tells. */
 export async function refuseTakenPorts(
-  wanted: readonly { name: string; host: string; port: number }[],
+  wanted: readonly { name: string; host: string; port: number; field?: string }[],
 ): Promise<void> {
-  for (const { name, host, port } of wanted) {
+  for (const { name, host, port, field = 'port' } of wanted) {
     if (await isPortFree(host, port)) continue
     const holder = await whoHoldsPort(port)
     const by = holder === null ? 'another program' : `${shorten(holder.command)} (process ${holder.pid})`
     throw new HerdError('PORT_TAKEN', `Port ${port}, wanted for ${name}, is in use by ${by}.`, {
-      hint: 'Stop it, give another "port:" in the spec, or let pgherd choose: pgherd up --port auto',
+      hint: `Stop it, give another "${field}:" in the spec, or let pgherd choose: pgherd up --port auto`,
     })
   }
 }

@@ -190,7 +190,8 @@ async function proxyPortOf(
   // A herd from before there was a proxy steps aside for whoever stands on the usual port.
   if (known !== null && known.proxyPort === undefined && !(await isPortFree(host, chosen)))
     return { proxyPort: await findFreePorts(host, 1, Math.max(...Object.values(ports)) + 1) }
-  if (!serves && !proxy.runs) await refuseTakenPorts([{ name: 'the proxy', host, port: chosen }])
+  if (!serves && !proxy.runs)
+    await refuseTakenPorts([{ name: 'the proxy', host, port: chosen, field: 'proxy.port' }])
   return { proxyPort: chosen }
 }
 

@@ -40,7 +40,8 @@ test(
 
     const status = await statusOf(cwd)
     expect(Object.keys(status).sort()).toEqual(['api', 'epoch', 'groups', 'name', 'proxy'])
-    expect(status).toMatchObject({ name: 'scratch', epoch: 1, proxy: null, api: null })
+    expect(status).toMatchObject({ name: 'scratch', epoch: 1, api: null })
+    expect(status.proxy).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
     for (const node of status.groups[0]?.nodes ?? []) {
       expect(node).toEqual({
         name: expect.stringMatching(/^main-[123]$/),
@@ -204,7 +205,10 @@ test('I9: a port that is taken is refused with the name of who holds it', TIMEOU
   const holder = createServer()
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
   const { port } = holder.address() as { port: number }
-  writeFileSync(join(cwd, 'herd.yaml'), `name: scratch\nport: ${port}\ngroups: [{ nodes: 1 }]\n`)
+  writeFileSync(
+    join(cwd, 'herd.yaml'),
+    `name: scratch\nport: ${port}\ngroups: [{ nodes: 1 }]\nproxy: { port: auto }\n`,
+  )
   for (const args of [['up'], ['up', '--detach']]) {
     const { code, stderr } = await pgherd(args, { cwd })
     expect(code).toBe(1)

@@ -59,6 +59,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   readonly #admission: Admission
   readonly #startedAtMs = Date.now()
   #stopped: Promise<void> | null = null
+  #lease: NodeJS.Timeout | undefined
   readonly #context: SessionContext
   readonly #gate = new PauseGate()
   readonly #meter = new BatchMeter()
@@ -178,6 +179,34 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   async pause(database: string | null, abandoned?: AbortSignal): Promise<void> {
     this.#gate.pause(database)
     while (!abandoned?.aborted && this.#isBusy(database) && this.#gate.holdsAny) await sleep(QUIET_POLL_MS)
+  }
+
+  /**
+   * Keeps everything new waiting while primaryship is handed over, for at most so long, whatever becomes of
+   * whoever asked. Resolves to whether nothing runs any more; what still does after `patienceMs` is left alone.
+   */
+  async hold({
+    patienceMs,
+    leaseMs,
+  }: {
+    readonly patienceMs: number
+    readonly leaseMs: number
+  }): Promise<boolean> {
+    this.#gate.switching = true
+    clearTimeout(this.#lease)
+    this.#lease = setTimeout(() => this.release(), leaseMs)
+    this.#lease.unref()
+    const deadline = performance.now() + patienceMs
+    while (this.#isBusy(null)) {
+      if (performance.now() > deadline) return false
+      await sleep(QUIET_POLL_MS)
+    }
+    return true
+  }
+
+  release(): void {
+    clearTimeout(this.#lease)
+    this.#gate.switching = false
   }
 
   #isBusy(database: string | null): boolean {

@@ -5,7 +5,11 @@ import pc from 'picocolors'
 /** The connection strings a person wants to paste, with what each is good for. */
 export function describeConnections(herd: Herd): string {
   const names = herd.spec.groups.flatMap(nodeNames)
+  const proxy = herd.proxyDsn()
   const all = [
+    ...(proxy === null
+      ? []
+      : [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${proxy}"`]),
     pc.dim('Any client of libpq; finds the primary, also after a failover:'),
     `  psql "${herd.dsn()}"`,
   ]

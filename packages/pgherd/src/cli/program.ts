@@ -97,6 +97,13 @@ function addUp(program: Command): void {
       else console.log(`${renderStatus(report.status)}\n\n${report.connections}\n\n${DETACHED_HINT}`)
       process.exit(0)
     })
+  program
+    .command('serve-proxy', { hidden: true })
+    .argument('<state>', 'folder of the herd it is of')
+    .action(async () => {
+      const { serveProxy } = await import('../proxy-process/serve-proxy.js')
+      await serveProxy()
+    })
   up(program.command('supervise', { hidden: true })).action(
     async (file: string | undefined, options: UpFlags) => {
       const located = locateSpec(file, options)
@@ -149,7 +156,11 @@ function addStatus(program: Command): void {
 }
 
 async function statusOf(herd: LeftHerd): Promise<HerdStatus> {
-  return (await supervisorOf(herd)?.topology()) ?? describeLeftHerd(herd)
+  const supervised = await supervisorOf(herd)?.topology()
+  if (supervised !== undefined) return supervised
+  const { readProxyRecord } = await import('../proxy-process/proxy-record.js')
+  const proxy = readProxyRecord(herd.paths.proxyRecord)?.address ?? null
+  return { ...(await describeLeftHerd(herd)), proxy }
 }
 
 function showStatus(status: HerdStatus, json: boolean, supervised: boolean): void {
@@ -184,14 +195,21 @@ function addDsn(program: Command): void {
       'Prints a connection string: of one node, or of all with the primary asked for (libpq, JDBC, …).',
     )
     .argument('[node]', 'name of a node')
+    .option('--proxy', 'of the proxy: one address for any client, with the whole herd behind it')
     .option('--superuser', 'as the superuser postgres instead of the application’s role')
-    .addHelpText('after', examples('psql "$(pgherd dsn)"', 'pgherd dsn main-2'))
-    .action(async (node: string | undefined, options: LocationOptions & { superuser?: boolean }) => {
-      const { dsnOf } = await import('@pgherd/cluster')
-      console.log(
-        await dsnOf(await locateHerd(options), node ?? null, options.superuser ? 'superuser' : 'application'),
-      )
-    })
+    .addHelpText(
+      'after',
+      examples('psql "$(pgherd dsn --proxy)"', 'psql "$(pgherd dsn)"', 'pgherd dsn main-2'),
+    )
+    .action(
+      async (
+        node: string | undefined,
+        options: LocationOptions & { proxy?: boolean; superuser?: boolean },
+      ) => {
+        const { printDsn } = await import('./print-dsn.js')
+        console.log(await printDsn(await locateHerd(options), node, options))
+      },
+    )
 }
 
 function addLogs(program: Command): void {

@@ -1,6 +1,7 @@
 import { confirm, isCancel } from '@clack/prompts'
 import { destroyHerd, type LeftHerd, readSupervisor, sizeOfHerd, stopLeftServers } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
+import { endLeftProxy } from '../proxy-process/left-proxy.js'
 import { supervisorOf } from './herd-location.js'
 
 export interface DownOptions {
@@ -9,6 +10,8 @@ export interface DownOptions {
 }
 
 const STOP_TIMEOUT_MS = 60_000
+/** What clients of a proxy that nobody supervises may take to end their transactions. */
+const PROXY_GRACE_MS = 2000
 
 /** Stops the herd and keeps its data, or deletes it when a person said so and confirmed. */
 export async function runDown(herd: LeftHerd, options: DownOptions): Promise<string> {
@@ -24,6 +27,7 @@ export async function runDown(herd: LeftHerd, options: DownOptions): Promise<str
 async function stopHerd(herd: LeftHerd): Promise<void> {
   const supervisor = supervisorOf(herd)
   if (supervisor === null) {
+    await endLeftProxy(herd.paths, PROXY_GRACE_MS)
     await stopLeftServers(herd)
     return
   }

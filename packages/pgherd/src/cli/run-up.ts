@@ -5,10 +5,15 @@ import { type Herd, herdPaths, makePrivateFolder, openHerd } from '@pgherd/clust
 import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
 import pc from 'picocolors'
 import { ControlServer } from '../control/control-server.js'
+import { proxyJobOf } from '../proxy-process/proxy-job.js'
+import { ProxyKeeper } from '../proxy-process/proxy-keeper.js'
+import { readProxyRecord } from '../proxy-process/proxy-record.js'
+import { switchOver } from '../proxy-process/switch-over.js'
 import { renderEvent } from '../view/render-event.js'
 import { renderStatus } from '../view/render-status.js'
 import type { LocatedSpec } from './herd-location.js'
 import { describeConnections } from './print-connections.js'
+import { version } from './version.js'
 
 export interface UpOptions {
   json: boolean
@@ -19,18 +24,29 @@ export type DetachedReport =
   | { kind: 'up'; status: HerdStatus; connections: string; dsn: string }
   | { kind: 'failed'; code: ErrorCode; message: string; hint?: string }
 
+/** How long `up` waits for the proxy once the herd is whole. */
+const PROXY_MS = 10_000
+
 /** Brings the herd up and supervises it in this terminal until it is told to stop. Resolves to the exit code. */
 export async function runUp(located: LocatedSpec, options: UpOptions): Promise<number> {
   const stopping = new StopRequest()
-  const { herd, control } = await openWithControl(located, stopping)
+  const opened = await openWithControl(located, stopping)
+  const { herd, keeper } = opened
   const live = process.stdout.isTTY && !options.json
   // Drawing in place needs a library that a supervisor without a terminal can do without.
-  const view = live ? new (await import('../view/live-view.js')).LiveView(herd, () => stopping.ask()) : null
+  const view = live
+    ? new (await import('../view/live-view.js')).LiveView(
+        herd,
+        () => stopping.ask(),
+        (group) => switchOver(herd, keeper, group, null),
+      )
+    : null
   const print = view === null && !options.json
   if (print) herd.onEvent((event) => console.log(renderEvent(event)))
   view?.start()
+  keeper.start()
   try {
-    await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
+    await Promise.race([whenUp(herd, keeper, stopping), stopping.asked])
     if (!stopping.isAsked) {
       view?.print(`${describeConnections(herd)}\n`)
       if (print) console.log(`\n${renderStatus(await herd.status())}\n\n${describeConnections(herd)}\n`)
@@ -42,19 +58,35 @@ export async function runUp(located: LocatedSpec, options: UpOptions): Promise<n
   } finally {
     view?.stop()
     if (!options.json) console.log(pc.dim('Stopping every server; the data stays.'))
-    await control.close()
-    await herd.stop()
+    await close(opened)
   }
 }
 
+async function whenUp(herd: Herd, keeper: ProxyKeeper, stopping: StopRequest): Promise<void> {
+  await herd.whenWhole(60_000, stopping.signal)
+  await keeper.whenServing(PROXY_MS)
+}
+
+interface Opened {
+  readonly herd: Herd
+  readonly control: ControlServer
+  readonly keeper: ProxyKeeper
+}
+
+/** The proxy first, so that its clients' transactions still have servers to finish on. */
+async function close({ herd, control, keeper }: Opened): Promise<void> {
+  await control.close()
+  await keeper.close('stop')
+  await herd.stop()
+}
+
 /** A herd that cannot be spoken to is not left running. */
-async function openWithControl(
-  located: LocatedSpec,
-  stopping: StopRequest,
-): Promise<{ herd: Herd; control: ControlServer }> {
-  const herd = await openHerd(located)
+async function openWithControl(located: LocatedSpec, stopping: StopRequest): Promise<Opened> {
+  const { proxyRecord } = herdPaths(located.stateDir, located.spec.name)
+  const herd = await openHerd({ ...located, proxy: { runs: readProxyRecord(proxyRecord) !== null } })
+  const keeper = new ProxyKeeper(herd, proxyJobOf(herd, version()))
   try {
-    return { herd, control: await ControlServer.listen(herd, () => stopping.ask()) }
+    return { herd, keeper, control: await ControlServer.listen(herd, () => stopping.ask(), keeper) }
   } catch (error) {
     await herd.stop()
     throw error
@@ -67,17 +99,18 @@ export async function runDetached(located: LocatedSpec): Promise<number> {
   const report = (message: DetachedReport): void => {
     process.send?.(message, () => process.disconnect?.())
   }
-  let opened: { herd: Herd; control: ControlServer }
+  let opened: Opened
   try {
     opened = await openWithControl(located, stopping)
   } catch (error) {
     report(failure(error))
     return 1
   }
-  const { herd, control } = opened
+  const { herd, keeper } = opened
   herd.onEvent((event) => console.log(renderEvent(event)))
+  keeper.start()
   try {
-    await Promise.race([herd.whenWhole(60_000, stopping.signal), stopping.asked])
+    await Promise.race([whenUp(herd, keeper, stopping), stopping.asked])
     if (!stopping.isAsked) {
       report({
         kind: 'up',
@@ -92,8 +125,7 @@ export async function runDetached(located: LocatedSpec): Promise<number> {
     report(failure(error))
     return 1
   } finally {
-    await control.close()
-    await herd.stop()
+    await close(opened)
   }
 }
 

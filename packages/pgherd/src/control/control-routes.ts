@@ -1,6 +1,8 @@
 import type { Herd } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
 import { z } from 'zod'
+import type { ProxyKeeper } from '../proxy-process/proxy-keeper.js'
+import { switchOver } from '../proxy-process/switch-over.js'
 
 /** What the supervisor can be asked over its socket. The control API will offer the same routes over TCP. */
 export interface ControlRoute {
@@ -12,6 +14,8 @@ export interface ControlRoute {
 
 export interface ControlRequest {
   herd: Herd
+  /** Null: nobody keeps a proxy for this herd. */
+  keeper: ProxyKeeper | null
   params: Readonly<Record<string, string>>
   query: URLSearchParams
   body: unknown
@@ -41,8 +45,8 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
   {
     method: 'POST',
     path: '/v1/groups/:group/switchover',
-    handle: async ({ herd, params, body }) => {
-      await herd.switchover(params.group as string, parseBody(SwitchoverBody, body))
+    handle: async ({ herd, keeper, params, body }) => {
+      await switchOver(herd, keeper, params.group as string, parseBody(SwitchoverBody, body).to)
       return herd.status()
     },
   },

@@ -2,6 +2,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Herd } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
+import type { ProxyKeeper } from '../proxy-process/proxy-keeper.js'
 import { CONTROL_ROUTES, type ControlRequest, type ControlRoute } from './control-routes.js'
 import { streamEvents } from './stream-events.js'
 
@@ -18,12 +19,16 @@ export class ControlServer {
   }
 
   /** `onStop` is called when a client asks this supervisor to end. */
-  static async listen(herd: Herd, onStop: ControlRequest['stop']): Promise<ControlServer> {
+  static async listen(
+    herd: Herd,
+    onStop: ControlRequest['stop'],
+    keeper: ProxyKeeper | null = null,
+  ): Promise<ControlServer> {
     const { socket } = herd.paths
     // The herd's lock is ours, so a socket that is there was left by a supervisor that died.
     rmSync(socket, { force: true })
     const server = createServer((request, response) => {
-      answer(herd, request, response, onStop).catch(() => response.destroy())
+      answer(herd, keeper, request, response, onStop).catch(() => response.destroy())
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -42,6 +47,7 @@ export class ControlServer {
 
 async function answer(
   herd: Herd,
+  keeper: ProxyKeeper | null,
   request: IncomingMessage,
   response: ServerResponse,
   onStop: ControlRequest['stop'],
@@ -58,7 +64,7 @@ async function answer(
     const stop = (how: 'stop' | 'leave'): void => {
       afterwards = how
     }
-    send(response, 200, await route.handle({ herd, params, query: url.searchParams, body, stop }))
+    send(response, 200, await route.handle({ herd, keeper, params, query: url.searchParams, body, stop }))
   } catch (error) {
     const herdError =
       error instanceof HerdError ? error : new HerdError('INTERNAL', String((error as Error)?.stack ?? error))

@@ -15,6 +15,7 @@ const KEYS = `${key('k')} kill the primary   ${key('s')} switch over   ${key('l'
 export class LiveView {
   readonly #herd: Herd
   readonly #onQuit: () => void
+  readonly #switchOverGroup: (group: string) => Promise<void>
   readonly #draw = createLogUpdate(process.stdout)
   #timer: NodeJS.Timeout | null = null
   #showLogs = false
@@ -22,9 +23,10 @@ export class LiveView {
   #drawing = false
   #stopped = false
 
-  constructor(herd: Herd, onQuit: () => void) {
+  constructor(herd: Herd, onQuit: () => void, switchOver: (group: string) => Promise<void>) {
     this.#herd = herd
     this.#onQuit = onQuit
+    this.#switchOverGroup = switchOver
   }
 
   start(): void {
@@ -130,7 +132,7 @@ export class LiveView {
 
   #switchOver(): void {
     const group = this.#herd.spec.groups[0]
-    if (group !== undefined) this.#run(() => this.#herd.switchover(group.name))
+    if (group !== undefined) this.#run(() => this.#switchOverGroup(group.name))
   }
 
   #run(action: () => Promise<void>): void {

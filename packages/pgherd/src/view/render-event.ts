@@ -2,7 +2,7 @@ import type { HerdEvent } from '@pgherd/cluster'
 import pc from 'picocolors'
 
 const ALARMING = /exited|hung|blocked|failed|lost|rival|abandoned|demoted|kept|not-written|commits-wait/
-const GOOD = /formed|finished|adopted|go-on/
+const GOOD = /formed|finished|adopted|go-on|proxy-started/
 
 /** One event in one line: local time, then the sentence. */
 export function renderEvent(event: HerdEvent): string {

@@ -5,7 +5,13 @@ import { formatBytes, formatDuration } from './format-quantity.js'
 
 /** The topology as a person reads it: a line for each group, a line for each node. */
 export function renderStatus(status: HerdStatus): string {
-  return status.groups.map((group) => renderGroup(group)).join('\n\n')
+  const { groups, proxy } = status
+  const parts = groups.map((group) => renderGroup(group))
+  return [...parts, ...(proxy === null ? [] : [renderProxy(proxy)])].join('\n\n')
+}
+
+function renderProxy({ host, port }: NonNullable<HerdStatus['proxy']>): string {
+  return `${pc.bold('proxy')}  ${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function renderGroup(group: GroupStatus): string {

@@ -51,7 +51,8 @@ export async function obey(
       }
       break
     case 'SHUTDOWN':
-      proxy.shutdown()
+      // Whoever asked is answered first.
+      setImmediate(() => proxy.shutdown())
   }
   return { kind: 'done', tag: command.kind }
 }

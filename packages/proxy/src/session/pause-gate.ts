@@ -3,15 +3,26 @@ import { ChangeSignal } from '@pgherd/client/internal'
 /** Keeps new batches waiting while somebody has paused the proxy, or one of its databases. */
 export class PauseGate {
   #all = false
+  #switching = false
   readonly #databases = new Set<string>()
   readonly #resumed = new ChangeSignal()
 
   holds(database: string): boolean {
-    return this.#all || this.#databases.has(database)
+    return this.#switching || this.#all || this.#databases.has(database)
   }
 
   get holdsAny(): boolean {
-    return this.#all || this.#databases.size > 0
+    return this.#switching || this.#all || this.#databases.size > 0
+  }
+
+  /** While primaryship is handed over; apart from what an administrator pauses. */
+  get switching(): boolean {
+    return this.#switching
+  }
+
+  set switching(switching: boolean) {
+    this.#switching = switching
+    if (!switching) this.#resumed.notify()
   }
 
   /** What is paused: all databases, or these. */

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import type { Herd } from '@pgherd/cluster'
+import { nodeNames } from '@pgherd/core/spec'
+import type { ProxyOptions } from '@pgherd/proxy'
+
+/** What the process of a proxy is told by whoever starts it, over a channel that nobody else reads. */
+export interface ProxyJob {
+  readonly options: ProxyOptions
+  /** Of what cannot be changed while it runs: two jobs with the same one differ by a reload at most. */
+  readonly fingerprint: string
+  readonly record: string
+  readonly socket: string
+}
+
+/** What the process says once. */
+export type ProxyReport =
+  | { readonly kind: 'serving'; readonly address: { readonly host: string; readonly port: number } }
+  | { readonly kind: 'failed'; readonly message: string }
+
+/** What the proxy of a herd is to do; null where there is to be none. */
+export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
+  const { spec, proxyAddress, paths } = herd
+  const [group] = spec.groups
+  if (spec.proxy === false || proxyAddress === null || group === undefined) return null
+  const { maxClients, maxClientsPerUser, maxClientsPerDatabase, maxServers, lanes, adminUsers, metricsPort } =
+    spec.proxy
+  const fixed = {
+    nodes: nodeNames(group).map((node) => herd.dsn(node, 'superuser')),
+    ...proxyAddress,
+    supervisor: paths.socket,
+    metricsPort,
+  }
+  return {
+    options: {
+      ...fixed,
+      maxClients,
+      maxClientsPerUser,
+      maxClientsPerDatabase,
+      maxServers,
+      lanes: { max: lanes },
+      adminUsers,
+    },
+    fingerprint: createHash('sha256').update(JSON.stringify({ fixed, version })).digest('hex'),
+    record: paths.proxyRecord,
+    socket: paths.proxySocket,
+  }
+}

@@ -1,0 +1,187 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Herd } from '@pgherd/cluster'
+import { endLeftProxy } from './left-proxy.js'
+import { ProxyControlClient } from './proxy-control.js'
+import type { ProxyJob, ProxyReport } from './proxy-job.js'
+import { readProxyRecord } from './proxy-record.js'
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5000
+/** A proxy that has served for so long did not fail at once. */
+const PROVEN_MS = 10_000
+/** Transactions that are open may go on for so long when the herd is stopped, or the proxy replaced. */
+const STOP_GRACE_MS = 2000
+const REPLACE_GRACE_MS = 30_000
+const ENDED_POLL_MS = 20
+
+/** A proxy that serves: `ended` says why it does no more. */
+interface Running {
+  readonly address: { readonly host: string; readonly port: number }
+  readonly ended: Promise<string>
+}
+
+/**
+ * Keeps the proxy of a herd running: takes over the one that an earlier supervisor left, or starts it, and
+ * starts it again when it dies, with pauses that grow.
+ */
+export class ProxyKeeper {
+  readonly #herd: Herd
+  readonly #job: ProxyJob | null
+  readonly #closing = new AbortController()
+  #kept: Promise<void> | null = null
+  #lastFailure = ''
+  readonly #serving: Promise<void>
+  #nowServing: () => void = () => {}
+
+  constructor(herd: Herd, job: ProxyJob | null) {
+    this.#herd = herd
+    this.#job = job
+    this.#serving = new Promise((resolve) => {
+      this.#nowServing = resolve
+    })
+  }
+
+  /** Begins once there is a primary: before that nobody could be served. */
+  start(): void {
+    this.#kept ??= this.#keep().catch((error: unknown) => this.#tell('proxy-failed', String(error)))
+  }
+
+  /** Resolves when the proxy serves, or could not for so long; at once where there is to be none. */
+  async whenServing(timeoutMs: number): Promise<void> {
+    if (this.#job === null) return
+    const ended = new AbortController()
+    await Promise.race([
+      this.#serving,
+      sleep(timeoutMs, undefined, { signal: ended.signal }).catch(() => {}),
+      new Promise((resolve) => this.#closing.signal.addEventListener('abort', resolve, { once: true })),
+    ])
+    ended.abort()
+  }
+
+  /** A line to the proxy that serves now; null while none does. */
+  get control(): ProxyControlClient | null {
+    return this.#herd.proxy === null || this.#job === null ? null : new ProxyControlClient(this.#job.socket)
+  }
+
+  async #keep(): Promise<void> {
+    if (this.#job === null) {
+      // The spec does not want it any more.
+      await endLeftProxy(this.#herd.paths, STOP_GRACE_MS)
+      return
+    }
+    await this.#whenPrimary()
+    let pauseMs = FIRST_PAUSE_MS
+    while (!this.#closing.signal.aborted) {
+      const beganMs = performance.now()
+      await this.#serveOnce(this.#job)
+      if (performance.now() - beganMs > PROVEN_MS) pauseMs = FIRST_PAUSE_MS
+      await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {})
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+    }
+  }
+
+  #whenPrimary(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#herd.primaryOf() === null && !this.#closing.signal.aborted) return
+        stop()
+        resolve()
+      }
+      const stop = this.#herd.onChange(look)
+      this.#closing.signal.addEventListener('abort', look, { once: true })
+      look()
+    })
+  }
+
+  async #serveOnce(job: ProxyJob): Promise<void> {
+    try {
+      const running = (await this.#adopt(job)) ?? (await this.#launch(job))
+      this.#lastFailure = ''
+      this.#herd.proxy = running.address
+      this.#nowServing()
+      const why = await running.ended
+      this.#herd.proxy = null
+      if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
+    } catch (error) {
+      this.#herd.proxy = null
+      const { message } = error as Error
+      if (!this.#closing.signal.aborted && message !== this.#lastFailure)
+        this.#tell('proxy-failed', `The proxy cannot be started: ${message}. It is tried again.`)
+      this.#lastFailure = message
+    }
+  }
+
+  /** The proxy that an earlier supervisor left, if it is what this one would start. */
+  async #adopt(job: ProxyJob): Promise<Running | null> {
+    const left = readProxyRecord(job.record)
+    if (left === null) return null
+    const control = new ProxyControlClient(job.socket)
+    const described = await control.describe().catch(() => null)
+    if (described?.fingerprint === job.fingerprint) {
+      await control.reload(job.options)
+      this.#tell('proxy-adopted', `The proxy at ${show(described.address)} was running already.`)
+      return { address: described.address, ended: control.whenGone().then(() => 'its process is gone') }
+    }
+    // It stops listening at once, and lets transactions finish while the next one serves already.
+    await endLeftProxy(this.#herd.paths, REPLACE_GRACE_MS, { waitForEnd: false })
+    return null
+  }
+
+  async #launch(job: ProxyJob): Promise<Running> {
+    if (this.#closing.signal.aborted) throw new Error('the herd is being stopped')
+    const { proxyLog, root } = this.#herd.paths
+    const log = openSync(proxyLog, 'a', 0o600)
+    const bin = fileURLToPath(new URL('../bin.js', import.meta.url))
+    // The folder is for a person who looks at a list of processes.
+    const child = spawn(process.execPath, [bin, 'serve-proxy', root], {
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    const ended = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
+      child.once('error', ({ message }) => resolve(message))
+    })
+    const report = await Promise.race([reportOf(child, job), ended])
+    if (typeof report === 'string') throw new Error(`it ended at once (${report}); see ${proxyLog}`)
+    if (report.kind === 'failed') throw new Error(report.message)
+    child.unref()
+    this.#tell('proxy-started', `The proxy serves at ${show(report.address)}.`)
+    return { address: report.address, ended }
+  }
+
+  #tell(kind: string, message: string): void {
+    this.#herd.events.add({ at: new Date().toISOString(), kind, group: null, node: null, message })
+  }
+
+  /** Stops the proxy with the herd, or leaves it to the next supervisor. */
+  async close(how: 'stop' | 'leave'): Promise<void> {
+    this.#closing.abort()
+    if (how === 'stop') {
+      let isOver = this.#kept === null
+      const over = this.#kept?.then(() => {
+        isOver = true
+      })
+      // One that is just starting cannot be spoken to yet.
+      do {
+        await endLeftProxy(this.#herd.paths, STOP_GRACE_MS)
+        await Promise.race([over, sleep(ENDED_POLL_MS)])
+      } while (!isOver)
+    }
+    this.#herd.proxy = null
+  }
+}
+
+function reportOf(child: ChildProcess, job: ProxyJob): Promise<ProxyReport> {
+  return new Promise((resolve) => {
+    child.once('message', (message) => resolve(message as ProxyReport))
+    child.send(job, () => {})
+  })
+}
+
+function show({ host, port }: Running['address']): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

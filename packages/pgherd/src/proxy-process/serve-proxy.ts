@@ -1,0 +1,59 @@
+import { WireProxy } from '@pgherd/proxy'
+import { ProxyControl } from './proxy-control.js'
+import type { ProxyJob, ProxyReport } from './proxy-job.js'
+import { readProxyRecord, removeProxyRecord, writeProxyRecord } from './proxy-record.js'
+
+const GRACE_MS = 30_000
+
+/**
+ * The process of a herd's proxy. It outlives the supervisor that started it (I10): what it is to do comes
+ * over the channel to its parent, credentials and all, and from then on it is spoken to over its socket.
+ */
+export async function serveProxy(): Promise<void> {
+  const job = await new Promise<ProxyJob>((resolve) => {
+    process.once('message', (message) => resolve(message as ProxyJob))
+    process.once('disconnect', () => process.exit(1))
+  })
+  process.removeAllListeners('disconnect')
+  // Whoever printed for us may be gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  writeProxyRecord(job.record, null)
+  let proxy: WireProxy
+  let control: ProxyControl
+  let isStopping = false
+  const stop = (graceMs: number): void => {
+    if (isStopping) end()
+    isStopping = true
+    proxy.stop({ graceMs }).then(end, end)
+  }
+  const end = (): void => {
+    control.close(readProxyRecord(job.record)?.pid !== process.pid)
+    removeProxyRecord(job.record)
+    process.exit(0)
+  }
+  try {
+    proxy = await WireProxy.start(job.options, { shutdown: () => stop(GRACE_MS) })
+    control = await ProxyControl.listen(job.socket, { proxy, fingerprint: job.fingerprint, stop })
+  } catch (error) {
+    removeProxyRecord(job.record)
+    report({ kind: 'failed', message: whyNotServing(error, job) }, () => process.exit(1))
+    return
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(GRACE_MS))
+  process.on('SIGHUP', () => void proxy.reload())
+  writeProxyRecord(job.record, proxy.address)
+  proxy.on('event', ({ message }) => console.log(`${new Date().toISOString()} ${message}`))
+  report({ kind: 'serving', address: proxy.address }, () => {
+    if (process.connected) process.disconnect()
+  })
+}
+
+function report(report: ProxyReport, then: () => void): void {
+  if (process.send === undefined || !process.connected) then()
+  else process.send(report, then)
+}
+
+function whyNotServing(error: unknown, { options }: ProxyJob): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === 'EADDRINUSE' ? `port ${options.port} at ${options.host} is in use` : message
+}
