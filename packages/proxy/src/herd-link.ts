@@ -19,16 +19,13 @@ import {
   whyNoPrimary,
 } from '@pgherd/core/routing'
 import pg from 'pg'
-import type { ServerAddress } from './server/server-connection.js'
+import type { ServerAddress } from './server/server-socket.js'
 
 /** A node as `pg` reads its address. */
-interface KnownNode {
-  readonly host: string
-  readonly port: number
+interface KnownNode extends ServerAddress {
   readonly user: string
   readonly password: string
   readonly database: string
-  readonly ssl: boolean
 }
 
 interface LinkEvents {
@@ -51,11 +48,9 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     this.settings = readOptions(options, process.env)
     this.#known = new Map(
       this.settings.addresses.map(({ name, config }) => {
-        const { host, port, user, password, database, ssl } = new pg.Client({
-          ...this.settings.pool,
-          ...config,
-        })
-        return [name, { host, port, user, password, database, ssl } as KnownNode]
+        const client = new pg.Client({ ...this.settings.pool, ...config }) as unknown as KnownNode
+        const { host, port, user, password, database, ssl, sslNegotiation } = client
+        return [name, { host, port, user, password, database, ssl, sslNegotiation } as KnownNode]
       }),
     )
     const listener = {
@@ -136,13 +131,10 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   ): Promise<T> {
     const choice = this.choose(role, 0, () => 0, 0)
     if (choice.kind !== 'node') throw new HerdError('NO_PRIMARY', this.whyNoPrimary)
-    const { host, port, user, password, ssl } = this.#known.get(choice.node) as KnownNode
+    const { sslNegotiation, ...login } = this.#known.get(choice.node) as KnownNode
     const client = new pg.Client({
-      host,
-      port,
-      user,
-      password,
-      ssl,
+      ...login,
+      ...(sslNegotiation === 'direct' ? { sslnegotiation: sslNegotiation } : {}),
       database,
       connectionTimeoutMillis: 5000,
       query_timeout: 10_000,

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 import { HerdError } from '@pgherd/core'
 import { certificateHash } from './certificate-hash.js'
@@ -32,11 +32,15 @@ export function readTlsOptions({ cert, key, ca, required = ca !== undefined }: T
       '`tls.ca` asks clients for a certificate, which one without TLS has not: leave `tls.required` out.',
     )
   try {
+    const certificate = new X509Certificate(cert)
+    // OpenSSL keeps certificates by the kind of their keys, and finds nothing wrong with two that are not one pair.
+    if (!certificate.checkPrivateKey(createPrivateKey(key)))
+      throw new Error('the key is of another certificate')
     return {
       context: tls.createSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) }),
       asksForCertificate: ca !== undefined,
       required,
-      binding: certificateHash(new X509Certificate(cert)),
+      binding: certificateHash(certificate),
     }
   } catch (error) {
     throw new HerdError(

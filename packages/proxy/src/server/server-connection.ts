@@ -1,15 +1,11 @@
-import net from 'node:net'
+import type net from 'node:net'
+import tls from 'node:tls'
+import { certificateHash } from '../auth/certificate-hash.js'
 import { type Credentials, ScramClient } from '../auth/scram-client.js'
 import { cString, makePassword, TERMINATE } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { FROM_SERVER, readParameterStatus, reportField } from '../protocol/server-messages.js'
-
-/** Where a server is. */
-export interface ServerAddress {
-  /** A folder with its socket, when it begins with a slash. */
-  readonly host: string
-  readonly port: number
-}
+import { dial, type ServerAddress } from './server-socket.js'
 
 /** As whom, and with which settings, a connection is opened. */
 export interface Login {
@@ -46,6 +42,7 @@ export class ServerConnection {
   processId = 0
   secretKey: Buffer = Buffer.alloc(0)
   readonly #address: ServerAddress
+  #scram: ScramClient | null = null
 
   private constructor(address: ServerAddress, socket: net.Socket) {
     this.#address = address
@@ -54,18 +51,17 @@ export class ServerConnection {
 
   /** Rejects with LoginRefused, or what the system or the server's silence says. */
   static async open(address: ServerAddress, login: Login, timeoutMs: number): Promise<ServerConnection> {
-    const socket = connectTo(address)
-    const connection = new ServerConnection(address, socket)
+    const { raw, spoken } = dial(address)
     const timer = setTimeout(
-      () =>
-        socket.destroy(new Error(`${address.host}:${address.port} did not answer within ${timeoutMs} ms`)),
+      () => raw.destroy(new Error(`${address.host}:${address.port} did not answer within ${timeoutMs} ms`)),
       timeoutMs,
     )
     try {
+      const connection = new ServerConnection(address, await spoken)
       await connection.#logIn(login)
       return connection
     } catch (error) {
-      socket.destroy()
+      raw.destroy()
       throw error
     } finally {
       clearTimeout(timer)
@@ -75,7 +71,6 @@ export class ServerConnection {
   #logIn({ user, database, credentials, settings }: Login): Promise<void> {
     const { socket } = this
     const frames = new FrameReader(LONGEST_STARTUP_MESSAGE)
-    const scram = new ScramClient(credentials)
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => {
         stop()
@@ -96,7 +91,7 @@ export class ServerConnection {
               resolve()
               return
             }
-            this.#hear(message, scram, credentials)
+            this.#hear(message, credentials)
           }
         } catch (error) {
           fail(error as Error)
@@ -107,10 +102,10 @@ export class ServerConnection {
     })
   }
 
-  #hear(message: Buffer, scram: ScramClient, credentials: Credentials): void {
+  #hear(message: Buffer, credentials: Credentials): void {
     switch (message[0]) {
       case FROM_SERVER.authentication:
-        this.#authenticate(message, scram, credentials)
+        this.#authenticate(message, credentials)
         break
       case FROM_SERVER.parameterStatus: {
         const { name, value } = readParameterStatus(message)
@@ -126,7 +121,7 @@ export class ServerConnection {
     }
   }
 
-  #authenticate(message: Buffer, scram: ScramClient, credentials: Credentials): void {
+  #authenticate(message: Buffer, credentials: Credentials): void {
     const body = message.toString('utf8', 9)
     switch (message.readInt32BE(5)) {
       case 0:
@@ -135,23 +130,31 @@ export class ServerConnection {
         if (!('password' in credentials)) throw noPassword()
         this.socket.write(makePassword(cString(credentials.password)))
         return
-      case 10: {
-        if (!body.split('\0').includes('SCRAM-SHA-256')) throw new Error('the server offers no SCRAM-SHA-256')
-        const first = Buffer.from(scram.begin())
-        const length = Buffer.allocUnsafe(4)
-        length.writeInt32BE(first.length)
-        this.socket.write(makePassword(Buffer.concat([cString('SCRAM-SHA-256'), length, first])))
+      case 10:
+        this.socket.write(makePassword(this.#beginScram(body.split('\0'), credentials)))
         return
-      }
       case 11:
-        this.socket.write(makePassword(Buffer.from(scram.prove(body))))
+        if (this.#scram === null) throw noPassword()
+        this.socket.write(makePassword(Buffer.from(this.#scram.prove(body))))
         return
       case 12:
-        scram.check(body)
+        this.#scram?.check(body)
         return
       default:
         throw noPassword()
     }
+  }
+
+  /** Bound to the server's certificate where both can: nobody in the middle can use the proof then. */
+  #beginScram(offered: readonly string[], credentials: Credentials): Buffer {
+    const binding = offered.includes('SCRAM-SHA-256-PLUS') ? certificateHashOf(this.socket) : null
+    const mechanism = binding === null ? 'SCRAM-SHA-256' : 'SCRAM-SHA-256-PLUS'
+    if (!offered.includes(mechanism)) throw new Error('the server offers no SCRAM-SHA-256')
+    this.#scram = new ScramClient(credentials, binding)
+    const first = Buffer.from(this.#scram.begin())
+    const length = Buffer.allocUnsafe(4)
+    length.writeInt32BE(first.length)
+    return Buffer.concat([cString(mechanism), length, first])
   }
 
   /** It reports by itself, at the start and when it is promoted (PostgreSQL 14). */
@@ -166,14 +169,20 @@ export class ServerConnection {
     packet.writeInt32BE(80877102, 4)
     packet.writeInt32BE(this.processId, 8)
     this.secretKey.copy(packet, 12)
+    const { raw, spoken } = dial(this.#address)
+    raw.setTimeout(5000, () => raw.destroy())
+    raw.on('error', () => {})
+    spoken.then(
+      (socket) => {
+        socket.on('error', () => {})
+        socket.resume()
+        socket.write(packet)
+      },
+      () => raw.destroy(),
+    )
+    // The server closes it when the signal is sent: from then on it strikes no later statement.
     return new Promise((resolve) => {
-      const socket = connectTo(this.#address)
-      socket.setTimeout(5000, () => socket.destroy())
-      socket.on('error', () => {})
-      // The server closes it when the signal is sent: from then on it strikes no later statement.
-      socket.on('close', () => resolve())
-      socket.resume()
-      socket.write(packet)
+      raw.on('close', () => resolve())
     })
   }
 
@@ -188,11 +197,10 @@ export class ServerConnection {
   }
 }
 
-function connectTo({ host, port }: ServerAddress): net.Socket {
-  const socket = host.startsWith('/') ? net.connect(`${host}/.s.PGSQL.${port}`) : net.connect(port, host)
-  socket.setNoDelay(true)
-  socket.setKeepAlive(true)
-  return socket
+/** What a login can be bound to; null: nothing. */
+function certificateHashOf(socket: net.Socket): Buffer | null {
+  const certificate = socket instanceof tls.TLSSocket ? socket.getPeerX509Certificate() : undefined
+  return certificate === undefined ? null : certificateHash(certificate)
 }
 
 function startupPacket(user: string, database: string, settings: ReadonlyMap<string, string>): Buffer {
