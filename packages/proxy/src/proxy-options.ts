@@ -28,6 +28,8 @@ export interface ProxyOptions {
   adminUsers?: readonly string[]
   /** Port on 127.0.0.1 for Prometheus and health checks; 0: any that is free. None without it. */
   metricsPort?: number | null
+  /** Where that port is: 127.0.0.1. */
+  metricsHost?: string
   /** Connections to each node that clients of one user and database have to themselves: 20. */
   maxServers?: number
   lanes?: NonNullable<PoolOptions['lanes']>
@@ -48,6 +50,7 @@ export interface ProxySettings {
   readonly port: number
   readonly clients: ClientLimits
   readonly adminUsers: ReadonlySet<string>
+  readonly metricsHost: string
   readonly metricsPort: number | null
   readonly tls: TlsIdentity | null
   readonly loginTimeoutMs: number
@@ -67,6 +70,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     maxClientsPerUser = null,
     maxClientsPerDatabase = null,
     adminUsers = [],
+    metricsHost = '127.0.0.1',
     metricsPort = null,
     maxServers = 20,
     lanes = {},
@@ -105,6 +109,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     port,
     clients: { maxClients, maxPerUser: maxClientsPerUser, maxPerDatabase: maxClientsPerDatabase },
     adminUsers: new Set(adminUsers),
+    metricsHost,
     metricsPort,
     tls: tls === undefined ? null : readTlsOptions(tls),
     loginTimeoutMs,

@@ -9,6 +9,7 @@ import { readStoredPasswords } from './auth/stored-passwords.js'
 import { UserDirectory } from './auth/user-directory.js'
 import { DatabaseBook } from './database-book.js'
 import { HerdLink } from './herd-link.js'
+import type { HealthServer } from './metrics/health-server.js'
 import { authentication, backendKey, parameterStatus, readyForQuery } from './protocol/server-messages.js'
 import type { ClientFacts, ProxyFacts } from './proxy-facts.js'
 import { describeSettings, type ProxyOptions, type ProxySettings, readProxyOptions } from './proxy-options.js'
@@ -60,6 +61,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   readonly #startedAtMs = Date.now()
   #stopped: Promise<void> | null = null
   #lease: NodeJS.Timeout | undefined
+  #health: HealthServer | null = null
   readonly #context: SessionContext
   readonly #gate = new PauseGate()
   readonly #meter = new BatchMeter()
@@ -95,9 +97,11 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     const proxy = new WireProxy(readProxyOptions(options), owner)
     try {
       await proxy.#link.start()
+      await proxy.#listenForHealth()
       await proxy.#listen()
       return proxy
     } catch (error) {
+      proxy.#health?.close()
       await proxy.#link.close()
       throw error
     }
@@ -113,6 +117,19 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
       for (const book of this.#books.values()) book.touch(performance.now())
     }, SWEEP_MS)
     this.#sweep.unref()
+  }
+
+  async #listenForHealth(): Promise<void> {
+    const { metricsHost, metricsPort } = this.#settings
+    if (metricsPort === null) return
+    // Its library is for those who use it.
+    const { HealthServer } = await import('./metrics/health-server.js')
+    this.#health = await HealthServer.listen(metricsHost, metricsPort, () => this.facts)
+  }
+
+  /** Where `/metrics`, `/healthz` and `/readyz` are; null: nowhere. */
+  get metricsAddress(): { host: string; port: number } | null {
+    return this.#health?.address ?? null
   }
 
   /** Where it listens. */
@@ -471,6 +488,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
     }, FAREWELL_MS)
     await stopped
     clearTimeout(timer)
+    this.#health?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

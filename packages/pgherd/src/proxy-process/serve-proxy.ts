@@ -36,7 +36,7 @@ export async function serveProxy(): Promise<void> {
     control = await ProxyControl.listen(job.socket, { proxy, fingerprint: job.fingerprint, stop })
   } catch (error) {
     removeProxyRecord(job.record)
-    report({ kind: 'failed', message: whyNotServing(error, job) }, () => process.exit(1))
+    report({ kind: 'failed', message: whyNotServing(error) }, () => process.exit(1))
     return
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(GRACE_MS))
@@ -53,7 +53,10 @@ function report(report: ProxyReport, then: () => void): void {
   else process.send(report, then)
 }
 
-function whyNotServing(error: unknown, { options }: ProxyJob): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code === 'EADDRINUSE' ? `port ${options.port} at ${options.host} is in use` : message
+function whyNotServing(error: unknown): string {
+  const { code, message, port, address } = error as NodeJS.ErrnoException & {
+    port?: number
+    address?: string
+  }
+  return code === 'EADDRINUSE' ? `port ${port} at ${address} is in use` : message
 }

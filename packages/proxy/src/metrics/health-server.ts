@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+import type { ProxyFacts } from '../proxy-facts.js'
+import { proxyMetrics } from './proxy-metrics.js'
+
+/** Answers `/healthz`, `/readyz` and `/metrics` on a port of its own. */
+export class HealthServer {
+  readonly #server: Server
+
+  private constructor(server: Server) {
+    this.#server = server
+  }
+
+  /** Rejects with what listening says (EADDRINUSE). */
+  static async listen(host: string, port: number, factsNow: () => ProxyFacts): Promise<HealthServer> {
+    const registry = proxyMetrics(factsNow)
+    const server = createServer((request, response) => {
+      answer(request.url ?? '', response, factsNow, registry).catch(() => response.destroy())
+    })
+    server.listen(port, host)
+    await once(server, 'listening')
+    // It keeps no process alive.
+    server.unref()
+    return new HealthServer(server)
+  }
+
+  get address(): { host: string; port: number } {
+    const { address, port } = this.#server.address() as AddressInfo
+    return { host: address, port }
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+}
+
+async function answer(
+  url: string,
+  response: ServerResponse,
+  factsNow: () => ProxyFacts,
+  registry: Registry,
+): Promise<void> {
+  switch (url.split('?', 1)[0]) {
+    case '/healthz':
+      say(response, 200, 'text/plain', 'ok\n')
+      break
+    case '/readyz': {
+      const why = whyNotReady(factsNow())
+      say(response, why === null ? 200 : 503, 'text/plain', `${why ?? 'ok'}\n`)
+      break
+    }
+    case '/metrics':
+      say(response, 200, registry.contentType, await registry.metrics())
+      break
+    default:
+      say(response, 404, 'text/plain', 'There are /healthz, /readyz and /metrics.\n')
+  }
+}
+
+/** What keeps it from taking new clients and their writes; null: nothing does. */
+export function whyNotReady({ state, nodes }: Pick<ProxyFacts, 'state' | 'nodes'>): string | null {
+  if (state === 'stopping') return 'it is shutting down'
+  return nodes.some((node) => node.role === 'primary' && node.state === 'in') ? null : 'there is no primary'
+}
+
+function say(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
+}

@@ -1,0 +1,169 @@
+import type { LatencySnapshot } from '@pgherd/client/internal'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import type { ProxyFacts } from '../proxy-facts.js'
+
+type Labels = Record<string, string>
+type Sample = readonly [labels: Labels, value: number]
+
+/** Prometheus' figures of a proxy, looked up when somebody asks for them. */
+export function proxyMetrics(factsNow: () => ProxyFacts): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  for (const [name, { help, labels, kind = 'gauge', sample }] of Object.entries(FIGURES)) {
+    const options = {
+      name: `pgherd_proxy_${name}`,
+      help,
+      labelNames: labels,
+      registers: [registry],
+    }
+    const read = (): readonly Sample[] => sample(factsNow())
+    if (kind === 'counter') {
+      new Counter({
+        ...options,
+        collect() {
+          this.reset()
+          for (const [labels, value] of read()) this.inc(labels, value)
+        },
+      })
+    } else {
+      new Gauge({
+        ...options,
+        collect() {
+          this.reset()
+          for (const [labels, value] of read()) this.set(labels, value)
+        },
+      })
+    }
+  }
+  registry.registerMetric(latencyMetric(() => factsNow().meter.latency.read()))
+  return registry
+}
+
+interface Figure {
+  readonly help: string
+  readonly labels: string[]
+  readonly kind?: 'counter'
+  readonly sample: (facts: ProxyFacts) => readonly Sample[]
+}
+
+const FIGURES: Readonly<Record<string, Figure>> = {
+  info: {
+    help: 'Which proxy this is.',
+    labels: ['version'],
+    sample: ({ version }) => [[{ version }, 1]],
+  },
+  clients: {
+    help: 'Clients that are logged in.',
+    labels: ['user', 'database', 'state'],
+    sample: ({ clients }) => count(clients.map(({ user, database, state }) => ({ user, database, state }))),
+  },
+  servers: {
+    help: 'Connections to servers; kind lane: shared by reads of many clients.',
+    labels: ['node', 'user', 'database', 'kind', 'state'],
+    sample: ({ servers }) =>
+      count(servers.map(({ node, user, database, kind, state }) => ({ node, user, database, kind, state }))),
+  },
+  lane_batches: {
+    help: 'Batches under way on lanes.',
+    labels: ['node', 'user', 'database'],
+    sample: ({ pools }) =>
+      pools.map(({ node, user, database, onLanes }) => [{ node, user, database }, onLanes]),
+  },
+  clients_waiting_for_server: {
+    help: 'Clients that wait for a connection of their own.',
+    labels: ['node', 'user', 'database'],
+    sample: ({ pools }) =>
+      pools.map(({ node, user, database, waiting }) => [{ node, user, database }, waiting]),
+  },
+  batches_total: {
+    help: 'Batches sent to servers, by the role of the node and whether the connection is shared.',
+    labels: ['role', 'connection'],
+    kind: 'counter',
+    sample: ({ meter: { batches } }) =>
+      (['primary', 'standby'] as const).flatMap((role) =>
+        (['lane', 'own'] as const).map(
+          (connection): Sample => [{ role, connection }, batches[role][connection]],
+        ),
+      ),
+  },
+  errors_total: {
+    help: 'Errors that clients were told, by the class of their SQLSTATE.',
+    labels: ['class'],
+    kind: 'counter',
+    sample: ({ meter: { errors } }) => [...errors].map(([kind, times]) => [{ class: kind }, times]),
+  },
+  waits_total: {
+    help: 'Batches that had to wait for a node that can take them, or for a pause to end.',
+    labels: ['for'],
+    kind: 'counter',
+    sample: ({ meter: { waits } }) =>
+      Object.entries(waits).map(([reason, times]) => [{ for: reason }, times]),
+  },
+  paused: {
+    help: '1 while new work of any database is kept waiting.',
+    labels: [],
+    sample: ({ paused }) => [[{}, paused === 'all' || paused.length > 0 ? 1 : 0]],
+  },
+  node_in: {
+    help: '1 for nodes that are used, 0 for those that are left out.',
+    labels: ['node', 'role'],
+    sample: ({ nodes }) =>
+      nodes.map(({ name, role, state }) => [{ node: name, role: role ?? 'unknown' }, state === 'in' ? 1 : 0]),
+  },
+  node_lag_bytes: {
+    help: 'WAL that a standby has not replayed.',
+    labels: ['node'],
+    sample: ({ nodes }) =>
+      nodes.flatMap(({ name, lagBytes }): Sample[] =>
+        lagBytes === null ? [] : [[{ node: name }, lagBytes]],
+      ),
+  },
+  node_lag_seconds: {
+    help: 'How long the oldest WAL that a standby has not replayed has been waiting.',
+    labels: ['node'],
+    sample: ({ nodes }) =>
+      nodes.flatMap(({ name, lagMs }): Sample[] => (lagMs === null ? [] : [[{ node: name }, lagMs / 1000]])),
+  },
+}
+
+/** How many there are of each. */
+function count(each: readonly Labels[]): Sample[] {
+  const counts = new Map<string, { labels: Labels; times: number }>()
+  for (const labels of each) {
+    const key = JSON.stringify(labels)
+    const known = counts.get(key)
+    if (known === undefined) counts.set(key, { labels, times: 1 })
+    else known.times++
+  }
+  return [...counts.values()].map(({ labels, times }) => [labels, times])
+}
+
+/** A histogram that is counted elsewhere: the library's own would cost every batch more than it needs. */
+function latencyMetric(read: () => LatencySnapshot): Metric {
+  const name = 'pgherd_proxy_batch_duration_seconds'
+  const metric = {
+    name,
+    get: async () => {
+      const { boundsMs, counts, count: total, sumMs } = read()
+      let below = 0
+      const buckets = boundsMs.map((boundMs, at) => {
+        below += counts[at] as number
+        return { metricName: `${name}_bucket`, labels: { le: boundMs / 1000 }, value: below }
+      })
+      return {
+        name,
+        help: 'How long clients waited for the answer to a batch: a query, or everything up to a Sync.',
+        type: 'histogram',
+        aggregator: 'sum',
+        values: [
+          ...buckets,
+          { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: total },
+          { metricName: `${name}_sum`, labels: {}, value: sumMs / 1000 },
+          { metricName: `${name}_count`, labels: {}, value: total },
+        ],
+      }
+    },
+    reset: () => {},
+  }
+  return metric as unknown as Metric
+}
