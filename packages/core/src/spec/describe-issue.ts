@@ -1,19 +1,26 @@
 import type { z } from 'zod'
 import { closestMatch } from './closest-match.js'
-import { knownKeys, sectionOf } from './known-keys.js'
+import type { Vocabulary } from './known-keys.js'
 import { type FieldProblem, formatPath, type SpecPath, showValue, valueAt } from './spec-path.js'
 
 /** Turns what zod found in `data` into sentences a person can act on. */
-export function describeIssue(issue: z.core.$ZodIssue, data: unknown): FieldProblem[] {
+export function describeIssue(
+  issue: z.core.$ZodIssue,
+  data: unknown,
+  vocabulary: Vocabulary,
+): FieldProblem[] {
   const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, vocabulary))
   if (issue.code === 'invalid_key') return [badSettingName(path)]
   const value = valueAt(data, path)
   const inside = problemsInside(issue, value)
   if (inside !== undefined)
-    return inside.flatMap((each) => describeIssue({ ...each, path: [...issue.path, ...each.path] }, data))
+    return inside.flatMap((each) =>
+      describeIssue({ ...each, path: [...issue.path, ...each.path] }, data, vocabulary),
+    )
   if (value === undefined) {
-    const message = `${formatPath(path)} is missing; write, for example, "name: my-herd"`
+    const example = path.length === 1 && path[0] === 'name' ? '; write, for example, "name: my-herd"' : ''
+    const message = `${formatPath(path)} is missing${example}`
     return [{ path, at: 'key', message }]
   }
   const guess = typeof value === 'string' ? closestMatch(value, wordsFor(issue)) : undefined
@@ -29,10 +36,10 @@ function problemsInside(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIss
   )
 }
 
-function unknownKey(path: SpecPath, key: string): FieldProblem {
+function unknownKey(path: SpecPath, key: string, vocabulary: Vocabulary): FieldProblem {
   const section = path.length === 0 ? 'at the top level' : `in ${formatPath(path)}`
-  const guess = closestMatch(key, knownKeys(path))
-  const home = guess === undefined ? sectionOf(key) : undefined
+  const guess = closestMatch(key, vocabulary.knownKeys(path))
+  const home = guess === undefined ? vocabulary.sectionOf(key) : undefined
   const advice = home === undefined ? didYouMean(guess) : `; it belongs ${home}`
   return { path: [...path, key], at: 'key', message: `unknown key ${showValue(key)} ${section}${advice}` }
 }

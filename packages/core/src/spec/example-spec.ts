@@ -45,6 +45,7 @@ proxy:   # one address for any client, with the whole herd behind it; or "proxy:
   maxServers: 20                # connections to each node for transactions and writes, by user and database
   lanes: 2                      # connections to each node that reads share, by user and database
   adminUsers: []                # roles that may use the admin database "pgherd", besides the superuser
+  tls: null                     # or { cert: /path/cert.pem, key: /path/key.pem }
   metricsPort: null             # a port for Prometheus and health checks
 `
 }

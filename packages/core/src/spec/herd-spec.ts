@@ -31,6 +31,8 @@ export interface ProxySpec {
   lanes: number
   /** Who may use the admin database, besides the superuser. */
   adminUsers: string[]
+  /** Files; null: none. */
+  tls: { cert: string; key: string; ca: string | null; required?: boolean | undefined } | null
   /** For Prometheus and health checks, on 127.0.0.1. */
   metricsPort: number | null
 }

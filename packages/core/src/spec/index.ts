@@ -9,5 +9,5 @@ export type {
   SettingValue,
 } from './herd-spec.js'
 export { nodeNames } from './node-names.js'
-export { parseSpec } from './parse-spec.js'
+export { type ProxyFile, parseProxyFile, parseSpec } from './parse-spec.js'
 export { SpecError, type SpecProblem } from './spec-error.js'

@@ -1,4 +1,4 @@
-import { herdSchema } from './herd-schema.js'
+import { z } from 'zod'
 import type { SpecPath } from './spec-path.js'
 
 interface SchemaNode {
@@ -7,32 +7,40 @@ interface SchemaNode {
   anyOf?: SchemaNode[]
 }
 
-let schema: SchemaNode | undefined
+interface Section {
+  readonly path: SpecPath
+  /** As a person says it. */
+  readonly where: string
+}
 
-/** The keys a mapping at this path may have; empty where no mapping with fixed keys stands. */
-export function knownKeys(path: SpecPath): string[] {
-  schema ??= herdSchema() as SchemaNode
-  const node = path.reduce<SchemaNode | undefined>(
-    (at, step) => (typeof step === 'number' ? at?.items : mappingOf(at)?.[step]),
-    schema,
-  )
-  return Object.keys(mappingOf(node) ?? {})
+/** The keys that one kind of file has, so that a person can be told which one was meant. */
+export class Vocabulary {
+  readonly #source: z.ZodType
+  readonly #sections: readonly Section[]
+  #schema: SchemaNode | undefined
+
+  constructor(source: z.ZodType, sections: readonly Section[]) {
+    this.#source = source
+    this.#sections = sections
+  }
+
+  /** The keys a mapping at this path may have; empty where no mapping with fixed keys stands. */
+  knownKeys(path: SpecPath): string[] {
+    this.#schema ??= z.toJSONSchema(this.#source, { io: 'input', target: 'draft-7' }) as SchemaNode
+    const node = path.reduce<SchemaNode | undefined>(
+      (at, step) => (typeof step === 'number' ? at?.items : mappingOf(at)?.[step]),
+      this.#schema,
+    )
+    return Object.keys(mappingOf(node) ?? {})
+  }
+
+  /** Where a key belongs; undefined if no section has such a key. */
+  sectionOf(key: string): string | undefined {
+    return this.#sections.find(({ path }) => this.knownKeys(path).includes(key))?.where
+  }
 }
 
 /** The fields of a mapping, also where something else may stand in its place. */
 function mappingOf(node: SchemaNode | undefined): SchemaNode['properties'] {
   return node?.properties ?? node?.anyOf?.find(({ properties }) => properties !== undefined)?.properties
-}
-
-const SECTIONS: readonly { path: SpecPath; where: string }[] = [
-  { path: [], where: 'at the top level' },
-  { path: ['groups', 0], where: 'in a group' },
-  { path: ['postgres'], where: 'in postgres' },
-  { path: ['probes'], where: 'in probes' },
-  { path: ['proxy'], where: 'in proxy' },
-]
-
-/** Where a key belongs, as a person says it; undefined if no section has such a key. */
-export function sectionOf(key: string): string | undefined {
-  return SECTIONS.find(({ path }) => knownKeys(path).includes(key))?.where
 }

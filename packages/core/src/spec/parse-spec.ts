@@ -1,10 +1,11 @@
 import { compareFields } from './compare-fields.js'
 import { describeIssue } from './describe-issue.js'
-import type { HerdSpec } from './herd-spec.js'
+import type { HerdSpec, ProxySpec } from './herd-spec.js'
+import { Vocabulary } from './known-keys.js'
 import { defaultDatabase } from './names.js'
 import { SpecError, type SpecProblem } from './spec-error.js'
 import { type FieldProblem, showValue } from './spec-path.js'
-import { type ParsedSpec, specSchema } from './spec-schema.js'
+import { type ParsedSpec, proxyFileSchema, specSchema } from './spec-schema.js'
 import { readYaml, type YamlSource } from './yaml-source.js'
 
 /**
@@ -17,13 +18,43 @@ export function parseSpec(text: string, file: string): HerdSpec {
   refuseNonMapping(source.data, file)
   const parsed = specSchema.safeParse(source.data)
   if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, source.data))
+    const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, source.data, SPEC))
     throw new SpecError(file, locateEach(problems, source))
   }
   const spec = withDerived(parsed.data)
   const problems = compareFields(spec)
   if (problems.length > 0) throw new SpecError(file, locateEach(problems, source))
   return spec
+}
+
+const SPEC = new Vocabulary(specSchema, [
+  { path: [], where: 'at the top level' },
+  { path: ['groups', 0], where: 'in a group' },
+  { path: ['postgres'], where: 'in postgres' },
+  { path: ['probes'], where: 'in probes' },
+  { path: ['proxy'], where: 'in proxy' },
+])
+const PROXY_FILE = new Vocabulary(proxyFileSchema, [
+  { path: [], where: 'at the top level' },
+  { path: ['tls'], where: 'in tls' },
+])
+
+/** A proxy alone, as a file for `pgherd proxy` describes it. */
+export interface ProxyFile extends ProxySpec {
+  port: number | 'auto'
+  /** Connection strings; absent where they come from elsewhere. */
+  nodes?: string[] | undefined
+}
+
+/** Reads a file for `pgherd proxy`, and fills in its defaults. Throws a SpecError as `parseSpec` does. */
+export function parseProxyFile(text: string, file: string): ProxyFile {
+  const source = readYaml(text, file)
+  // A file without a word in it says that everything is as usual.
+  if (source.data !== null) refuseNonMapping(source.data, file)
+  const parsed = proxyFileSchema.safeParse(source.data ?? {})
+  if (parsed.success) return { ...parsed.data, port: parsed.data.port ?? PROXY_PORT }
+  const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, source.data, PROXY_FILE))
+  throw new SpecError(file, locateEach(problems, source))
 }
 
 /** Fills in the defaults that follow from other fields. */

@@ -106,8 +106,29 @@ const probesSchema = z
 
 const ROLE_RULE = 'the name of a role'
 
+const FILE_RULE = 'the absolute path of a file'
+const filePath = z.string(FILE_RULE).regex(/^(\/|[A-Za-z]:[\\/])[^\r\n]*$/, FILE_RULE)
+
+const tlsSchema = z.strictObject(
+  {
+    cert: filePath.describe('File of the certificate, in PEM, with those that lead to one clients trust.'),
+    key: filePath.describe('File of its private key, in PEM.'),
+    ca: filePath
+      .nullable()
+      .default(null)
+      .describe(
+        'File of who signs the certificates of clients, in PEM: each must show one then. `null`: nobody is asked for one.',
+      ),
+    required: z
+      .boolean('true or false')
+      .optional()
+      .describe('Whether clients without TLS are refused. Left out: where there is a `ca`.'),
+  },
+  'a mapping, or null',
+)
+
 /** Of the proxy, in a spec and in a file for `pgherd proxy`. */
-export const proxyFields = {
+const proxyFields = {
   host: z
     .string(HOST_RULE)
     .regex(HOST_PATTERN, HOST_RULE)
@@ -142,6 +163,10 @@ export const proxyFields = {
     .array(z.string(ROLE_RULE).min(1, ROLE_RULE).max(63, ROLE_RULE), 'a list of roles')
     .default([])
     .describe('Roles that may use the admin database `pgherd`, besides the superuser of the herd.'),
+  tls: tlsSchema
+    .nullable()
+    .default(null)
+    .describe('TLS towards clients. The files are read again at a reload. `null`: none.'),
   metricsPort: wholeNumber(1024, 65_535, METRICS_RULE)
     .nullable()
     .default(null)
@@ -149,6 +174,19 @@ export const proxyFields = {
       'Port on 127.0.0.1 for `/metrics` (Prometheus), `/healthz` and `/readyz` of the proxy. `null`: none.',
     ),
 }
+
+/** What a file for `pgherd proxy` may say. */
+export const proxyFileSchema = z.strictObject(
+  {
+    nodes: z
+      .array(z.string('a connection string'), 'a list of connection strings')
+      .min(1, 'a list of at least one connection string')
+      .optional()
+      .describe('Connection strings of the nodes.'),
+    ...proxyFields,
+  },
+  'a mapping',
+)
 
 const proxySchema = z
   .union([z.strictObject(proxyFields, 'a mapping, or false'), z.literal(false)], 'a mapping, or false')

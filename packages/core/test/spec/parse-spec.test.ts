@@ -12,6 +12,7 @@ const PROXY = {
   maxServers: 20,
   lanes: 2,
   adminUsers: [],
+  tls: null,
   metricsPort: null,
 }
 

@@ -22,6 +22,10 @@ describe('a key that is not known', () => {
     ['postgres: { versoin: 18 }', '2:13: unknown key "versoin" in postgres; did you mean "version"?'],
     ['probes: { interval: 100 }', '2:11: unknown key "interval" in probes; did you mean "intervalMs"?'],
     ['proxy: { prot: 6432 }', '2:10: unknown key "prot" in proxy; did you mean "port"?'],
+    [
+      'proxy: { tls: { cert: /c, key: /k, requird: true } }',
+      '2:36: unknown key "requird" in proxy.tls; did you mean "required"?',
+    ],
     ['proxy: { nodes: 3 }', '2:10: unknown key "nodes" in proxy; it belongs in a group'],
     ['maxServers: 3', '2:1: unknown key "maxServers" at the top level; it belongs in proxy'],
     ['"a\\nb": 1', '2:1: unknown key "a\\nb" at the top level'],
@@ -82,6 +86,11 @@ describe('a value of the wrong kind', () => {
       'proxy: { port: atuo }',
       '2:16: proxy.port must be a whole number from 1024 to 65535, or auto, not "atuo"; did you mean "auto"?',
     ],
+    [
+      'proxy: { tls: { cert: a.pem, key: /k } }',
+      '2:23: proxy.tls.cert must be the absolute path of a file, not "a.pem"',
+    ],
+    ['proxy: { tls: { cert: /c } }', '2:15: proxy.tls.key is missing'],
     ['proxy: { lanes: 0 }', '2:17: proxy.lanes must be a whole number from 1 to 64, not 0'],
     ['proxy: { lanes: two }', '2:17: proxy.lanes must be a whole number from 1 to 64, not "two"'],
     ['proxy: { adminUsers: ops }', '2:22: proxy.adminUsers must be a list of roles, not "ops"'],
