@@ -25,6 +25,7 @@ import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
 import { hintOf } from './consistency-hint.js'
+import { sayFarewell } from './farewell.js'
 import type { PauseGate } from './pause-gate.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import type { StatementNames } from './virtual-statement.js'
@@ -214,8 +215,8 @@ export class ClientSession implements ServerUser {
         // A COPY that failed: the client has not heard of it yet.
         break
       case FROM_CLIENT.terminate:
-        this.socket.end()
         this.#end()
+        sayFarewell(this.socket)
         break
       default:
         throw new ProtocolViolation(`invalid frontend message type ${type}`)
@@ -600,6 +601,8 @@ export class ClientSession implements ServerUser {
     this.#own = null
     this.#pool = null
     this.#copyIn = false
+    // It may have been paused for the server to keep up.
+    this.socket.resume()
     const inTransaction = this.#status !== 'I'
     this.#status = 'I'
     if (traced && !(batch !== null && !inTransaction)) {
@@ -683,8 +686,8 @@ export class ClientSession implements ServerUser {
   #fatal(report: ServerReport): void {
     if (this.#closed) return
     this.#flush()
-    this.socket.end(makeError(report))
     this.#end()
+    sayFarewell(this.socket, makeError(report))
   }
 
   /** The client asked, over another connection, to cancel what it has under way. */
@@ -714,10 +717,10 @@ export class ClientSession implements ServerUser {
     this.#stopWaiting?.()
     const server = this.#own
     if (server !== null) {
-      // What is under way would go on for nobody.
       if (this.#batch !== null) {
+        // What is under way would go on for nobody, and a server notices that nobody listens when it answers.
         server.detach()
-        server.destroy()
+        void server.connection.cancel().then(() => server.destroy())
       } else {
         this.#release()
       }

@@ -77,12 +77,13 @@ const MOCK_SECRET = randomBytes(32)
 export async function shakeHands(socket: net.Socket, door: Door): Promise<Greeting> {
   const channel = new ArrivalChannel(socket)
   try {
-    return await greet(channel, door)
+    const greeting = await greet(channel, door)
+    channel.release()
+    return greeting
   } catch (error) {
+    channel.release()
     refuse(channel.socket, error as Error)
     return { kind: 'refused' }
-  } finally {
-    channel.release()
   }
 }
 
@@ -96,7 +97,9 @@ async function greet(channel: ArrivalChannel, door: Door): Promise<Greeting> {
   const { major, minor, parameters } = packet
   if (major < 3) {
     // Who speaks such a protocol reads errors in its way.
-    sayFarewell(channel.socket, makeOldError(unsupportedVersion(major, minor).report))
+    channel.say(makeOldError(unsupportedVersion(major, minor).report))
+    channel.release()
+    sayFarewell(channel.socket)
     return { kind: 'refused' }
   }
   if (major > 3) throw unsupportedVersion(major, minor)
