@@ -15,6 +15,7 @@ const COMMANDS = [
   'failover',
   'switchover',
   'chaos',
+  'proxy',
   'completion',
 ]
 
@@ -43,6 +44,17 @@ test.each([
   [['failover'], /missing required argument 'group'/],
   [['sql'], /missing required argument 'text'/],
   [['logs', '--lines', 'many'], /whole number/],
+  [['proxy'], /USAGE: No node is named for the proxy.*\nName them with --nodes/],
+  [['proxy', '--nodes', 'nonsense'], /OPTIONS_INVALID/],
+  [['proxy', '--nodes', 'postgres://a/b', '--port', '80'], /number from 1024 to 65535, or "auto"/],
+  [['proxy', '--nodes', 'postgres://a/b', '--lanes', '0'], /whole number from 1/],
+  [['proxy', '--nodes', 'postgres://a/b', '--metrics', 'here'], /must be a port, or host:port/],
+  [['proxy', '--nodes', 'postgres://a/b', '--tls-cert', 'a.pem'], /both --tls-cert and --tls-key/],
+  [
+    ['proxy', '--nodes', 'postgres://a/b', '--tls-cert', 'a.pem', '--tls-key', 'k.pem'],
+    /OPTIONS_INVALID: The file a\.pem, named for TLS, cannot be read \(ENOENT\)/,
+  ],
+  [['proxy', '--config', 'no.yaml'], /SPEC_NOT_FOUND: The file no\.yaml cannot be read/],
   [['completion', 'tcsh'], /there is for bash, zsh, fish/],
   [['init', 'NOT A NAME'], /cannot be called "NOT A NAME"/],
   [

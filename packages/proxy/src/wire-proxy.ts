@@ -60,6 +60,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   readonly #admission: Admission
   readonly #startedAtMs = Date.now()
   #stopped: Promise<void> | null = null
+  #closed: Promise<void> | null = null
   #lease: NodeJS.Timeout | undefined
   #health: HealthServer | null = null
   readonly #context: SessionContext
@@ -256,14 +257,14 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   /**
-   * Takes over what can be changed while clients are connected: limits, admin users, time limits. Users and
+   * Takes over what can be changed while clients are connected: limits, admin users, the certificate. Users and
    * catalogues are read again. What cannot (nodes, addresses) stays as it is. Throws OPTIONS_INVALID.
    */
   async reload(options?: ProxyOptions): Promise<void> {
     const given = options ?? (await this.#owner.reload?.())
     if (given !== undefined) {
-      const { clients, adminUsers, loginTimeoutMs, idleTimeoutMs, limits } = readProxyOptions(given)
-      this.#settings = { ...this.#settings, clients, adminUsers, loginTimeoutMs, idleTimeoutMs, limits }
+      const { clients, adminUsers, tls, loginTimeoutMs, idleTimeoutMs, limits } = readProxyOptions(given)
+      this.#settings = { ...this.#settings, clients, adminUsers, tls, loginTimeoutMs, idleTimeoutMs, limits }
       Object.assign(this.#limits, limits)
       this.#admission.limits = clients
     }
@@ -272,7 +273,9 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   #newUsers(): UserDirectory {
-    return new UserDirectory(this.#link.passwords, () => readStoredPasswords(this.#link))
+    // An address may name none: servers may ask for none, or it stands in a file of libpq's.
+    const given = [...this.#link.passwords].filter(([, password]) => typeof password === 'string')
+    return new UserDirectory(new Map(given), () => readStoredPasswords(this.#link))
   }
 
   /** The SHUTDOWN of the admin database. */
@@ -477,7 +480,12 @@ export class WireProxy extends EventEmitter<ProxyEvents> {
   }
 
   /** Takes no new clients, and ends those that are there. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     if (this.#sweep !== null) clearInterval(this.#sweep)
     const stopped = this.#stopListening()
     for (const session of [...this.#sessions.values(), ...this.#consoles]) session.terminate(GOODBYE)

@@ -11,6 +11,7 @@ import {
   requireSupervisor,
   supervisorOf,
 } from './herd-location.js'
+import type { ProxyFlags } from './run-proxy.js'
 import { version } from './version.js'
 
 /** Every command of `pgherd`. Actions throw HerdError; whoever runs the program turns that into an exit code. */
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
   addFailover(program)
   addSwitchover(program)
   addChaos(program)
+  addProxy(program)
   addCompletion(program)
   return program
 }
@@ -318,6 +320,58 @@ function addChaos(program: Command): void {
 }
 
 const CHAOS_DONE = { kill: 'Killed', pause: 'Paused', resume: 'Resumed' } as const
+
+function addProxy(program: Command): void {
+  program
+    .command('proxy')
+    .summary('run the proxy alone, in front of any PostgreSQL')
+    .description(
+      'Puts one address in front of servers that are there already: any PostgreSQL from 14 on, a primary and\n' +
+        'its standbys. Clients see one database; reads go to standbys, writes to the primary, and a failover is\n' +
+        'a pause. Connection strings may also come from PGHERD_NODES or --config, where nobody who lists\n' +
+        'processes sees a password. SIGTERM stops it once open transactions have ended, a second one at once;\n' +
+        'SIGHUP reads the settings again.',
+    )
+    .option('--nodes <url...>', 'connection strings of the nodes')
+    .option('--config <file>', 'YAML file with "nodes" and the fields of "proxy" in a spec')
+    .option('--host <address>', 'where to listen (127.0.0.1)')
+    .option('--port <port>', 'port to listen on, or "auto" for a free one (6432)', parsePort)
+    .option('--max-clients <count>', 'clients at once (10000)', parseAtLeastOne)
+    .option('--max-servers <count>', 'own connections by node, user and database (20)', parseAtLeastOne)
+    .option('--lanes <count>', 'shared connections by node, user and database (2)', parseAtLeastOne)
+    .option('--admin-user <role...>', 'who may use the admin database "pgherd" besides users of --nodes')
+    .option('--tls-cert <file>', 'certificate for TLS, in PEM')
+    .option('--tls-key <file>', 'its private key, in PEM')
+    .option('--metrics <[host:]port>', 'where to answer /metrics, /healthz and /readyz', parseAddress)
+    .option('--json', 'print where it listens as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'pgherd proxy --nodes postgres://postgres@db1/shop postgres://postgres@db2/shop',
+        'pgherd proxy --config proxy.yaml --port 5432 --host 0.0.0.0 --metrics 9187',
+        'psql -h localhost -p 6432 shop',
+        'psql -h localhost -p 6432 -U postgres pgherd -c "show help"',
+      ),
+    )
+    .action(async (flags: ProxyFlags) => {
+      const { runProxy } = await import('./run-proxy.js')
+      process.exit(await runProxy(flags))
+    })
+}
+
+function parseAtLeastOne(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1) return count
+  throw new InvalidArgumentError('It must be a whole number from 1.')
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const [, host = '127.0.0.1', digits] = /^(?:(.+):)?(\d+)$/.exec(text) ?? []
+  const port = Number(digits)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535)
+    return { host: host.replace(/^\[(.*)\]$/, '$1'), port }
+  throw new InvalidArgumentError('It must be a port, or host:port.')
+}
 
 function addCompletion(program: Command): void {
   program

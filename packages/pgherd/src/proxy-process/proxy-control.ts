@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { ProxyOptions, WireProxy } from '@pgherd/proxy'
+import type { WireProxy } from '@pgherd/proxy'
+import type { ProxyJob } from './proxy-job.js'
 
 /** What a proxy says of itself over its socket. */
 export interface ProxyDescription {
@@ -13,6 +14,8 @@ const ANSWER_MS = 5000
 interface Orders {
   readonly proxy: WireProxy
   readonly fingerprint: string
+  /** Takes over what can be changed while clients are connected. */
+  reload(job: ProxyJob): Promise<void>
   /** Ends the process; resolves when it takes no more clients. */
   stop(graceMs: number): void
 }
@@ -28,8 +31,8 @@ const ROUTES: Readonly<Record<string, (orders: Orders, body: never) => unknown>>
     proxy.release()
     return {}
   },
-  '/v1/reload': async ({ proxy }, options: ProxyOptions) => {
-    await proxy.reload(options)
+  '/v1/reload': async ({ reload }, job: ProxyJob) => {
+    await reload(job)
     return {}
   },
   '/v1/stop': ({ stop }, { graceMs }: { graceMs: number }) => {
@@ -110,8 +113,8 @@ export class ProxyControlClient {
     await this.#ask('/v1/release', undefined, ANSWER_MS)
   }
 
-  async reload(options: ProxyOptions): Promise<void> {
-    await this.#ask('/v1/reload', options, ANSWER_MS)
+  async reload(job: ProxyJob): Promise<void> {
+    await this.#ask('/v1/reload', job, ANSWER_MS)
   }
 
   /** Resolves when it takes no more clients; it ends once transactions have finished, or after `graceMs`. */

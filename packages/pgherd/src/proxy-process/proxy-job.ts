@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Herd } from '@pgherd/cluster'
-import { nodeNames } from '@pgherd/core/spec'
+import { nodeNames, type ProxySpec } from '@pgherd/core/spec'
 import type { ProxyOptions } from '@pgherd/proxy'
 
 /** What the process of a proxy is told by whoever starts it, over a channel that nobody else reads. */
 export interface ProxyJob {
   readonly options: ProxyOptions
+  /** Files of its certificate, which it reads itself, and again at a reload. */
+  readonly tls: ProxySpec['tls']
   /** Of what cannot be changed while it runs: two jobs with the same one differ by a reload at most. */
   readonly fingerprint: string
   readonly record: string
@@ -22,8 +24,16 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
   const { spec, proxyAddress, paths } = herd
   const [group] = spec.groups
   if (spec.proxy === false || proxyAddress === null || group === undefined) return null
-  const { maxClients, maxClientsPerUser, maxClientsPerDatabase, maxServers, lanes, adminUsers, metricsPort } =
-    spec.proxy
+  const {
+    maxClients,
+    maxClientsPerUser,
+    maxClientsPerDatabase,
+    maxServers,
+    lanes,
+    adminUsers,
+    metricsPort,
+    tls,
+  } = spec.proxy
   const fixed = {
     nodes: nodeNames(group).map((node) => herd.dsn(node, 'superuser')),
     ...proxyAddress,
@@ -40,6 +50,7 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
       lanes: { max: lanes },
       adminUsers,
     },
+    tls,
     fingerprint: createHash('sha256').update(JSON.stringify({ fixed, version })).digest('hex'),
     record: paths.proxyRecord,
     socket: paths.proxySocket,

@@ -121,7 +121,7 @@ export class ProxyKeeper {
     const control = new ProxyControlClient(job.socket)
     const described = await control.describe().catch(() => null)
     if (described?.fingerprint === job.fingerprint) {
-      await control.reload(job.options)
+      await control.reload(job)
       this.#tell('proxy-adopted', `The proxy at ${show(described.address)} was running already.`)
       return { address: described.address, ended: control.whenGone().then(() => 'its process is gone') }
     }

@@ -1,7 +1,8 @@
-import { WireProxy } from '@pgherd/proxy'
+import { type ProxyOptions, WireProxy } from '@pgherd/proxy'
 import { ProxyControl } from './proxy-control.js'
 import type { ProxyJob, ProxyReport } from './proxy-job.js'
 import { readProxyRecord, removeProxyRecord, writeProxyRecord } from './proxy-record.js'
+import { readProxyTls } from './read-proxy-tls.js'
 
 const GRACE_MS = 30_000
 
@@ -10,7 +11,7 @@ const GRACE_MS = 30_000
  * over the channel to its parent, credentials and all, and from then on it is spoken to over its socket.
  */
 export async function serveProxy(): Promise<void> {
-  const job = await new Promise<ProxyJob>((resolve) => {
+  let job = await new Promise<ProxyJob>((resolve) => {
     process.once('message', (message) => resolve(message as ProxyJob))
     process.once('disconnect', () => process.exit(1))
   })
@@ -31,16 +32,24 @@ export async function serveProxy(): Promise<void> {
     removeProxyRecord(job.record)
     process.exit(0)
   }
+  const optionsNow = async (): Promise<ProxyOptions> => ({ ...job.options, ...readProxyTls(job.tls) })
+  const reload = (changed: ProxyJob): Promise<void> => {
+    job = changed
+    return proxy.reload()
+  }
   try {
-    proxy = await WireProxy.start(job.options, { shutdown: () => stop(GRACE_MS) })
-    control = await ProxyControl.listen(job.socket, { proxy, fingerprint: job.fingerprint, stop })
+    const { socket, fingerprint } = job
+    proxy = await WireProxy.start(await optionsNow(), { reload: optionsNow, shutdown: () => stop(GRACE_MS) })
+    control = await ProxyControl.listen(socket, { proxy, fingerprint, reload, stop })
   } catch (error) {
     removeProxyRecord(job.record)
     report({ kind: 'failed', message: whyNotServing(error) }, () => process.exit(1))
     return
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(GRACE_MS))
-  process.on('SIGHUP', () => void proxy.reload())
+  process.on('SIGHUP', () => {
+    proxy.reload().catch(({ message }: Error) => console.log(`The settings stay as they are: ${message}`))
+  })
   writeProxyRecord(job.record, proxy.address)
   proxy.on('event', ({ message }) => console.log(`${new Date().toISOString()} ${message}`))
   report({ kind: 'serving', address: proxy.address }, () => {
