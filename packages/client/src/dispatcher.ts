@@ -81,6 +81,11 @@ export class Dispatcher {
       if (plan.afterOwnWrites) {
         const lsn = session.lsnCovering(statement.afterWrites)
         if (lsn === null || !this.#finder.someReplayed(lsn)) {
+          if (this.#finder.primaryHasRoom) {
+            statement.onPrimary = true
+            this.run(statement)
+            return
+          }
           if (this.#guess(statement)) return
           if (lsn === null && this.#finder.standbys.length > 0) {
             this.#awaitStamp(statement)

@@ -12,19 +12,23 @@ export class NodeFinder {
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
   readonly #maxWaiting: number
+  /** What a node's lanes take without delay. */
+  readonly #room: number
   readonly stamper: WriteStamper
   readonly replay: ReplayWatch
   readonly #load = (name: string): number => this.#nodes.get(name)?.laneLoad ?? 0
   #turn = 0
   #waiting = 0
 
-  constructor(nodes: ReadonlyMap<string, PoolNode>, watch: GroupWatch, { maxWaiting }: Settings) {
+  constructor(nodes: ReadonlyMap<string, PoolNode>, watch: GroupWatch, { maxWaiting, lanes }: Settings) {
     this.#nodes = nodes
     this.#watch = watch
     this.#maxWaiting = maxWaiting
+    this.#room = lanes.max * lanes.depth
     this.stamper = new WriteStamper(
       () => this.primary,
       () => this.standbys.length > 0,
+      (lsn) => this.replay.follow(lsn),
     )
     this.replay = new ReplayWatch(
       () => this.standbys,
@@ -58,6 +62,17 @@ export class NodeFinder {
   /** Who waits for a node. */
   get waiting(): number {
     return this.#waiting
+  }
+
+  /**
+   * Whether the primary may as well answer a read that a standby could not answer for certain: it need not
+   * wait for anything. Not when it has so much more to do that a standby's answer is worth a try.
+   */
+  get primaryHasRoom(): boolean {
+    const { primary } = this
+    if (primary === null) return false
+    const least = Math.min(...this.standbys.map(({ laneLoad }) => laneLoad))
+    return primary.laneLoad <= this.#room + 2 * least
   }
 
   someReplayed(lsn: Lsn): boolean {

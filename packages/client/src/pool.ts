@@ -478,6 +478,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       })
     this.#feed?.close()
     this.#watch.close()
+    this.#finder.replay.close()
     await Promise.all([...this.#nodes.values()].map((node) => node.close()))
     this.#state = 'ended'
     this.emit('closed')

@@ -1,4 +1,4 @@
-import { parseLsn } from '@pgherd/core'
+import { type Lsn, parseLsn } from '@pgherd/core'
 import type { PoolNode } from './pool-node.js'
 import type { Session } from './session.js'
 
@@ -22,13 +22,16 @@ interface Position {
 export class WriteStamper {
   readonly #primary: () => PoolNode | null
   readonly #hasStandbys: () => boolean
+  readonly #stamped: (lsn: Lsn) => void
   #wanted = new Set<Session>()
   #waiting: (() => void)[] = []
   #asking = false
 
-  constructor(primary: () => PoolNode | null, hasStandbys: () => boolean) {
+  /** `stamped` is told how far standbys must be to show what was written. */
+  constructor(primary: () => PoolNode | null, hasStandbys: () => boolean, stamped: (lsn: Lsn) => void) {
     this.#primary = primary
     this.#hasStandbys = hasStandbys
+    this.#stamped = stamped
   }
 
   /** A write of this session was acknowledged. `flushed`: not before its WAL, whatever the role's settings. */
@@ -67,7 +70,9 @@ export class WriteStamper {
         const { flushed, inserted, commit } = outcome.result.rows[0] as Position
         for (const [at, session] of sessions.entries()) {
           const { writes, unflushed } = asked[at] as (typeof asked)[number]
-          session.noteLsn(parseLsn(unflushed || commit === 'off' ? inserted : flushed), writes)
+          const lsn = parseLsn(unflushed || commit === 'off' ? inserted : flushed)
+          session.noteLsn(lsn, writes)
+          this.#stamped(lsn)
         }
       } else {
         for (const session of sessions) if (!session.stamped) this.#wanted.add(session)

@@ -1,6 +1,6 @@
 import type { Herd } from '@pgherd/cluster'
 import { beforeAll, expect, test } from 'vitest'
-import { nodesOfHerd, scratchHerd, scratchPool } from './scratch-herd.js'
+import { nodesOfHerd, scratchHerd, scratchPool, until } from './scratch-herd.js'
 
 let herd: Herd
 let nodes: string[]
@@ -43,11 +43,28 @@ test('reads are spread over the standbys, writes find the primary', async () => 
 })
 
 test('I4: a read sees what its session wrote a moment ago', async () => {
-  const pool = scratchPool({ nodes })
-  for (let at = 1; at <= 200; at++) {
+  // More reads at once than the primary is given as long as it is the only one that is sure to know.
+  const pool = scratchPool({ nodes, lanes: { max: 1, depth: 1 } })
+  for (let at = 1; at <= 100; at++) {
     await pool.query('update goods set stock = $1 where id = 2', [at])
-    const { rows } = await pool.query('select stock from goods where id = 2')
-    expect(rows).toEqual([{ stock: at }])
+    const reads = Array.from({ length: 8 }, () => pool.query('select stock from goods where id = 2'))
+    for (const { rows } of await Promise.all(reads)) expect(rows).toEqual([{ stock: at }])
   }
-  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(0)
+  const { standby, primary } = pool.statistics.statements
+  expect(standby.lane).toBeGreaterThan(100)
+  expect(primary.lane).toBeGreaterThan(100)
+})
+
+test('a read right after a write is the primary’s, and soon a standby’s again', async () => {
+  // No probe tells meanwhile how far standbys are.
+  const pool = scratchPool({ nodes, probe: { intervalMs: 600_000 } })
+  const read = async (): Promise<'primary' | 'standby'> => {
+    const before = pool.statistics.statements.standby.lane
+    await pool.query('select stock from goods where id = 3')
+    return pool.statistics.statements.standby.lane > before ? 'standby' : 'primary'
+  }
+  expect(await read()).toBe('standby')
+  await pool.query('update goods set stock = 1 where id = 3')
+  expect(await read()).toBe('primary')
+  await until('a standby answers', async () => (await read()) === 'standby')
 })

@@ -4,6 +4,7 @@ import {
   GroupWatch,
   PoolNode,
   type PoolOptions,
+  ReplayWatch,
   readOptions,
   type Session,
   type Settings,
@@ -41,6 +42,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   readonly #watch: GroupWatch
   readonly #feed: SupervisorFeed | null
   readonly stamper: WriteStamper
+  readonly #replay: ReplayWatch
   readonly #known: ReadonlyMap<string, KnownNode>
 
   constructor(options: PoolOptions) {
@@ -72,8 +74,19 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
     this.stamper = new WriteStamper(
       () => (this.view.primary === null ? null : (this.#nodes.get(this.view.primary) ?? null)),
-      () => Object.values(this.view.nodes).some(({ role, state }) => role === 'standby' && state === 'in'),
+      () => this.#standbys.length > 0,
+      (lsn) => this.#replay.follow(lsn),
     )
+    this.#replay = new ReplayWatch(
+      () => this.#standbys,
+      (node, lsn) => this.#watch.noteReplay(node.name, lsn),
+    )
+  }
+
+  get #standbys(): PoolNode[] {
+    return Object.values(this.view.nodes)
+      .filter(({ role, state }) => role === 'standby' && state === 'in')
+      .map(({ name }) => this.#nodes.get(name) as PoolNode)
   }
 
   get view(): GroupView {
@@ -151,6 +164,7 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   async close(): Promise<void> {
     this.#feed?.close()
     this.#watch.close()
+    this.#replay.close()
     await Promise.all([...this.#nodes.values()].map((node) => node.close()))
   }
 }
