@@ -73,7 +73,7 @@ test('I1, I3, I4: failovers under writers and readers lose, repeat and hide noth
   expect(load.stale).toEqual([])
   await expectAllKept(load)
   expect(pool.statistics.failovers).toBe(FAILOVERS)
-  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(load.read / 4)
+  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(load.read / 20)
   // Each writer has one write under way at most when the primary is killed.
   for (const { unknown } of load.ledgers) expect(unknown.length).toBeLessThanOrEqual(FAILOVERS)
 })

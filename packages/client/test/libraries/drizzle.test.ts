@@ -80,7 +80,10 @@ test('reads from standbys, and sees what it wrote', async () => {
         .where(eq(goods.id, made?.id as number)),
     ).toEqual([made])
   }
-  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(0)
+  await until('a standby answers', async () => {
+    await db.select().from(goods)
+    return pool.statistics.statements.standby.lane > 0
+  })
   expect(pool.statistics.statements.primary.own).toBe(20)
 })
 
