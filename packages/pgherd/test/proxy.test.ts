@@ -206,8 +206,9 @@ test(
     await done(['up', '--detach'], { cwd })
     await whenWhole(cwd)
     const dsn = await dsnOf(cwd)
-    const first = await connect(dsn)
-    await first.query('create table notes (writer int, n int, primary key (writer, n))')
+    await done(['sql', 'create table notes (writer int, n int, primary key (writer, n))'], { cwd })
+    const idle = await connect(dsn)
+    await idle.query('select count(*) from notes')
     let isOver = false
     const errors: string[] = []
     const writers = Array.from({ length: 6 }, async (_, writer): Promise<number> => {
@@ -242,7 +243,7 @@ test(
     const written = await Promise.all(writers)
     expect(errors).toEqual([])
     expect(Math.min(...written)).toBeGreaterThan(10)
-    expect(await ask(first, 'select count(*)::int from notes')).toBe(
+    expect(await ask(idle, 'select count(*)::int from notes')).toBe(
       written.reduce((sum, each) => sum + each, 0),
     )
   },
