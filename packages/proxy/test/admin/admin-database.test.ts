@@ -99,6 +99,16 @@ test('it is for those whose login the proxy has, and those who were named', asyn
   await expect(connect(other.href)).rejects.toThrow('does not exist')
 })
 
+test('it lets its users look while no server answers', async () => {
+  const other = await WireProxy.start({ nodes: ['postgres://ops:secret@127.0.0.1:1/shop'], port: 0 })
+  const address = `postgres://ops:secret@127.0.0.1:${other.address.port}/pgherd`
+  expect((await (await connect(address)).query('SHOW NODES')).rows).toMatchObject([
+    { node: '127.0.0.1:1', state: 'out', why: expect.stringContaining('ECONNREFUSED') },
+  ])
+  await expect(connect(address.replace('secret', 'wrong'))).rejects.toMatchObject({ code: '28P01' })
+  await other.close()
+})
+
 describe('PAUSE', () => {
   test('lets what runs finish, keeps what is new waiting, and RESUME lets it go on', async () => {
     const [busy, reader, writer, admin] = [
@@ -211,8 +221,7 @@ describe('limits of clients', () => {
     await proxy.reload({ nodes, port: 0, maxClients: 1 })
     const nowhere = new URL(url)
     nowhere.pathname = 'nowhere'
-    for (let at = 0; at < 3; at++)
-      await expect(connect(nowhere.href)).rejects.toThrow('does not exist')
+    for (let at = 0; at < 3; at++) await expect(connect(nowhere.href)).rejects.toThrow('does not exist')
     await connect(url)
     await proxy.reload({ nodes, port: 0 })
   })
