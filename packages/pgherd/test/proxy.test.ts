@@ -181,6 +181,32 @@ test(
   },
 )
 
+test(
+  'a proxy that cannot be started keeps no herd from serving, and starts when it can',
+  TIMEOUT,
+  async () => {
+    const cwd = newFolder()
+    const files = { cert: join(cwd, 'cert.pem'), key: join(cwd, 'key.pem') }
+    writeFileSync(
+      join(cwd, 'herd.yaml'),
+      `${SPEC}groups: [{ nodes: 1 }]\nproxy: { tls: ${JSON.stringify({ ...files, required: true })} }\n`,
+    )
+    const up = await done(['up', '--detach'], { cwd })
+    expect(up).toContain('The proxy does not serve; "pgherd logs" says why.')
+    expect((await statusOf(cwd)).proxy).toBeNull()
+    expect(await done(['sql', 'select 1 as one'], { cwd })).toContain('1')
+    expect(await done(['logs'], { cwd })).toMatch(
+      /The proxy cannot be started: The file .*cert\.pem, named for TLS, cannot be read \(ENOENT\)\. It is tried again\./,
+    )
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost']
+    execFileSync('openssl', [...request, '-keyout', files.key, '-out', files.cert], { stdio: 'ignore' })
+    await proxyOf(cwd)
+    const dsn = await dsnOf(cwd)
+    await expect(connect(dsn)).rejects.toMatchObject({ code: '28000' })
+    expect(await ask(await connect(`${dsn}?sslmode=no-verify`), 'select 1')).toBe(1)
+  },
+)
+
 test('I9: a port that is taken is refused before anything is made', TIMEOUT, async () => {
   const holder = createServer()
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))

@@ -7,13 +7,17 @@ export function describeConnections(herd: Herd): string {
   const names = herd.spec.groups.flatMap(nodeNames)
   const proxy = herd.proxyDsn()
   const all = [
-    ...(proxy === null
-      ? []
-      : [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${proxy}"`]),
+    ...(proxy === null ? [] : describeProxy(herd, proxy)),
     pc.dim('Any client of libpq; finds the primary, also after a failover:'),
     `  psql "${herd.dsn()}"`,
   ]
   if (names.length === 1) return all.join('\n')
   const each = names.map((name) => `  ${herd.dsn(name)}  ${pc.dim(name)}`)
   return [...all, pc.dim('One node:'), ...each].join('\n')
+}
+
+function describeProxy(herd: Herd, dsn: string): string[] {
+  return herd.proxy === null
+    ? [pc.yellow('The proxy does not serve; "pgherd logs" says why.')]
+    : [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${dsn}"`]
 }

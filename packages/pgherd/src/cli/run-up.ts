@@ -64,7 +64,7 @@ export async function runUp(located: LocatedSpec, options: UpOptions): Promise<n
 
 async function whenUp(herd: Herd, keeper: ProxyKeeper, stopping: StopRequest): Promise<void> {
   await herd.whenWhole(60_000, stopping.signal)
-  await keeper.whenServing(PROXY_MS)
+  await keeper.whenSettled(PROXY_MS)
 }
 
 interface Opened {

@@ -33,14 +33,14 @@ export class ProxyKeeper {
   readonly #closing = new AbortController()
   #kept: Promise<void> | null = null
   #lastFailure = ''
-  readonly #serving: Promise<void>
-  #nowServing: () => void = () => {}
+  readonly #settled: Promise<void>
+  #settle: () => void = () => {}
 
   constructor(herd: Herd, job: ProxyJob | null) {
     this.#herd = herd
     this.#job = job
-    this.#serving = new Promise((resolve) => {
-      this.#nowServing = resolve
+    this.#settled = new Promise((resolve) => {
+      this.#settle = resolve
     })
   }
 
@@ -49,12 +49,12 @@ export class ProxyKeeper {
     this.#kept ??= this.#keep().catch((error: unknown) => this.#tell('proxy-failed', String(error)))
   }
 
-  /** Resolves when the proxy serves, or could not for so long; at once where there is to be none. */
-  async whenServing(timeoutMs: number): Promise<void> {
+  /** Resolves when the proxy serves, could not be started, or did not for so long. */
+  async whenSettled(timeoutMs: number): Promise<void> {
     if (this.#job === null) return
     const ended = new AbortController()
     await Promise.race([
-      this.#serving,
+      this.#settled,
       sleep(timeoutMs, undefined, { signal: ended.signal }).catch(() => {}),
       new Promise((resolve) => this.#closing.signal.addEventListener('abort', resolve, { once: true })),
     ])
@@ -101,16 +101,17 @@ export class ProxyKeeper {
       const running = (await this.#adopt(job)) ?? (await this.#launch(job))
       this.#lastFailure = ''
       this.#herd.proxy = running.address
-      this.#nowServing()
+      this.#settle()
       const why = await running.ended
       this.#herd.proxy = null
       if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
     } catch (error) {
       this.#herd.proxy = null
-      const { message } = error as Error
+      const message = (error as Error).message.replace(/\.$/, '')
       if (!this.#closing.signal.aborted && message !== this.#lastFailure)
         this.#tell('proxy-failed', `The proxy cannot be started: ${message}. It is tried again.`)
       this.#lastFailure = message
+      this.#settle()
     }
   }
 
@@ -139,7 +140,7 @@ export class ProxyKeeper {
     const child = spawn(process.execPath, [bin, 'serve-proxy', root], {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...withoutLibpq(process.env), NO_COLOR: '1' },
     })
     const ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
@@ -173,6 +174,11 @@ export class ProxyKeeper {
     }
     this.#herd.proxy = null
   }
+}
+
+/** What a person has set for psql is not meant for connections between the proxy and its nodes. */
+function withoutLibpq(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^PG(?!HERD)/.test(name)))
 }
 
 function reportOf(child: ChildProcess, job: ProxyJob): Promise<ProxyReport> {
