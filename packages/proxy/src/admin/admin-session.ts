@@ -1,18 +1,22 @@
 import type net from 'node:net'
-import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
+import { FROM_CLIENT, frame, readQuery } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
 import {
+  CLOSE_COMPLETE,
   commandComplete,
   dataRow,
   EMPTY_QUERY,
+  FROM_SERVER,
   makeError,
+  PARSE_COMPLETE,
   readyForQuery,
   rowDescription,
   type ServerReport,
 } from '../protocol/server-messages.js'
-import { AdminSyntaxError, parseAdminCommands } from './admin-command.js'
-import { type AdminAnswer, type Administered, obey } from './admin-desk.js'
+import { type AdminCommand, AdminSyntaxError, parseAdminCommands } from './admin-command.js'
+import { type Administered, obey } from './admin-desk.js'
+import { AdminStatements, UnknownName } from './admin-statements.js'
 
 export const ADMIN_DATABASE = 'pgherd'
 const LONGEST_MESSAGE = 64 * 1024
@@ -23,6 +27,7 @@ export class AdminSession {
   readonly #proxy: Administered
   readonly #frames = new FrameReader(LONGEST_MESSAGE)
   readonly #gone = new AbortController()
+  readonly #statements = new AdminStatements()
   /** After an error of the extended protocol everything up to the Sync is passed over. */
   #skipping = false
   #isBusy = false
@@ -71,11 +76,12 @@ export class AdminSession {
   async #take(message: Buffer): Promise<void> {
     switch (message[0]) {
       case FROM_CLIENT.query:
-        await this.#answer(readQuery(message))
+        await this.#unlessRefused(() => this.#answer(readQuery(message)))
         this.#say(readyForQuery('I'))
         break
       case FROM_CLIENT.sync:
         this.#skipping = false
+        this.#statements.sync()
         this.#say(readyForQuery('I'))
         break
       case FROM_CLIENT.flush:
@@ -84,34 +90,65 @@ export class AdminSession {
         this.#socket.end()
         break
       default:
-        if (this.#skipping) break
-        this.#skipping = true
-        this.#say(makeError(EXTENDED_REFUSED))
+        if (!this.#skipping) this.#skipping = !(await this.#unlessRefused(() => this.#step(message)))
+    }
+  }
+
+  /** One step of the extended protocol. */
+  async #step(message: Buffer): Promise<void> {
+    switch (message[0]) {
+      case FROM_CLIENT.parse:
+        this.#statements.parse(message)
+        this.#say(PARSE_COMPLETE)
+        break
+      case FROM_CLIENT.bind:
+        this.#statements.bind(message)
+        this.#say(BIND_COMPLETE)
+        break
+      case FROM_CLIENT.describe:
+        this.#say(this.#statements.describe(message))
+        break
+      case FROM_CLIENT.execute: {
+        const command = this.#statements.executed(message)
+        if (command === null) this.#say(EMPTY_QUERY)
+        else await this.#obey(command, false)
+        break
+      }
+      case FROM_CLIENT.close:
+        this.#statements.close(message)
+        this.#say(CLOSE_COMPLETE)
+        break
+      default:
+        throw new ProtocolViolation(`invalid frontend message type ${message[0]}`)
+    }
+  }
+
+  /** False when the client was told an error. */
+  async #unlessRefused(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      this.#say(makeError(reportOf(error)))
+      return false
     }
   }
 
   async #answer(text: string): Promise<void> {
-    try {
-      const commands = parseAdminCommands(text)
-      if (commands.length === 0) this.#say(EMPTY_QUERY)
-      for (const command of commands) {
-        const answer = await obey(command, this.#proxy, this.#gone.signal)
-        this.#tell(answer)
-        if (answer.kind === 'refused') break
-      }
-    } catch (error) {
-      if (!(error instanceof AdminSyntaxError)) throw error
-      const { message, hint } = error
-      this.#say(makeError({ severity: 'ERROR', code: '42601', message, hint }))
-    }
+    const commands = parseAdminCommands(text)
+    if (commands.length === 0) this.#say(EMPTY_QUERY)
+    for (const command of commands) await this.#obey(command, true)
   }
 
-  #tell(answer: AdminAnswer): void {
-    if (answer.kind === 'refused') this.#say(makeError(answer.report))
-    else if (answer.kind === 'done') this.#say(commandComplete(answer.tag))
+  /** Throws CommandRefused. */
+  async #obey(command: AdminCommand, describes: boolean): Promise<void> {
+    const answer = await obey(command, this.#proxy, this.#gone.signal)
+    if (answer.kind === 'refused') throw new CommandRefused(answer.report)
+    if (answer.kind === 'done') this.#say(commandComplete(answer.tag))
     else {
       const { columns, rows } = answer.table
-      this.#say(Buffer.concat([rowDescription(columns), ...rows.map(dataRow), commandComplete('SHOW')]))
+      const head = describes ? [rowDescription(columns)] : []
+      this.#say(Buffer.concat([...head, ...rows.map(dataRow), commandComplete('SHOW')]))
     }
   }
 
@@ -129,9 +166,24 @@ export class AdminSession {
   }
 }
 
-const EXTENDED_REFUSED: ServerReport = {
-  severity: 'ERROR',
-  code: '0A000',
-  message: 'the admin database takes simple queries only',
-  hint: 'Use psql, or a query without parameters.',
+const BIND_COMPLETE = frame(FROM_SERVER.bindComplete, [])
+
+class CommandRefused extends Error {
+  readonly report: ServerReport
+
+  constructor(report: ServerReport) {
+    super(report.message)
+    this.report = report
+  }
+}
+
+/** What a client is told of an error after which its session goes on; others are thrown again. */
+function reportOf(error: unknown): ServerReport {
+  if (error instanceof CommandRefused) return error.report
+  if (error instanceof AdminSyntaxError) {
+    const { message, hint } = error
+    return { severity: 'ERROR', code: '42601', message, hint }
+  }
+  if (error instanceof UnknownName) return { severity: 'ERROR', code: error.sqlState, message: error.message }
+  throw error
 }

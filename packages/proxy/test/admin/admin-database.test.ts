@@ -55,6 +55,24 @@ test('every SHOW gives the columns it promises, in rows of text', async () => {
   expect(lanes[0]).toMatchObject({ user: 'app', database: 'scratch', state: 'open', in_flight: '0' })
 })
 
+test('drivers that speak the extended protocol are answered too', async () => {
+  const admin = await connect(adminUrl)
+  for (const name of ['one', 'one', undefined]) {
+    const { rows, fields } = await admin.query({ ...(name && { name }), text: 'SHOW VERSION', values: [] })
+    expect(fields.map((field) => field.name)).toEqual(['version'])
+    expect(rows).toEqual([{ version: expect.stringMatching(/^pgherd proxy \d/) }])
+  }
+  const extended = (text: string): Promise<pg.QueryResult> => admin.query({ text, name: text.slice(0, 20) })
+  expect((await extended('RELOAD')).command).toBe('RELOAD')
+  expect((await extended('')).rows).toEqual([])
+  await expect(extended('KILL 1')).rejects.toMatchObject({ code: '42704' })
+  await expect(extended('PAUSE; RESUME')).rejects.toMatchObject({
+    code: '42601',
+    message: 'cannot insert multiple commands into a prepared statement',
+  })
+  expect((await extended('SHOW HELP')).rows.length).toBeGreaterThan(5)
+})
+
 test('a client is shown as it is: idle, in a transaction with a connection of its own, and idle again', async () => {
   const client = await connect(`${url}?application_name=shop`)
   const shown = async (): Promise<unknown> =>
@@ -79,7 +97,7 @@ test('I9: what is no command gets PostgreSQL’s error, with a hint; the session
     message: 'syntax error at or near "select"',
     hint: 'SHOW HELP lists the commands of this database.',
   })
-  await expect(admin.query('select $1::int', [1])).rejects.toMatchObject({ code: '0A000' })
+  await expect(admin.query('select $1::int', [1])).rejects.toMatchObject({ code: '42601' })
   await expect(admin.query('KILL 1')).rejects.toMatchObject({
     code: '42704',
     message: 'client 1 does not exist',
