@@ -1,4 +1,6 @@
+import { makeQuery } from '../protocol/client-messages.js'
 import {
+  commandComplete,
   FROM_SERVER,
   readParameterStatus,
   reportField,
@@ -6,7 +8,7 @@ import {
 } from '../protocol/server-messages.js'
 import type { VirtualStatement } from '../session/virtual-statement.js'
 import { notableTypes, ReplyReader } from './reply-reader.js'
-import { type ReplyScript, SCRIPTED } from './reply-script.js'
+import { type Parsing, type ReplyScript, SCRIPTED } from './reply-script.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** Who has a server connection to itself hears what is said on it. */
@@ -14,6 +16,10 @@ export interface ServerUser {
   /** To be handed on; false: not so fast. */
   bytes(piece: Buffer): void
   error(sqlState: string | null, message: Buffer): void
+  /** It was not prepared after all. */
+  unparsed(parsing: Parsing): void
+  /** Nothing is prepared any more; after DISCARD ALL nothing else is left either. */
+  forgotten(isAll: boolean): void
   parameter(name: string, value: string): void
   /** The server reads what comes for COPY … FROM STDIN. */
   copyIn(): void
@@ -30,6 +36,9 @@ const ALWAYS = [
 ]
 const PLAIN = notableTypes(ALWAYS)
 const WITH_SCRIPT = notableTypes([...ALWAYS, ...SCRIPTED])
+
+const DEALLOCATED = commandComplete('DEALLOCATE ALL')
+const DISCARDED = commandComplete('DISCARD ALL')
 
 const FATAL: ReadonlySet<string> = new Set(['FATAL', 'PANIC'])
 
@@ -48,6 +57,8 @@ export class OwnServer {
   #whenSwallowed: ((error: string | null) => void) | null = null
   /** What a user left in its session stays until it is cleaned. */
   traced = false
+  /** Cleaning would not take all of it away. */
+  tainted = false
   ended = false
   /** Its next user would get a new one instead. */
   retired = false
@@ -92,9 +103,18 @@ export class OwnServer {
   }
 
   /** What the answers to what is sent from now on are held against; null: handed on as they are. */
+  get script(): ReplyScript | null {
+    return this.#script
+  }
+
   set script(script: ReplyScript | null) {
     this.#script = script
     this.#reader.notable = script === null ? PLAIN : WITH_SCRIPT
+  }
+
+  /** Hears when all is to be forgotten, in what is sent from now on. */
+  watchForgetting(): void {
+    this.#reader.notable = WITH_SCRIPT
   }
 
   /** False when the server does not keep up. */
@@ -110,6 +130,13 @@ export class OwnServer {
     return new Promise((resolve) => {
       this.#whenSwallowed = resolve
     })
+  }
+
+  /** Takes away what was prepared for clients; what its user has prepared by SQL stays. */
+  forgetPrepared(): Promise<string | null> {
+    const texts = [...this.prepared].map(({ name }) => `deallocate ${name}`)
+    this.prepared.clear()
+    return this.ask(makeQuery(texts.join('; ')))
   }
 
   #pass(piece: Buffer): void {
@@ -149,17 +176,31 @@ export class OwnServer {
     if (this.#script !== null && !this.#script.isForClient(type)) return
     switch (type) {
       case FROM_SERVER.readyForQuery:
+        for (const statement of this.#script?.unprepared() ?? []) this.prepared.delete(statement)
+        for (const parsing of this.#script?.unparsed() ?? []) user.unparsed(parsing)
         this.status = String.fromCharCode(message[5] as number) as TransactionStatus
         user.ready(this.status)
         return
       case FROM_SERVER.error:
         user.error(reportField(message, 'C'), message)
         return
+      case FROM_SERVER.commandComplete:
+        if (message.equals(DEALLOCATED) || message.equals(DISCARDED)) {
+          this.prepared.clear()
+          user.forgotten(message.equals(DISCARDED))
+        }
+        break
       case FROM_SERVER.copyIn:
       case FROM_SERVER.copyBoth:
         user.copyIn()
     }
     user.bytes(message)
+    this.sayDue()
+  }
+
+  /** Says what the server has no part in, as soon as it is its turn: after a Flush nothing more may come. */
+  sayDue(): void {
+    for (const said of this.#script?.due() ?? []) this.#user?.bytes(said)
   }
 
   end(): void {

@@ -1,7 +1,7 @@
 import { FROM_SERVER, reportField } from '../protocol/server-messages.js'
 import type { VirtualStatement } from '../session/virtual-statement.js'
 import { notableTypes, ReplyReader } from './reply-reader.js'
-import { type ReplyScript, SCRIPTED } from './reply-script.js'
+import { type Parsing, type ReplyScript, SCRIPTED } from './reply-script.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** A lane that has prepared so many statements is replaced, so that the server can forget them. */
@@ -25,7 +25,13 @@ export interface LaneJob {
 /** How a batch on a lane ended. */
 export type JobOutcome =
   /** `error`: SQLSTATE of the first error in it. */
-  | { readonly kind: 'answered'; readonly pieces: Buffer[]; readonly error: string | null }
+  | {
+      readonly kind: 'answered'
+      readonly pieces: Buffer[]
+      readonly error: string | null
+      /** What the client wanted to prepare, and has not, for the error. */
+      readonly unparsed: readonly Parsing[]
+    }
   /** Its answer is too long to be kept, and was dropped. */
   | { readonly kind: 'too long' }
   | { readonly kind: 'cut off'; readonly error: Error }
@@ -51,6 +57,7 @@ const ALWAYS = [
 const PLAIN = notableTypes(ALWAYS)
 const WITH_SCRIPT = notableTypes([...ALWAYS, ...SCRIPTED])
 const IDLE = 0x49 // I
+const NOBODY: readonly Parsing[] = []
 
 /**
  * A server connection on which autocommit reads of many clients are pipelined, each under a Sync of its own.
@@ -191,10 +198,16 @@ export class ProxyLane {
       return
     }
     for (const said of flight.script?.due() ?? []) this.#keep(said)
+    if (flight.error !== null)
+      for (const statement of flight.script?.unprepared() ?? []) this.#prepared.delete(statement)
     this.#keep(ready)
     this.#next()
     if (flight.length > LONGEST_ANSWER) flight.job.done({ kind: 'too long' })
-    else flight.job.done({ kind: 'answered', pieces: flight.pieces, error: flight.error })
+    else {
+      const { pieces, error, script } = flight
+      const unparsed = error === null ? NOBODY : (script?.unparsed() ?? NOBODY)
+      flight.job.done({ kind: 'answered', pieces, error, unparsed })
+    }
   }
 
   #next(): void {

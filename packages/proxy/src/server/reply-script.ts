@@ -28,20 +28,28 @@ const NOTHING: readonly Buffer[] = []
  */
 export class ReplyScript {
   readonly #steps: Step[] = []
-  /** By step: what the client asked to be parsed. */
+  /** By step: what the connection has prepared after it. */
+  readonly #prepares = new Map<number, VirtualStatement>()
+  /** By step: what the client has prepared after it. */
   readonly #parses = new Map<number, Parsing>()
   #at = 0
   /** The step that failed. */
   #failedAt = Number.POSITIVE_INFINITY
 
-  add(step: Step, parsing?: Parsing): void {
+  add(step: Step, prepares?: VirtualStatement, parsing?: Parsing): void {
+    if (prepares !== undefined) this.#prepares.set(this.#steps.length, prepares)
     if (parsing !== undefined) this.#parses.set(this.#steps.length, parsing)
     this.#steps.push(step)
   }
 
-  /** What was not parsed, as far as has been heard. */
+  /** What the client wanted to prepare, and has not. */
   unparsed(): Parsing[] {
     return [...this.#parses].filter(([at]) => at >= this.#failedAt).map(([, parsing]) => parsing)
+  }
+
+  /** What was to be prepared and is not, because something failed before. */
+  unprepared(): VirtualStatement[] {
+    return [...this.#prepares].filter(([at]) => at >= this.#failedAt).map(([, statement]) => statement)
   }
 
   /** It changes nothing: every message is handed on, and none is added. */
@@ -49,8 +57,14 @@ export class ReplyScript {
     return this.#steps.every((step) => step !== 'our parse' && step !== 'say parsed' && step !== 'say closed')
   }
 
+  /** Up to the Sync the server answers nothing more, whatever is added. */
+  get hasFailed(): boolean {
+    return this.#failedAt !== Number.POSITIVE_INFINITY
+  }
+
   /** What is to be said before anything else that the server sends. */
   due(): readonly Buffer[] {
+    if (this.hasFailed) return NOTHING
     const step = this.#steps[this.#at]
     if (step !== 'say parsed' && step !== 'say closed') return NOTHING
     const said: Buffer[] = []

@@ -96,6 +96,10 @@ export class ServerPool {
   giveBack(server: OwnServer): void {
     server.detach()
     if (server.ended) return
+    if (server.tainted) {
+      this.#end(server)
+      return
+    }
     if (server.status === 'I' && !server.traced) {
       this.#offer(server)
       return

@@ -1,6 +1,6 @@
 import { frame, makeDescribe, makeParse, renameBind, SYNC } from '../protocol/client-messages.js'
 import { ReplyScript } from '../server/reply-script.js'
-import { mentionsOurName, OUR_NAMES, type VirtualStatement } from './virtual-statement.js'
+import { mentionsOurName, OUR_NAMES, PREFIX, type VirtualStatement } from './virtual-statement.js'
 
 /** One message of the extended protocol, read as far as it must be to be sent elsewhere. */
 export type Request =
@@ -43,15 +43,19 @@ export interface Encoded {
 
 /**
  * Writes requests for a connection that has `prepared` already: statements under the names that servers
- * know, prepared where they are not yet. Ends with Sync when `sync`.
+ * know, prepared where they are not yet. Ends with Sync when `sync`. `script`: what is expected already,
+ * where this goes on after a Flush.
  */
 export function encodeRequests(
   requests: readonly Request[],
   prepared: ReadonlySet<VirtualStatement>,
-  { sync, failed }: { readonly sync: boolean; readonly failed: boolean },
+  {
+    sync,
+    failed,
+    script = new ReplyScript(),
+  }: { readonly sync: boolean; readonly failed: boolean; readonly script?: ReplyScript },
 ): Encoded {
   const parts: Buffer[] = []
-  const script = new ReplyScript()
   const prepares: VirtualStatement[] = []
   /** In the server's unnamed statement, since it came for the first time. */
   let unnamed: VirtualStatement | null = null
@@ -61,7 +65,7 @@ export function encodeRequests(
     if (statement === unnamed) return ''
     if (!has(statement)) {
       parts.push(makeParse(statement.name, statement.text, statement.types))
-      script.add('our parse')
+      script.add('our parse', statement)
       prepares.push(statement)
     }
     return statement.name
@@ -72,29 +76,31 @@ export function encodeRequests(
         const { statement, clientName, isTaken } = request
         if (isTaken) {
           parts.push(makeParse(nameOf(statement), statement.text, statement.types))
-          script.add('parse', request)
+          script.add('parse')
         }
         // In a failed transaction the server has an error for it.
-        else if (has(statement) && !failed) script.add('say parsed')
+        else if (has(statement) && !failed) script.add('say parsed', undefined, request)
         else {
           const isOnce = clientName === '' && statement.uses <= 1
           unnamed = isOnce ? statement : unnamed
           parts.push(makeParse(isOnce ? '' : statement.name, statement.text, statement.types))
-          script.add('parse', request)
-          if (!isOnce) prepares.push(statement)
+          // In a failed transaction it may be there already.
+          const isNew = !isOnce && !has(statement)
+          script.add('parse', isNew ? statement : undefined, request)
+          if (isNew) prepares.push(statement)
         }
         break
       }
       case 'bind': {
         const { message, portal, rest, statement, clientName } = request
-        const name = statement === null ? clientName : nameOf(statement)
+        const name = statement === null ? notOurs(clientName) : nameOf(statement)
         parts.push(renameBind(message, portal, name, rest))
         script.add('bind')
         break
       }
       case 'describe statement': {
         const { statement, clientName } = request
-        parts.push(makeDescribe('S', statement === null ? clientName : nameOf(statement)))
+        parts.push(makeDescribe('S', statement === null ? notOurs(clientName) : nameOf(statement)))
         script.add('describe')
         break
       }
@@ -108,6 +114,11 @@ export function encodeRequests(
   }
   if (sync) parts.push(SYNC)
   return { parts, script, prepares }
+}
+
+/** A name that the client has not prepared, so that it is not one that others have. */
+function notOurs(name: string): string {
+  return name.startsWith(PREFIX) ? `${name}?` : name
 }
 
 /** A report of a server with the names that the client knows instead of those that servers do. */

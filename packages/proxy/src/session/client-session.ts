@@ -19,6 +19,7 @@ import {
 } from '../protocol/server-messages.js'
 import type { OwnServer, ServerUser } from '../server/own-server.js'
 import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
+import type { Parsing } from '../server/reply-script.js'
 import { LoginRefused } from '../server/server-connection.js'
 import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
@@ -58,6 +59,8 @@ interface Batch {
   deadlineMs: number
   /** Ends with a Flush: more of it will come. */
   readonly partial: boolean
+  /** It goes on after a Flush. */
+  readonly continues: boolean
   onPrimary: boolean
   onOwn: boolean
   /** Something of the answer has gone to the client. */
@@ -97,6 +100,8 @@ export class ClientSession implements ServerUser {
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
   #copyIn = false
+  /** It sends faster than the server takes. */
+  #waitsForServer = false
   #status: TransactionStatus = 'I'
   /** What was done on its connection since the last transaction ended. */
   #wrote = false
@@ -224,8 +229,13 @@ export class ClientSession implements ServerUser {
   }
 
   #pauseForServer(server: OwnServer): void {
+    if (this.#waitsForServer) return
+    this.#waitsForServer = true
     this.socket.pause()
-    server.connection.socket.once('drain', () => this.socket.resume())
+    server.connection.socket.once('drain', () => {
+      this.#waitsForServer = false
+      this.socket.resume()
+    })
   }
 
   #start(simple: Batch['simple'], partial: boolean): void {
@@ -241,7 +251,9 @@ export class ClientSession implements ServerUser {
       startedMs: before?.startedMs ?? nowMs,
       deadlineMs: nowMs + this.#context.failoverWaitMs,
       partial,
-      onPrimary: false,
+      continues: before !== null,
+      // What it is about may come after the Flush.
+      onPrimary: partial,
       onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
       told: before?.told ?? false,
       sent: before?.sent ?? false,
@@ -300,7 +312,9 @@ export class ClientSession implements ServerUser {
     if (this.#closed) return
     const reads = batch.records.every(({ judgement }) => judgement.reads)
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
-    const mayUseStandby = (reads || opensReadOnly(batch.records)) && !batch.onPrimary
+    // What leaves something in its session keeps the connection, and later writes must find a primary there.
+    const staysClean = !batch.records.some(({ nature }) => nature.leavesTraces)
+    const mayUseStandby = ((reads && staysClean) || opensReadOnly(batch.records)) && !batch.onPrimary
     const position = mayUseStandby ? this.#standbyPosition(batch) : null
     const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
     const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
@@ -328,8 +342,10 @@ export class ClientSession implements ServerUser {
     return position
   }
 
-  #mayShare({ judgement, facts, pace }: StatementRecord): boolean {
-    return judgement.shared && facts.statements <= 1 && performance.now() >= pace.slowUntilMs
+  #mayShare(record: StatementRecord): boolean {
+    const { judgement, facts, pace } = record
+    if (!judgement.shared || facts.statements > 1 || performance.now() < pace.slowUntilMs) return false
+    return !mayMeetOthers(record)
   }
 
   /** Waits for a node that can take it. */
@@ -391,7 +407,7 @@ export class ClientSession implements ServerUser {
       this.#again(batch, node, outcome)
       return
     }
-    const { error, pieces } = outcome
+    const { error, pieces, unparsed } = outcome
     if (error !== null && (LANE_ONLY.has(error) || (role === 'standby' && STANDBY_ONLY.has(error)))) {
       if (error === QUERY_CANCELED) for (const { pace } of batch.records) noteSlow(pace, performance.now())
       if (LANE_ONLY.has(error)) batch.onOwn = true
@@ -402,7 +418,7 @@ export class ClientSession implements ServerUser {
     const { meter } = this.#context
     if (error !== null) {
       meter.failed(error)
-      this.#forgetUnparsed(batch)
+      for (const parsing of unparsed) this.unparsed(parsing)
     }
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
@@ -410,7 +426,11 @@ export class ClientSession implements ServerUser {
     this.#goOn()
   }
 
-  /** After an error of a batch on a lane nobody looks which of its statements were parsed: none counts. */
+  unparsed({ clientName, statement }: Parsing): void {
+    this.#statements.forget(clientName, statement)
+  }
+
+  /** Nothing of it has reached a server. */
   #forgetUnparsed(batch: Batch): void {
     for (const request of batch.requests)
       if (request.kind === 'parse' && !request.isTaken)
@@ -468,10 +488,17 @@ export class ClientSession implements ServerUser {
   }
 
   #sendOwn(server: OwnServer, batch: Batch): void {
+    if (server.prepared.size > 0 && this.#status !== 'E' && batch.records.some(mayMeetOthers)) {
+      void server.forgetPrepared().then(() => {
+        if (this.#own === server && this.#batch === batch) this.#sendOwn(server, batch)
+      })
+      return
+    }
     for (const record of batch.records) {
       const { nature, text } = record
       if (nature.leavesTraces) {
         server.traced = true
+        server.tainted ||= outlivesCleaning(record)
         this.#suspects.add(text)
       }
       this.#changedCatalogue ||= changesCatalogue(record)
@@ -480,19 +507,25 @@ export class ClientSession implements ServerUser {
       this.#mayDeferFlush ||= nature.mayDeferFlush
     }
     batch.sent = true
+    const mayForget = batch.records.some(
+      ({ facts, nature }) => FORGETS.has(facts.command) || !nature.isSingle,
+    )
     if (batch.simple !== null) {
       server.script = null
+      if (mayForget) server.watchForgetting()
       server.send([batch.simple.message])
       return
     }
     const { parts, script, prepares } = encodeRequests(batch.requests, server.prepared, {
       sync: !batch.partial,
       failed: this.#status === 'E',
+      ...(batch.continues && server.script !== null ? { script: server.script } : {}),
     })
-    for (const statement of prepares) server.prepared.add(statement)
+    if (!script.hasFailed) for (const statement of prepares) server.prepared.add(statement)
     server.script = script
     if (batch.partial) parts.push(FLUSH)
     server.send(parts)
+    server.sayDue()
   }
 
   bytes(piece: Buffer): void {
@@ -527,7 +560,6 @@ export class ClientSession implements ServerUser {
     const batch = this.#batch
     this.#context.meter.failed(sqlState)
     this.bytes(batch === null ? message : withClientNames(message, batch.requests))
-    if (batch !== null) this.#forgetUnparsed(batch)
   }
 
   parameter(name: string, value: string): void {
@@ -546,26 +578,18 @@ export class ClientSession implements ServerUser {
     this.#copyIn = false
     this.#status = status
     this.#say(readyForQuery(status))
-    if (status === 'I') this.#ended(batch)
+    if (status === 'I') this.#ended()
     this.#goOn()
   }
 
   /** A transaction has ended, or a statement that was one. */
-  #ended(batch: Batch | null): void {
+  #ended(): void {
     const server = this.#own as OwnServer
     if (this.#wrote) {
       this.#writes.noteWrite(!this.#mayDeferFlush && !server.traced)
       this.#wrote = false
     }
     this.#mayDeferFlush = false
-    if (batch?.records.some(({ facts }) => facts.command === 'DISCARD')) {
-      // DISCARD ALL, or a part of it: what was prepared may be gone.
-      server.prepared.clear()
-      if (/^\s*discard\s+all\s*;?\s*$/i.test(batch.simple?.text ?? '')) {
-        this.#statements.clear()
-        server.traced = false
-      }
-    }
     if (this.#changedCatalogue) {
       this.#changedCatalogue = false
       this.#book.changed()
@@ -574,12 +598,18 @@ export class ClientSession implements ServerUser {
     if (!server.traced) this.#release()
   }
 
+  forgotten(isAll: boolean): void {
+    this.#statements.clear()
+    // Outside of transactions only, and alone.
+    if (isAll && this.#own !== null) this.#own.traced = false
+  }
+
   /** What was made in a transaction was not known to be harmless when it was used there. */
   #absolve(): void {
     const server = this.#own
     if (server === null || this.#batch !== null || this.#status !== 'I') return
     if ([...this.#suspects].some((text) => this.#book.look(text).nature.leavesTraces)) return
-    server.traced = false
+    server.traced = server.tainted = false
     this.#release()
   }
 
@@ -602,6 +632,7 @@ export class ClientSession implements ServerUser {
     this.#pool = null
     this.#copyIn = false
     // It may have been paused for the server to keep up.
+    this.#waitsForServer = false
     this.socket.resume()
     const inTransaction = this.#status !== 'I'
     this.#status = 'I'
@@ -753,6 +784,32 @@ const STANDBY_ONLY: ReadonlySet<string> = new Set([
   '42704',
   '42883',
 ])
+
+/** By text: whether it names what the proxy has prepared, or lists it. */
+const MEETING = new WeakMap<StatementRecord, boolean>()
+
+/** Statements of other clients are prepared on shared connections: nobody is to see or to run them (I6). */
+function mayMeetOthers(record: StatementRecord): boolean {
+  let may = MEETING.get(record)
+  if (may === undefined) {
+    may = /pgherd_\d|pg_prepared_statement/i.test(record.text)
+    MEETING.set(record, may)
+  }
+  return may
+}
+
+const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])
+
+/**
+ * DISCARD ALL leaves what it does not know: a setting with a name of somebody's own stays there, empty, and
+ * so does the seed of random numbers. Code that cannot be read may have made either.
+ */
+function outlivesCleaning({ judgement, text }: StatementRecord): boolean {
+  return (
+    judgement.traces.includes('unknown') ||
+    (judgement.traces.includes('settings') && (text.includes('.') || /set_config|setseed/i.test(text)))
+  )
+}
 
 const FAILED_TRANSACTION: ServerReport = {
   severity: 'ERROR',

@@ -11,7 +11,7 @@ export interface VirtualStatement {
   uses: number
 }
 
-const PREFIX = 'pgherd_'
+export const PREFIX = 'pgherd_'
 /** Of one generation; two are kept. What is forgotten gets another name the next time. */
 const GENERATION = 5000
 
