@@ -2,6 +2,7 @@ import type { Herd } from '@pgherd/cluster'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, nodesOfHerd, scratchHerd } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
+import { frame } from '../src/protocol/client-messages.js'
 import {
   bind,
   close,
@@ -56,6 +57,12 @@ const say = (...send: Buffer[]): Step => ({ send })
 const sayUntil = (types: string, count: number, ...send: Buffer[]): Step => ({ send, until: [types, count] })
 const run = (text: string, values: (string | null)[] = []): Step =>
   say(parse('', text), bind('', values), describe('P', ''), execute(), sync)
+
+/** A message in which a quoted ä stands for X, as LATIN1 has it. */
+function latin1(message: Buffer): Buffer {
+  const text = message.toString('latin1', 5).replaceAll('X', "'\xe4'")
+  return frame(message[0] as number, [Buffer.from(text, 'latin1')])
+}
 
 const TYPES = [
   `true, 1::int2, 2::int4, 3::int8, 1.5::float4, 'nan'::float8, 12.340::numeric, 'a'::"char", 'b'::char(3), 'c'::varchar`,
@@ -270,6 +277,31 @@ const SCRIPTS: Record<string, Script> = {
     say(bind('o', ['1']), execute(), sync),
     say(bind('x'), execute(), sync),
   ],
+  'other encodings': [
+    say(parse('utf8', "select 'größe'"), bind('utf8'), execute(), sync),
+    say(query("set client_encoding = 'LATIN1'")),
+    say(latin1(query('select X as v'))),
+    say(
+      latin1(parse('p', 'select X || $1, octet_length(X)')),
+      bind('p', ['x']),
+      describe('P', ''),
+      execute(),
+      sync,
+    ),
+    say(bind('p', ['y']), execute(), sync),
+    say(latin1(parse('', 'select X')), bind(''), execute(), sync),
+    say(close('S', 'p'), sync),
+    say(latin1(parse('p', 'select length(X)')), bind('p'), execute(), sync),
+    say(latin1(query('insert into goods values (5000, X, 1)'))),
+    say(query("set client_encoding = 'SJIS'")),
+    say(query("select '\x8f\x5c'")),
+    say(query('deallocate all')),
+    say(query("set client_encoding = 'UTF8'")),
+    say(query('select name, octet_length(name) from goods where id = 5000')),
+    say(query('delete from goods where id = 5000')),
+    say(query('discard all')),
+    say(query('show client_encoding')),
+  ],
   cursors: [
     say(query('begin; declare k cursor for select id from goods order by id')),
     say(query('fetch 3 from k')),
@@ -359,8 +391,8 @@ const SCRIPTS: Record<string, Script> = {
   ),
 }
 
-async function play(url: string, script: Script): Promise<string[][]> {
-  const client = await RawClient.open(url)
+async function play(url: string, script: Script, settings: Record<string, string> = {}): Promise<string[][]> {
+  const client = await RawClient.open(url, settings)
   const heard: string[][] = []
   for (const { send, until = ['Z', 1] } of script) {
     if (send.length > 0) client.send(...send)
@@ -376,3 +408,16 @@ test.each(Object.entries(SCRIPTS))('%s', { timeout: 15_000 }, async (_name, scri
   // And again, when everything has been seen and prepared before.
   expect(await play(through, script)).toEqual(wanted)
 })
+
+test.each(['LATIN1', 'SJIS', 'SQL_ASCII', 'EUC_JP'])(
+  'a client that begins with %s is served as by the server',
+  async (encoding) => {
+    const script = SCRIPTS['other encodings'] as Script
+    const wanted = await play(direct, script, { client_encoding: encoding })
+    const before = proxy.statistics.batches
+    expect(await play(through, script, { client_encoding: encoding })).toEqual(wanted)
+    const after = proxy.statistics.batches
+    // What it says while its encoding is another cannot be judged, so it has no place on a lane.
+    expect(after.standby.own).toBe(before.standby.own)
+  },
+)

@@ -93,8 +93,11 @@ export function encodeRequests(
       }
       case 'bind': {
         const { message, portal, rest, statement, clientName } = request
-        const name = statement === null ? notOurs(clientName) : nameOf(statement)
-        parts.push(renameBind(message, portal, name, rest))
+        if (statement === null && !clientName.startsWith(PREFIX)) parts.push(message)
+        else {
+          const name = statement === null ? notOurs(clientName) : nameOf(statement)
+          parts.push(renameBind(message, portal, name, rest))
+        }
         script.add('bind')
         break
       }

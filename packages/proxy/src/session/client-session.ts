@@ -100,6 +100,7 @@ export class ClientSession implements ServerUser {
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
   #copyIn = false
+  #isUtf8 = true
   /** It sends faster than the server takes. */
   #waitsForServer = false
   #status: TransactionStatus = 'I'
@@ -130,6 +131,7 @@ export class ClientSession implements ServerUser {
     this.applicationName = who.applicationName
     this.#consistency = who.consistency
     this.#statements = new StatementMap(context.names)
+    this.#useEncoding(tenant.parameters.get('client_encoding') ?? '')
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('drain', () => this.#own?.connection.socket.resume())
     socket.on('close', () => this.#end())
@@ -266,6 +268,11 @@ export class ClientSession implements ServerUser {
   #judge(batch: Batch): void {
     if (this.#batch !== batch || this.#closed) return
     const { simple, requests } = batch
+    if (!this.#isUtf8) {
+      batch.onOwn = batch.onPrimary = true
+      this.#begin(batch)
+      return
+    }
     if (this.#book.loading === null) {
       batch.records = simple === null ? executedBy(requests, this.#book) : [this.#book.look(simple.text)]
       // In a transaction it may be about what only that transaction knows.
@@ -494,6 +501,7 @@ export class ClientSession implements ServerUser {
       })
       return
     }
+    if (!this.#isUtf8) server.traced = server.tainted = this.#wrote = true
     for (const record of batch.records) {
       const { nature, text } = record
       if (nature.leavesTraces) {
@@ -507,9 +515,9 @@ export class ClientSession implements ServerUser {
       this.#mayDeferFlush ||= nature.mayDeferFlush
     }
     batch.sent = true
-    const mayForget = batch.records.some(
-      ({ facts, nature }) => FORGETS.has(facts.command) || !nature.isSingle,
-    )
+    const mayForget =
+      !this.#isUtf8 ||
+      batch.records.some(({ facts, nature }) => FORGETS.has(facts.command) || !nature.isSingle)
     if (batch.simple !== null) {
       server.script = null
       if (mayForget) server.watchForgetting()
@@ -563,7 +571,14 @@ export class ClientSession implements ServerUser {
   }
 
   parameter(name: string, value: string): void {
+    if (name === 'client_encoding') this.#useEncoding(value)
     if (name !== 'in_hot_standby') this.#say(parameterStatus(name, value))
+  }
+
+  /** A text in another encoding is not read here: what it would be judged by may not be what it says. */
+  #useEncoding(encoding: string): void {
+    this.#isUtf8 = encoding === 'UTF8'
+    this.#statements.isUtf8 = this.#isUtf8
   }
 
   copyIn(): void {

@@ -8,6 +8,7 @@ import type { StatementNames, VirtualStatement } from './virtual-statement.js'
 /** The statements that one client has prepared, by its own names; and what its messages mean with them. */
 export class StatementMap {
   readonly #names: StatementNames
+  #isUtf8 = true
   readonly #own = new Map<string, VirtualStatement>()
 
   constructor(names: StatementNames) {
@@ -18,7 +19,10 @@ export class StatementMap {
   readParse(message: Buffer): Request {
     const { name, text, types } = readParse(message)
     // Read as text and written again it would be another one; as it is, the server refuses it.
-    if (!isUtf8(message.subarray(5, -types.length))) return { kind: 'portal', message, step: 'parse' }
+    if (!this.#isUtf8 || !isUtf8(message.subarray(5, -types.length))) {
+      this.#own.delete(name)
+      return { kind: 'portal', message, step: 'parse' }
+    }
     const statement = this.#names.get(text, types)
     statement.uses++
     const isTaken = name !== '' && this.#own.has(name)
@@ -47,8 +51,19 @@ export class StatementMap {
   readClose(message: Buffer): Request {
     const { kind, name } = readTarget(message)
     if (kind === 'P') return { kind: 'portal', message, step: 'close' }
-    this.#own.delete(name)
+    const isOurs = this.#own.delete(name)
+    if (!isOurs && !this.#isUtf8) return { kind: 'portal', message, step: 'close' }
     return { kind: 'close statement', clientName: name }
+  }
+
+  /**
+   * While the client speaks another encoding, what it prepares is the server's alone, as it came; and what
+   * we have as text of ours cannot be said any more unless it is ASCII.
+   */
+  set isUtf8(isUtf8: boolean) {
+    this.#isUtf8 = isUtf8
+    if (isUtf8) return
+    for (const [name, { text }] of this.#own) if (!IS_ASCII.test(text)) this.#own.delete(name)
   }
 
   /** A simple query ends the unnamed statement. */
@@ -65,6 +80,9 @@ export class StatementMap {
     this.#own.clear()
   }
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all that ASCII has.
+const IS_ASCII = /^[\x00-\x7f]*$/
 
 /** What a batch executes: a text that is only prepared does nothing. */
 export function executedBy(requests: readonly Request[], book: DatabaseBook): StatementRecord[] {
