@@ -192,6 +192,29 @@ describe('PAUSE', () => {
   })
 })
 
+describe('the hold around a switchover', () => {
+  test('ends by itself when whoever asked for it is gone', async () => {
+    const client = await connect(url)
+    expect(await proxy.hold({ patienceMs: 1000, leaseMs: 100 })).toBe(true)
+    const held = client.query('select 1 as one')
+    await until('it waits', () => proxy.facts.clients.some(({ state }) => state === 'paused'))
+    expect((await held).rows).toEqual([{ one: 1 }])
+  })
+
+  test('waits for open transactions for so long only, and ends no PAUSE of a person', async () => {
+    const [busy, client, admin] = [await connect(url), await connect(url), await connect(adminUrl)]
+    await busy.query('begin')
+    expect(await proxy.hold({ patienceMs: 20, leaseMs: 60_000 })).toBe(false)
+    await busy.query('commit')
+    await admin.query('PAUSE')
+    proxy.release()
+    const held = client.query('select 1 as one')
+    expect(await Promise.race([held, sleep(50).then(() => 'waiting')])).toBe('waiting')
+    await admin.query('RESUME')
+    expect((await held).rows).toEqual([{ one: 1 }])
+  })
+})
+
 test('RECONNECT replaces connections without an error for anybody', async () => {
   const [client, admin] = [await connect(url), await connect(adminUrl)]
   const pidsOf = async (): Promise<string[]> => (await show('SERVERS')).map(({ pid }) => pid as string)
