@@ -488,7 +488,7 @@ function isPlainWrite(statement: Statement): boolean {
 }
 
 function noPrimaryAnyMore(node: PoolNode): Error {
-  return new Error(`Connection terminated: ${node.name} is not what it was when it was chosen.`)
+  return new HerdError('NO_PRIMARY', `${node.name} is not what it was when it was chosen.`)
 }
 
 function unreplicated(): Error {

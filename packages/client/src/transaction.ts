@@ -83,7 +83,7 @@ export async function runTransaction<T>(
     const result = await orAborted(fn(client), signal)
     if (client.opening !== null) return result
     // COMMIT would not even be sent, so that nothing of it stays.
-    if (client.dead) throw new Error('Connection terminated before the transaction was committed')
+    if (client.dead) throw new Error('Connection terminated')
     await commit(client, signal)
     return result
   } catch (error) {
@@ -95,6 +95,8 @@ export async function runTransaction<T>(
     const gone = lost || client.dead
     // Without COMMIT nothing of it stays; a connection that is gone has rolled it back.
     if (!gone && client.opening === null) await client.query('ROLLBACK').catch(() => {})
+    if (gone && isConnectionLoss(error as Error))
+      throw new TransactionFailure(rolledBack(error as Error), true)
     throw new TransactionFailure(error as Error, gone || mayTryAgain(error as Error))
   } finally {
     client.opening = null
@@ -135,6 +137,14 @@ async function commit(client: OwnedClient, signal: AbortSignal | null): Promise<
 function unreplicated(): TransactionFailure {
   const cause = new Error('it was committed on the primary and may not be on a standby')
   return unknown(cause, 'The wait for a standby was cancelled')
+}
+
+function rolledBack(cause: Error): HerdError {
+  return new HerdError(
+    'TRANSACTION_LOST',
+    `The connection ended before COMMIT was sent (${cause.message}), so nothing of the transaction took effect.`,
+    { hint: 'Run it again, or let that be done by { retry: true }.', cause },
+  )
 }
 
 function unknown(cause: Error, what: string): TransactionFailure {

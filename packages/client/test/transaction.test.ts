@@ -330,7 +330,7 @@ describe('retry', () => {
     expect(await run(true)).toBe(2)
     expect(await written()).toEqual(['first', 'second'])
     await herd.whenWhole(PATIENCE_MS)
-    expect((await failureOf(run(false))).message).toMatch(/not queryable/)
+    expect(await failureOf(run(false))).toMatchObject({ code: 'TRANSACTION_LOST' })
     expect(await written()).toEqual(['first', 'second'])
   })
 })

@@ -87,6 +87,11 @@ export const ERROR_CATALOGUE = {
     exitCode: 2,
     summary: 'The statement or one of its values cannot be sent.',
   },
+  TRANSACTION_LOST: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The connection ended before COMMIT was sent, so the transaction was rolled back.',
+  },
   TRANSACTION_ABORTED: {
     retryable: false,
     exitCode: 1,
