@@ -12,6 +12,11 @@ export function spread(values) {
   return { min: Math.min(...values), median: median(values), max: Math.max(...values) }
 }
 
+export function percentile(values, percent) {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))]
+}
+
 /** What the figures were measured on, without naming the machine. */
 export function describeMachine() {
   const [cpu] = cpus()

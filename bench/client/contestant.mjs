@@ -6,20 +6,20 @@ const PATIENCE_MS = 60_000
 
 /** A contestant's process as seen from the one that conducts the benchmark. */
 export class Contestant {
-  #child
-  #gone
+  #child = null
+  #gone = null
 
   constructor({ name, file, options }) {
     this.name = name
     this.file = file
     this.options = options
+  }
+
+  async open() {
     this.#child = fork(PROGRAM, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#gone = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => resolve(code ?? signal))
     })
-  }
-
-  async open() {
     await this.#tell({ command: 'open', file: this.file, options: this.options })
   }
 
@@ -29,13 +29,14 @@ export class Contestant {
   }
 
   async close() {
+    if (this.#child === null) return
     if (this.#child.connected) await this.#tell({ command: 'close' }, 5000).catch(() => {})
     this.kill()
     await this.#gone
   }
 
   kill() {
-    this.#child.kill('SIGKILL')
+    this.#child?.kill('SIGKILL')
   }
 
   #tell(message, patienceMs = PATIENCE_MS) {

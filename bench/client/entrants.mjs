@@ -1,12 +1,14 @@
+import { Contestant } from './contestant.mjs'
+
 /** What the limits are about. */
 export const SUBJECT = '@pgherd/client'
 
 export function pgherd(nodes, name = SUBJECT, more = {}) {
-  return { name, file: 'pgherd', options: { nodes, ...more } }
+  return new Contestant({ name, file: 'pgherd', options: { nodes, ...more } })
 }
 
 export function pgPool(url, name = 'pg.Pool', more = {}) {
-  return { name, file: 'pg-pool', options: { url, ...more } }
+  return new Contestant({ name, file: 'pg-pool', options: { url, ...more } })
 }
 
 /** `pg.Pool` that connects to a middleman, or the reason why there is none. */
@@ -15,9 +17,9 @@ export function pgPoolBehind(name, middleman) {
 }
 
 export function pgClient(url, name = 'pg.Client', more = {}) {
-  return { name, file: 'pg-client', options: { url, ...more } }
+  return new Contestant({ name, file: 'pg-client', options: { url, ...more } })
 }
 
 export function postgresJs(url) {
-  return { name: 'postgres.js', file: 'postgres-js', options: { url } }
+  return new Contestant({ name: 'postgres.js', file: 'postgres-js', options: { url } })
 }

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { percentile } from '../figures.mjs'
 import { GUARD, ROWS, randomId, readGuarded } from './statements.mjs'
 
 /**
@@ -171,9 +172,4 @@ async function perSecond(callers, seconds, contestant, once) {
 async function during(seconds, once) {
   const endsMs = performance.now() + seconds * 1000
   while (performance.now() < endsMs) await once()
-}
-
-function percentile(values, percent) {
-  const sorted = Float64Array.from(values).sort()
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))]
 }

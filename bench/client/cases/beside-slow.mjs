@@ -1,7 +1,7 @@
+import { contest } from '../../contest.mjs'
 import { median } from '../../figures.mjs'
-import { contest } from '../contest.mjs'
+import { judged } from '../../judge.mjs'
 import { pgherd, pgPool, postgresJs, SUBJECT } from '../entrants.mjs'
-import { judged } from '../judge.mjs'
 
 const CALLERS = 32
 const EVERY_MS = 10

@@ -1,6 +1,6 @@
-import { contest } from '../contest.mjs'
+import { contest } from '../../contest.mjs'
+import { rowsAgainst } from '../../judge.mjs'
 import { pgClient, pgherd, pgPool, postgresJs, SUBJECT } from '../entrants.mjs'
-import { rowsAgainst } from '../judge.mjs'
 
 /** What a single caller waits for a row. */
 export const latency = {

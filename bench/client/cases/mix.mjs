@@ -1,7 +1,7 @@
-import { contest } from '../contest.mjs'
+import { contest } from '../../contest.mjs'
+import { compare, figuresOf, judged } from '../../judge.mjs'
+import { startPgpool } from '../../peers/pgpool.mjs'
 import { pgherd, pgPool, pgPoolBehind } from '../entrants.mjs'
-import { compare, figuresOf, judged } from '../judge.mjs'
-import { startPgpool } from '../peers/pgpool.mjs'
 
 const CALLERS = 32
 const LIMIT = { atLeast: 1.5 }

@@ -1,8 +1,8 @@
-import { contest } from '../contest.mjs'
+import { contest } from '../../contest.mjs'
+import { rowsAgainst } from '../../judge.mjs'
+import { startPgBouncer } from '../../peers/pgbouncer.mjs'
+import { startPgpool } from '../../peers/pgpool.mjs'
 import { pgClient, pgherd, pgPool, pgPoolBehind, postgresJs, SUBJECT } from '../entrants.mjs'
-import { rowsAgainst } from '../judge.mjs'
-import { startPgBouncer } from '../peers/pgbouncer.mjs'
-import { startPgpool } from '../peers/pgpool.mjs'
 
 const CALLERS = 32
 

@@ -1,6 +1,6 @@
 import { planStatement } from '@pgherd/core/routing'
 import { judgeStatement, loadParser, readCatalogue, StatementReader } from '@pgherd/core/sql'
-import { judged } from '../judge.mjs'
+import { judged } from '../../judge.mjs'
 
 /** Texts under 200 bytes as applications send them, with values in parameters and as literals. */
 const TEXTS = [

@@ -1,6 +1,6 @@
-import { contest } from '../contest.mjs'
+import { contest } from '../../contest.mjs'
+import { rowsAgainst } from '../../judge.mjs'
 import { pgherd, pgPool, postgresJs, SUBJECT } from '../entrants.mjs'
-import { rowsAgainst } from '../judge.mjs'
 
 const CALLERS = 16
 const KINDS = [

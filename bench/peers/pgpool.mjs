@@ -4,14 +4,15 @@ import { startMiddleman } from './middleman.mjs'
 
 /**
  * Pgpool-II before one server or a group of them, in the mode it has for streaming replication, reads spread
- * by it (its default). A process of it serves one caller's connection: twice as many as the pools have.
+ * by it (its default). A process of it serves one client's connection: by default twice as many as the pools
+ * have.
  */
-export async function startPgpool({ dir, nodes }) {
+export async function startPgpool({ dir, nodes }, { clients = 32 } = {}) {
   const [{ username, password, pathname }] = nodes.map((node) => new URL(node))
   return startMiddleman({
     name: 'Pgpool-II',
     program: findProgram('pgpool', 'pgpool2'),
-    dir: join(dir, `pgpool-${nodes.length}`),
+    parent: dir,
     target: nodes[0],
     configure: ({ dir: at, port, adminPort }) => ({
       'pgpool.conf': [
@@ -25,7 +26,7 @@ export async function startPgpool({ dir, nodes }) {
         `logdir = '${at}'`,
         `backend_clustering_mode = 'streaming_replication'`,
         'load_balance_mode = on',
-        'num_init_children = 32',
+        `num_init_children = ${clients}`,
         'max_pool = 1',
         'enable_pool_hba = on',
         `pool_passwd = '${join(at, 'pool_passwd')}'`,

@@ -1,4 +1,4 @@
-import { median, spread } from '../figures.mjs'
+import { median, spread } from './figures.mjs'
 
 /**
  * Puts a figure of the subject beside a peer's: the ratio is the median of the rounds' own ratios, since what
@@ -6,13 +6,22 @@ import { median, spread } from '../figures.mjs'
  * shown. A limit that could not be measured is not met.
  */
 export function compare(subject, peer, figure, limit) {
+  return compareBy((its, peers) => its / peers, subject, peer, figure, limit)
+}
+
+/** The same for how much more the subject's figure is: the median of the rounds' own differences. */
+export function addedTo(peer, subject, figure, unit, limit) {
+  return { ...compareBy((its, peers) => its - peers, subject, peer, figure, limit), unit }
+}
+
+function compareBy(relate, subject, peer, figure, limit) {
   const absent = subject.absent ?? peer.absent
   if (absent !== undefined) return judged(null, limit)
   const count = Math.min(subject.rounds.length, peer.rounds.length)
-  const ratios = Array.from({ length: count }, (_, round) => {
-    return subject.rounds[round][figure] / peer.rounds[round][figure]
-  })
-  return judged(median(ratios), limit)
+  const related = Array.from({ length: count }, (_, round) =>
+    relate(subject.rounds[round][figure], peer.rounds[round][figure]),
+  )
+  return judged(median(related), limit)
 }
 
 /** Holds a value against its limit. */

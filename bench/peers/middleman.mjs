@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
@@ -8,16 +8,16 @@ import { chooseServerUser } from '@pgherd/cluster/postgres'
 import pg from 'pg'
 
 /**
- * A program that stands between callers and servers, run from a folder of its own as an ordinary user, on
- * loopback, until `stop`.
+ * A program that stands between callers and servers, run from a folder of its own in `parent`, on loopback,
+ * until `stop`; as an ordinary user, unless it is our own, which that user may not be able to read.
  *
  * `configure({ dir, port, adminPort })` returns the files to write, both ports being free; `command({ dir })` the
  * arguments.
  */
-export async function startMiddleman({ name, program, dir, target, configure, command }) {
-  const user = chooseServerUser()
+export async function startMiddleman({ name, program, parent, target, configure, command, isOurs = false }) {
+  const user = isOurs ? null : chooseServerUser()
   const own = (path) => user !== null && chownSync(path, user.uid, user.gid)
-  mkdirSync(dir, { mode: 0o700 })
+  const dir = mkdtempSync(join(parent, `${name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}-`))
   own(dir)
   const [port, adminPort] = await findFreePorts(2)
   for (const [file, text] of Object.entries(configure({ dir, port, adminPort }))) {
@@ -53,7 +53,7 @@ export async function startMiddleman({ name, program, dir, target, configure, co
     const lastLines = readFileSync(join(dir, 'log'), 'utf8').trim().split('\n').slice(-3).join(' / ')
     throw new Error(`${name} did not come up (${error.message}): ${lastLines}`)
   }
-  return { url, stop }
+  return { url, pid: child.pid, stop }
 }
 
 async function whenItAnswers(url, hasEnded) {
