@@ -15,6 +15,7 @@ const SOURCES = {
   '@pgherd/client/internal': 'packages/client/src/internal.ts',
   '@pgherd/proxy': 'packages/proxy/src/index.ts',
   '@pgherd/cluster': 'packages/cluster/src/index.ts',
+  '@pgherd/cluster/process-identity': 'packages/cluster/src/state/process-identity.ts',
   pgherd: 'packages/pgherd/src/index.ts',
 }
 

@@ -99,13 +99,6 @@ function addUp(program: Command): void {
       else console.log(`${renderStatus(report.status)}\n\n${report.connections}\n\n${DETACHED_HINT}`)
       process.exit(0)
     })
-  program
-    .command('serve-proxy', { hidden: true })
-    .argument('<state>', 'folder of the herd it is of')
-    .action(async () => {
-      const { serveProxy } = await import('../proxy-process/serve-proxy.js')
-      await serveProxy()
-    })
   up(program.command('supervise', { hidden: true })).action(
     async (file: string | undefined, options: UpFlags) => {
       const located = locateSpec(file, options)

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type HerdPaths, startTokenOf } from '@pgherd/cluster'
+import type { HerdPaths } from '@pgherd/cluster'
+import { startTokenOf } from '@pgherd/cluster/process-identity'
 import { ProxyControlClient } from './proxy-control.js'
-import { type ProxyRecord, readProxyRecord } from './proxy-record.js'
+import { type ProxyRecord, readProxyRecord, removeStaleProxy } from './proxy-record.js'
 
 const POLL_MS = 10
 const PATIENCE_MS = 3000
@@ -16,7 +17,11 @@ export async function endLeftProxy(
   { waitForEnd = true }: { readonly waitForEnd?: boolean } = {},
 ): Promise<void> {
   const left = readProxyRecord(paths.proxyRecord)
-  if (left === null) return
+  if (left !== null) await end(left, paths, graceMs, waitForEnd)
+  removeStaleProxy(paths.proxyRecord, paths.proxySocket)
+}
+
+async function end(left: ProxyRecord, paths: HerdPaths, graceMs: number, waitForEnd: boolean): Promise<void> {
   const isAsked = await new ProxyControlClient(paths.proxySocket).stop(graceMs).then(
     () => true,
     () => false,

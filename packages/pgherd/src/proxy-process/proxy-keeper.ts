@@ -135,9 +135,9 @@ export class ProxyKeeper {
     if (this.#closing.signal.aborted) throw new Error('the herd is being stopped')
     const { proxyLog, root } = this.#herd.paths
     const log = openSync(proxyLog, 'a', 0o600)
-    const bin = fileURLToPath(new URL('../bin.js', import.meta.url))
+    const program = fileURLToPath(new URL('./serve-proxy-main.js', import.meta.url))
     // The folder is for a person who looks at a list of processes.
-    const child = spawn(process.execPath, [bin, 'serve-proxy', root], {
+    const child = spawn(process.execPath, [program, root], {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...withoutLibpq(process.env), NO_COLOR: '1' },

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { startTokenOf } from '@pgherd/cluster'
+// The rest of that package would double the time that a proxy takes to start.
+import { startTokenOf } from '@pgherd/cluster/process-identity'
 
 /** The proxy of a herd that runs, as it wrote itself down. */
 export interface ProxyRecord {
@@ -26,6 +27,13 @@ export function writeProxyRecord(file: string, address: ProxyRecord['address']):
 /** Takes this process out of the file, unless another has taken its place. */
 export function removeProxyRecord(file: string): void {
   if (parseRecord(file)?.pid === process.pid) rmSync(file, { force: true })
+}
+
+/** Takes away what a proxy that was killed could not. */
+export function removeStaleProxy(file: string, socket: string): void {
+  if (readProxyRecord(file) !== null) return
+  rmSync(socket, { force: true })
+  rmSync(file, { force: true })
 }
 
 function parseRecord(file: string): ProxyRecord | null {

@@ -1,0 +1,3 @@
+import { serveProxy } from './serve-proxy.js'
+
+await serveProxy()
