@@ -57,6 +57,13 @@ export function readBind(message: Buffer): { portal: string; statement: string; 
   return { portal: portal.text, statement: statement.text, rest: statement.end + 1 }
 }
 
+/** The portal of an Execute. */
+export function readPortal(message: Buffer): string {
+  const { text, end } = textAt(message, BODY)
+  if (end !== message.length - 5) throw new ProtocolViolation('invalid message format')
+  return text
+}
+
 /** What a Describe or Close is about: S, a statement, or P, a portal. */
 export function readTarget(message: Buffer): { kind: 'S' | 'P'; name: string } {
   const kind = message[BODY]

@@ -84,6 +84,9 @@ export function readyForQuery(status: TransactionStatus): Buffer {
 }
 
 export const PARSE_COMPLETE = frame(FROM_SERVER.parseComplete, [])
+export const BIND_COMPLETE = frame(FROM_SERVER.bindComplete, [])
+export const NO_DATA = frame(FROM_SERVER.noData, [])
+export const NO_PARAMETERS = frame(FROM_SERVER.parameterDescription, [Buffer.from([0, 0])])
 export const CLOSE_COMPLETE = frame(FROM_SERVER.closeComplete, [])
 export const EMPTY_QUERY = frame(FROM_SERVER.emptyQuery, [])
 

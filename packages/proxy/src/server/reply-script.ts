@@ -13,6 +13,7 @@ export type Step =
   /** ParseComplete or CloseComplete for what is done already. */
   | 'say parsed'
   | 'say closed'
+  | 'say'
 
 /** A Parse, by the client's name. */
 export interface Parsing {
@@ -32,6 +33,8 @@ export class ReplyScript {
   readonly #prepares = new Map<number, VirtualStatement>()
   /** By step: what the client has prepared after it. */
   readonly #parses = new Map<number, Parsing>()
+  /** By step: what is to be said at it. */
+  readonly #sayings = new Map<number, Buffer>()
   #at = 0
   /** The step that failed. */
   #failedAt = Number.POSITIVE_INFINITY
@@ -52,9 +55,15 @@ export class ReplyScript {
     return [...this.#prepares].filter(([at]) => at >= this.#failedAt).map(([, statement]) => statement)
   }
 
+  /** Has something said that no server says. */
+  say(message: Buffer): void {
+    this.#sayings.set(this.#steps.length, message)
+    this.#steps.push('say')
+  }
+
   /** It changes nothing: every message is handed on, and none is added. */
   get isPlain(): boolean {
-    return this.#steps.every((step) => step !== 'our parse' && step !== 'say parsed' && step !== 'say closed')
+    return this.#steps.every((step) => step !== 'our parse' && !step.startsWith('say'))
   }
 
   /** Up to the Sync the server answers nothing more, whatever is added. */
@@ -66,11 +75,12 @@ export class ReplyScript {
   due(): readonly Buffer[] {
     if (this.hasFailed) return NOTHING
     const step = this.#steps[this.#at]
-    if (step !== 'say parsed' && step !== 'say closed') return NOTHING
+    if (step === undefined || !step.startsWith('say')) return NOTHING
     const said: Buffer[] = []
     for (; ; this.#at++) {
       if (this.#steps[this.#at] === 'say parsed') said.push(PARSE_COMPLETE)
       else if (this.#steps[this.#at] === 'say closed') said.push(CLOSE_COMPLETE)
+      else if (this.#steps[this.#at] === 'say') said.push(this.#sayings.get(this.#at) as Buffer)
       else return said
     }
   }

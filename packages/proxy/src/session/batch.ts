@@ -27,6 +27,8 @@ export type Request =
       readonly clientName: string
     }
   | { readonly kind: 'close statement'; readonly clientName: string }
+  /** Nothing for a server. */
+  | { readonly kind: 'answered'; readonly answer: Buffer }
   | {
       readonly kind: 'portal'
       readonly message: Buffer
@@ -109,6 +111,9 @@ export function encodeRequests(
       }
       case 'close statement':
         script.add('say closed')
+        break
+      case 'answered':
+        script.say(request.answer)
         break
       case 'portal':
         parts.push(request.message)

@@ -193,7 +193,7 @@ export class ClientSession implements ServerUser {
         this.#start({ message, text: readQuery(message) }, false)
         break
       case FROM_CLIENT.parse:
-        this.#requests.push(this.#statements.readParse(message))
+        this.#requests.push(this.#statements.readParse(message, this.#status === 'E'))
         break
       case FROM_CLIENT.bind:
         this.#requests.push(this.#statements.readBind(message))
@@ -202,7 +202,7 @@ export class ClientSession implements ServerUser {
         this.#requests.push(this.#statements.readDescribe(message))
         break
       case FROM_CLIENT.execute:
-        this.#requests.push({ kind: 'portal', message, step: 'execute' })
+        this.#requests.push(this.#statements.readExecute(message))
         break
       case FROM_CLIENT.close:
         this.#requests.push(this.#statements.readClose(message))
@@ -285,6 +285,18 @@ export class ClientSession implements ServerUser {
   }
 
   #begin(batch: Batch): void {
+    const { simple } = batch
+    const [record] = batch.records
+    if (
+      simple !== null &&
+      record?.facts.command === 'DEALLOCATE' &&
+      this.#status !== 'E' &&
+      this.#lostTransaction === null &&
+      this.#statements.deallocate(simple.text)
+    ) {
+      this.#tell(batch, commandComplete('DEALLOCATE'))
+      return
+    }
     if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
     else if (this.#mustWait(batch)) this.#hold(batch)
     else if (this.#own !== null) this.#sendOwn(this.#own, batch)
