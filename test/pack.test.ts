@@ -61,10 +61,12 @@ test('what the packages export can be imported', async () => {
     const { parseSpec } = await import('@pgherd/core/spec')
     const { decideGroup } = await import('@pgherd/core/failover')
     const { openHerd } = await import('@pgherd/cluster')
+    const { createPool } = await import('@pgherd/client')
+    const { WireProxy } = await import('@pgherd/proxy')
     const { default: schema } = await import('@pgherd/core/herd.schema.json', { with: { type: 'json' } })
-    console.log(typeof formatLsn, parseSpec('name: a', 'a.yaml').name, typeof decideGroup, typeof openHerd, schema.type)`
+    console.log(typeof formatLsn, parseSpec('name: a', 'a.yaml').name, typeof decideGroup, typeof openHerd, typeof createPool, typeof WireProxy, schema.type)`
   const printed = await run(project, process.execPath, '--no-warnings', '--input-type=module', '--eval', code)
-  expect(printed.trim()).toBe('function a function function object')
+  expect(printed.trim()).toBe('function a function function function function object')
 })
 
 describe('the command', () => {
@@ -76,6 +78,7 @@ describe('the command', () => {
     herdMayBeUp = true
     await run(project, 'npx', 'pgherd', 'up', '--detach', '--port', 'auto')
     const status = JSON.parse(await run(project, 'npx', 'pgherd', 'status', '--json')) as HerdStatus
+    expect(status.proxy).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
     expect(status.groups.flatMap((group) => group.nodes.map((node) => [node.role, node.state]))).toEqual([
       ['primary', 'running'],
       ['standby', 'running'],
