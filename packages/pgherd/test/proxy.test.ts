@@ -104,6 +104,20 @@ test('I10: a proxy that dies is started again, at the same address', TIMEOUT, as
   expect(await done(['logs'], { cwd })).toMatch(/The proxy ended \(SIGKILL\)\.\n.*The proxy serves at/)
 })
 
+test('a proxy that hangs is ended and started again', TIMEOUT, async () => {
+  const cwd = folderWith(`${SPEC}groups: [{ nodes: 1 }]\n`)
+  await done(['up', '--detach'], { cwd })
+  await proxyOf(cwd)
+  process.kill(pidIn(cwd, 'proxy.lock'), 'SIGSTOP')
+  await until('it is noticed', async () => (await done(['logs'], { cwd })).includes('The proxy ended ('))
+  const client = await until('it serves again', () =>
+    dsnOf(cwd)
+      .then(connect)
+      .catch(() => null),
+  )
+  expect(await ask(client, 'select 1')).toBe(1)
+})
+
 test(
   'I10: a proxy whose supervisor was killed goes on, and the next one takes it over with its clients',
   TIMEOUT,

@@ -99,8 +99,8 @@ export class ProxyControlClient {
     this.#path = path
   }
 
-  describe(): Promise<ProxyDescription> {
-    return this.#ask('/v1/proxy', undefined, ANSWER_MS) as Promise<ProxyDescription>
+  describe(timeoutMs = ANSWER_MS): Promise<ProxyDescription> {
+    return this.#ask('/v1/proxy', undefined, timeoutMs) as Promise<ProxyDescription>
   }
 
   /** See `WireProxy.hold`. */

@@ -16,6 +16,10 @@ const PROVEN_MS = 10_000
 const STOP_GRACE_MS = 2000
 const REPLACE_GRACE_MS = 30_000
 const ENDED_POLL_MS = 20
+/** A proxy that misses so many looks in a row hangs: nothing it does for a client takes so long. */
+const LOOK_EVERY_MS = 2000
+const LOOK_MS = 3000
+const MISSES = 4
 
 /** A proxy that serves: `ended` says why it does no more. */
 interface Running {
@@ -102,7 +106,7 @@ export class ProxyKeeper {
       this.#lastFailure = ''
       this.#herd.proxy = running.address
       this.#settle()
-      const why = await running.ended
+      const why = await this.#whenOver(running.ended, new ProxyControlClient(job.socket))
       this.#herd.proxy = null
       if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
     } catch (error) {
@@ -112,6 +116,33 @@ export class ProxyKeeper {
         this.#tell('proxy-failed', `The proxy cannot be started: ${message}. It is tried again.`)
       this.#lastFailure = message
       this.#settle()
+    }
+  }
+
+  /** Why it serves no more: it has ended, or was ended because it hung. */
+  async #whenOver(ended: Promise<string>, control: ProxyControlClient): Promise<string> {
+    const over = new AbortController()
+    const { signal } = over
+    const hung = async (): Promise<string> => {
+      for (let misses = 0; misses < MISSES; ) {
+        await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false })
+        misses = await control.describe(LOOK_MS).then(
+          () => 0,
+          () => misses + 1,
+        )
+      }
+      this.#herd.proxy = null
+      await endLeftProxy(this.#herd.paths, 0)
+      return 'it hung'
+    }
+    try {
+      return await Promise.race([
+        ended,
+        // Looking ends with the proxy.
+        hung().catch(() => ended),
+      ])
+    } finally {
+      over.abort()
     }
   }
 
