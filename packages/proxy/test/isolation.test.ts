@@ -1,7 +1,7 @@
 import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd } from '../../../test/scratch-herd.js'
+import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 import { Random } from './random.js'
 import { type Act, randomScript } from './session-script.js'
@@ -163,4 +163,27 @@ test('I6: statements of others can neither be listed nor run, under whatever nam
   expect((await one.query({ name: 'mine', text: secret, values: ['!'] })).rows).toEqual([
     { text: 'the secret of one!' },
   ])
+})
+
+test.each([
+  `select set_config('my.own', '1', true)`,
+  `set work_mem = '2MB'`,
+  'prepare p as select 1',
+  'declare c cursor for select 1',
+  'select pg_try_advisory_lock(1)',
+  'listen x',
+])('after %s in a READ ONLY transaction the session still writes', async (text) => {
+  const client = await connect(through.href)
+  let where = ''
+  await until('a transaction begins on a standby', async () => {
+    await client.query('begin read only')
+    where = JSON.stringify((await client.query('select pg_is_in_recovery() as standby')).rows)
+    if (where === '[{"standby":true}]') return true
+    await client.query('rollback')
+    return false
+  })
+  await client.query(text)
+  await expect(client.query('insert into rows values (0, 0)')).rejects.toMatchObject({ code: '25006' })
+  await client.query('rollback')
+  expect((await client.query('insert into rows values (0, 0)')).rowCount).toBe(1)
 })

@@ -4,7 +4,7 @@ import type { Lsn } from '@pgherd/core'
 import { type Consistency, lsnForStaleness } from '@pgherd/core/routing'
 import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
 import type { HerdLink } from '../herd-link.js'
-import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
+import { FROM_CLIENT, makeQuery, readQuery } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
 import {
@@ -100,6 +100,8 @@ export class ClientSession implements ServerUser {
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
   #copyIn = false
+  /** How its transaction on a standby began, while it has only read. */
+  #beganThere: string | null = null
   #isUtf8 = true
   /** It sends faster than the server takes. */
   #waitsForServer = false
@@ -299,6 +301,7 @@ export class ClientSession implements ServerUser {
     }
     if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
     else if (this.#mustWait(batch)) this.#hold(batch)
+    else if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
     else if (this.#own !== null) this.#sendOwn(this.#own, batch)
     else this.#run(batch)
   }
@@ -498,6 +501,50 @@ export class ClientSession implements ServerUser {
     )
   }
 
+  // ---- from a standby to the primary
+
+  /** What a transaction on a standby left in its session would keep the session there, writes and all. */
+  #mustMove(server: OwnServer, batch: Batch): boolean {
+    return (
+      this.#beganThere !== null &&
+      server.connection.isStandby &&
+      this.#status === 'T' &&
+      !batch.continues &&
+      batch.records.some(({ nature }) => nature.leavesTraces)
+    )
+  }
+
+  /**
+   * Under READ COMMITTED each statement sees what is committed by then, and the primary has all that a
+   * standby has: a transaction that has only read so far may go on there.
+   */
+  #moveToPrimary(from: OwnServer, batch: Batch): void {
+    const begin = this.#beganThere as string
+    this.#beganThere = null
+    const stay = (): void => {
+      if (this.#batch === batch && this.#own === from) this.#sendOwn(from, batch)
+    }
+    const choice = this.tenant.choose('primary', 0, 0)
+    if (choice.kind !== 'node') {
+      stay()
+      return
+    }
+    const pool = this.tenant.own(choice.node)
+    this.#stopWaiting = pool.take((server) => {
+      this.#stopWaiting = null
+      void server.ask(makeQuery(begin)).then((error) => {
+        if (error !== null || this.#batch !== batch || this.#own !== from) {
+          pool.giveBack(server)
+          stay()
+          return
+        }
+        this.#pool?.giveBack(from)
+        this.#takeUp(server, pool)
+        this.#sendOwn(server, batch)
+      })
+    }, stay)
+  }
+
   // ---- a connection of its own
 
   #takeUp(server: OwnServer, pool: ServerPool): void {
@@ -513,6 +560,7 @@ export class ClientSession implements ServerUser {
       })
       return
     }
+    this.#noteBeginning(server, batch.records)
     if (!this.#isUtf8) server.traced = server.tainted = this.#wrote = true
     for (const record of batch.records) {
       const { nature, text } = record
@@ -546,6 +594,18 @@ export class ClientSession implements ServerUser {
     if (batch.partial) parts.push(FLUSH)
     server.send(parts)
     server.sayDue()
+  }
+
+  #noteBeginning(server: OwnServer, records: readonly StatementRecord[]): void {
+    if (!server.connection.isStandby) return
+    const [record] = records
+    if (this.#status === 'I')
+      this.#beganThere =
+        record !== undefined && opensReadOnly(records) && !/isolation|deferrable/i.test(record.shape)
+          ? record.text
+          : null
+    else if (!records.every(({ facts, nature }) => facts.kind === 'read' && !nature.leavesTraces))
+      this.#beganThere = null
   }
 
   bytes(piece: Buffer): void {
