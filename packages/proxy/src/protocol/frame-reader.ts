@@ -29,12 +29,12 @@ export class FrameReader {
   }
 
   push(chunk: Buffer): void {
-    this.#held += chunk.length
-    if (this.#at < this.#chunk.length) this.#later.push(chunk)
+    if (this.#held > 0) this.#later.push(chunk)
     else {
       this.#chunk = chunk
       this.#at = 0
     }
+    this.#held += chunk.length
   }
 
   /** The next message with its header; null until all of it is there. Throws ProtocolViolation. */

@@ -23,7 +23,7 @@ function header(type: string, length: number): Buffer {
 }
 
 test('however a stream is cut, the same messages come out of it', () => {
-  for (let seed = 0; seed < 500; seed++) {
+  for (let seed = 0; seed < 800; seed++) {
     const random = new Random(seed)
     const messages = Array.from({ length: random.between(1, 12) }, () => randomMessage(random))
     const reader = new FrameReader(0x3fffffff)
@@ -59,6 +59,20 @@ test('what is not read is counted, and given back as it came', () => {
     reader.push(messages[0] as Buffer)
     expect(reader.next()).toEqual(messages[0])
   }
+})
+
+test('what comes while earlier messages wait stays behind them', () => {
+  const messages = ['a', 'b', 'c', 'd'].map((type) => frame(type.charCodeAt(0), [Buffer.from(type)]))
+  const [a, b, c, d] = messages as [Buffer, Buffer, Buffer, Buffer]
+  const reader = new FrameReader(1000)
+  reader.push(a)
+  reader.push(b)
+  const read = [reader.next()]
+  reader.push(c)
+  read.push(reader.next())
+  reader.push(d)
+  read.push(reader.next(), reader.next(), reader.next())
+  expect(read).toEqual([a, b, c, d, null])
 })
 
 test.each([
