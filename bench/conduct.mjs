@@ -16,16 +16,22 @@ export async function conduct({ name, cases, options, openServers }) {
   const stopMiddlemen = async () => {
     await Promise.all(running.middlemen.splice(0).map((middleman) => middleman.stop()))
   }
-  const stopAll = async () => {
-    await stopMiddlemen()
-    await running.servers?.stop()
-    scratch.remove()
+  let stopping = null
+  let isInterrupted = false
+  const stopAll = () => {
+    stopping ??= stopMiddlemen()
+      .then(() => running.servers?.stop())
+      .then(() => scratch.remove())
+    return stopping
   }
+  /** What was cut off is no result: this process ends when all is stopped. */
+  const unlessInterrupted = () => (isInterrupted ? new Promise(() => {}) : undefined)
   /** Starts middlemen for as long as `work` takes; one that cannot be had is given as `{ absent: why }`. */
   const withMiddlemen = async (starters, work) => {
     const middlemen = {}
     try {
       for (const [key, start] of Object.entries(starters)) {
+        await unlessInterrupted()
         try {
           middlemen[key] = await start({ dir: scratch.dir, ...running.servers })
           running.middlemen.push(middlemen[key])
@@ -41,6 +47,7 @@ export async function conduct({ name, cases, options, openServers }) {
   // Ctrl-C leaves no server behind; contestants end by themselves with this process.
   for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, async () => {
+      isInterrupted = true
       await stopAll().catch(() => {})
       process.exit(130)
     })
@@ -57,11 +64,13 @@ export async function conduct({ name, cases, options, openServers }) {
       }
       const given = { ...options, scratch, servers: running.servers, withMiddlemen }
       for await (const table of await measure(given)) {
+        await unlessInterrupted()
         printTable(table)
         tables.push({ case: each, ...table })
       }
     }
   } finally {
+    await unlessInterrupted()
     await stopAll()
   }
   keep(name, options, tables)

@@ -35,8 +35,12 @@ export async function startMiddleman({ name, program, parent, target, configure,
     child.once('exit', resolve)
   })
   let ended = false
+  // Whatever ends this program, even while others are still being started.
+  const killIt = () => child.kill('SIGKILL')
+  process.once('exit', killIt)
   gone.then(() => {
     ended = true
+    process.off('exit', killIt)
   })
   const url = Object.assign(new URL(target), { host: `127.0.0.1:${port}` }).href
   const stop = async () => {
