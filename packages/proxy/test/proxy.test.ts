@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 
@@ -185,4 +185,35 @@ test('a transaction declared READ ONLY is run by a standby, and sees what its se
     code: '25006',
   })
   await client.query('rollback')
+})
+
+describe('a server connection that ends', () => {
+  const sessionsOf = (text: string): Promise<pg.QueryResult> =>
+    herdAdmin().then((admin) =>
+      admin.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' and query like $1`,
+        [text],
+      ),
+    )
+  const herdAdmin = (): Promise<pg.Client> =>
+    connect(herd.dsn((herd.primaryOf() as { name: string }).name, 'superuser'))
+
+  test('is nothing to a client that has changed the schema: nothing of its session was on it', async () => {
+    const client = await connect(url)
+    await client.query('create table passing (id int)')
+    await client.query('drop table passing')
+    await sessionsOf('%')
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  test('ends a session whose settings were on it, also while it reads: no answer without them', async () => {
+    const client = await connect(url)
+    await client.query(`select set_config('my.own', 'kept', false)`)
+    const answer = client.query(`select current_setting('my.own', true) as own, pg_sleep(30)`).then(
+      ({ rows }) => rows,
+      (error: pg.DatabaseError) => error.code,
+    )
+    await until('it runs', async () => (await sessionsOf('%pg_sleep(30)%')).rowCount)
+    expect(await answer).toBe('08006')
+  })
 })

@@ -67,6 +67,8 @@ interface Batch {
   told: boolean
   /** A server has it. */
   sent: boolean
+  /** Its session held, before it, what the client may count on. */
+  afterKept: boolean
   cutOffs: number
 }
 
@@ -110,6 +112,8 @@ export class ClientSession implements ServerUser {
   #wrote = false
   #mayDeferFlush = false
   #changedCatalogue = false
+  /** The session on its connection holds what it may count on: settings, temporary tables, locks, … */
+  #keeps = false
   /** Texts that may have left traces in the session, as far as was known when they were run. */
   readonly #suspects = new Set<string>()
   /** Its transaction was lost with its connection; it does not know yet. */
@@ -261,6 +265,7 @@ export class ClientSession implements ServerUser {
       onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
       told: before?.told ?? false,
       sent: before?.sent ?? false,
+      afterKept: false,
       cutOffs: 0,
     }
     this.#batch = batch
@@ -561,13 +566,17 @@ export class ClientSession implements ServerUser {
       return
     }
     this.#noteBeginning(server, batch.records)
-    if (!this.#isUtf8) server.traced = server.tainted = this.#wrote = true
+    batch.afterKept = this.#keeps
+    if (!this.#isUtf8) server.traced = server.tainted = this.#keeps = this.#wrote = true
     for (const record of batch.records) {
       const { nature, text } = record
       if (nature.leavesTraces) {
         server.traced = true
         server.tainted ||= outlivesCleaning(record)
-        this.#suspects.add(text)
+        if (!isPlainDdl(record)) {
+          this.#keeps = true
+          this.#suspects.add(text)
+        }
       }
       this.#changedCatalogue ||= changesCatalogue(record)
       // A standby writes nothing, whatever it is asked.
@@ -682,13 +691,13 @@ export class ClientSession implements ServerUser {
       this.#book.changed()
       void this.#book.loading?.then(() => this.#absolve())
     }
-    if (!server.traced) this.#release()
+    if (!this.#keeps) this.#release()
   }
 
   forgotten(isAll: boolean): void {
     this.#statements.clear()
     // Outside of transactions only, and alone.
-    if (isAll && this.#own !== null) this.#own.traced = false
+    if (isAll && this.#own !== null) this.#own.traced = this.#keeps = false
   }
 
   /** What was made in a transaction was not known to be harmless when it was used there. */
@@ -704,6 +713,7 @@ export class ClientSession implements ServerUser {
     const server = this.#own
     if (server === null) return
     this.#own = null
+    this.#keeps = false
     this.#suspects.clear()
     this.#pool?.giveBack(server)
     this.#pool = null
@@ -711,10 +721,10 @@ export class ClientSession implements ServerUser {
 
   /** Its server connection ended. */
   lost(error: Error): void {
-    const server = this.#own as OwnServer
     // What is held has not begun.
     const batch = this.#held ? null : this.#batch
-    const { traced } = server
+    const kept = batch === null ? this.#keeps : batch.afterKept
+    this.#keeps = false
     this.#own = null
     this.#pool = null
     this.#copyIn = false
@@ -723,7 +733,7 @@ export class ClientSession implements ServerUser {
     this.socket.resume()
     const inTransaction = this.#status !== 'I'
     this.#status = 'I'
-    if (traced && !(batch !== null && !inTransaction)) {
+    if (kept) {
       this.#fatal({
         severity: 'FATAL',
         code: '08006',
@@ -850,6 +860,14 @@ export class ClientSession implements ServerUser {
 }
 
 let turns = 0
+
+/** What it leaves behind can be cleaned away, and nobody counts on it: event triggers may run any code. */
+function isPlainDdl({ facts, judgement, nature }: StatementRecord): boolean {
+  const isDdl = facts.kind === 'ddl' || facts.kind === 'maintenance'
+  return isDdl && nature.isSingle && judgement.traces.every((trace) => PASSING.has(trace))
+}
+
+const PASSING: ReadonlySet<string> = new Set(['transaction', 'unknown'])
 
 const QUERY_CANCELED = '57014'
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
