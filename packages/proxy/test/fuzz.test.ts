@@ -13,7 +13,7 @@ import { hostileArrival, hostileMessage } from './hostile-message.js'
 import { cutAnywhere, Random } from './random.js'
 
 /** Messages in all; `PGHERD_FUZZ_MESSAGES=1000000` for a long run, `PGHERD_FUZZ_SEED` for another one. */
-const MESSAGES = Number(process.env.PGHERD_FUZZ_MESSAGES ?? 5_000)
+const MESSAGES = Number(process.env.PGHERD_FUZZ_MESSAGES ?? 20_000)
 const SEED = Number(process.env.PGHERD_FUZZ_SEED ?? 1)
 const AT_ONCE = 12
 
@@ -137,7 +137,7 @@ test('whatever is said to it: it stays up, forgets who is gone, and others do no
   const working = work(client, () => said >= MESSAGES)
   await Promise.all(Array.from({ length: AT_ONCE }, attack))
   const rounds = await working
-  expect(rounds).toBeGreaterThan(10)
+  expect(rounds).toBeGreaterThan(3)
   await until('sessions are forgotten', () => proxy.statistics.clients === 1)
   const sessions = `select count(*)::int as n from pg_stat_activity where usename = 'app' and state <> 'idle'`
   await until('nothing runs on', async () => (await admin.query(sessions)).rows[0].n === 0)

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 import { Random } from './random.js'
+import { copyData, query, RawClient } from './raw-client.js'
 import { type Act, randomScript } from './session-script.js'
 
 const CLIENTS = Number(process.env.PGHERD_ISOLATION_CLIENTS ?? 12)
@@ -186,4 +187,29 @@ test.each([
   await expect(client.query('insert into rows values (0, 0)')).rejects.toMatchObject({ code: '25006' })
   await client.query('rollback')
   expect((await client.query('insert into rows values (0, 0)')).rowCount).toBe(1)
+})
+
+test('I6: what follows a COPY that failed is not run on a connection that others get', async () => {
+  const app = await connect(direct.href)
+  const doubtful = `select count(*)::int as n from pg_stat_activity where usename = 'app' and state like 'idle in transaction%'`
+  const other = await connect(through.href)
+  for (let round = 0; round < 20; round++) {
+    const client = await RawClient.open(through.href)
+    client.send(query('copy rows from stdin'))
+    await client.hear('G')
+    // The first line fails; what comes behind it is no part of the COPY.
+    client.send(
+      copyData('no number\n'),
+      copyData('1\t1\n'),
+      query('begin'),
+      query('create temp table leaked (id int)'),
+    )
+    await Promise.race([client.hear('Z', 3), until('it is told off', () => client.closed)])
+    client.end()
+    expect((await other.query('insert into rows values (0, 0) returning 1 as one')).rows).toEqual([
+      { one: 1 },
+    ])
+    await expect(other.query('select * from leaked')).rejects.toMatchObject({ code: '42P01' })
+  }
+  await until('no transaction stays open', async () => (await app.query(doubtful)).rows[0].n === 0)
 })

@@ -353,6 +353,19 @@ const SCRIPTS: Record<string, Script> = {
     say(copyData('3003\tthree\t3\n'), copyDone, sync),
     say(query('delete from goods where id >= 3000')),
   ],
+  'COPY in, with more behind it': [
+    say(query('copy goods from stdin'), copyData('3200\tone\t1\n'), copyDone, query('select 1')),
+    sayUntil('Z', 1),
+    sayUntil(
+      'G',
+      2,
+      query('copy goods from stdin; select 2; copy goods from stdin'),
+      copyData('3201\tone\t1\n'),
+      copyDone,
+    ),
+    say(copyData('3202\tone\t1\n'), copyDone),
+    say(query('delete from goods where id >= 3000')),
+  ],
   'COPY data that comes with the statement': [
     say(query('copy goods from stdin'), copyData('3100\tone\t1\n'), copyDone),
     say(query('copy goods from stdin'), copyData('not a number\tone\t1\n'), copyDone),

@@ -189,8 +189,7 @@ export class ClientSession implements ServerUser {
   #take(message: Buffer): void {
     const type = message[0] as number
     if (this.#copyIn && this.#own !== null && type !== FROM_CLIENT.terminate) {
-      // All that comes is the server's, up to its answer.
-      if (!this.#own.send([message])) this.#pauseForServer(this.#own)
+      this.#takeForCopy(this.#own, type, message)
       return
     }
     switch (type) {
@@ -234,6 +233,35 @@ export class ClientSession implements ServerUser {
       default:
         throw new ProtocolViolation(`invalid frontend message type ${type}`)
     }
+  }
+
+  /**
+   * What is copied is the server's as it comes, and nothing else: if the COPY has failed by then, the server
+   * would run it, and the answer would come when the connection is somebody else's (I6).
+   */
+  #takeForCopy(server: OwnServer, type: number, message: Buffer): void {
+    switch (type) {
+      case FROM_CLIENT.copyDone:
+      case FROM_CLIENT.copyFail:
+        // In the extended protocol a Sync follows: the one before was lost in the COPY.
+        this.#copyIn = this.#batch?.simple === null
+        break
+      case FROM_CLIENT.sync:
+        if (this.#batch?.simple !== null) return
+        // It may be one more than the server needs, with an answer of its own.
+        server.traced = server.tainted = true
+        this.#copyIn = false
+        break
+      case FROM_CLIENT.copyData:
+        break
+      case FROM_CLIENT.flush:
+        return
+      default:
+        throw new ProtocolViolation(
+          `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
+        )
+    }
+    if (!server.send([message])) this.#pauseForServer(server)
   }
 
   #pauseForServer(server: OwnServer): void {
