@@ -12,7 +12,7 @@ export class NodeFinder {
   readonly #nodes: ReadonlyMap<string, PoolNode>
   readonly #watch: GroupWatch
   readonly #maxWaiting: number
-  /** What a node's lanes take without delay. */
+  /** Twice what a node's lanes take without delay. */
   readonly #room: number
   readonly stamper: WriteStamper
   readonly replay: ReplayWatch
@@ -24,7 +24,7 @@ export class NodeFinder {
     this.#nodes = nodes
     this.#watch = watch
     this.#maxWaiting = maxWaiting
-    this.#room = lanes.max * lanes.depth
+    this.#room = 2 * lanes.max * lanes.depth
     this.stamper = new WriteStamper(
       () => this.primary,
       () => this.standbys.length > 0,

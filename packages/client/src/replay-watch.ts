@@ -3,7 +3,7 @@ import { REPLAYED_SQL } from './lane.js'
 import type { PoolNode } from './pool-node.js'
 
 /** How often standbys are asked while nobody waits for the answer. */
-const FOLLOW_MS = 25
+const FOLLOW_MS = 50
 
 interface Waiter {
   readonly lsn: Lsn
