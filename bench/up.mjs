@@ -1,6 +1,7 @@
-// From the command typed to three nodes streaming, against the same steps by hand, in turn.
+// From the command typed to three nodes streaming, against the same steps by hand, in turn. By hand there is
+// no proxy, so the herd has none either; what the proxy adds is shown beside.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { clusterByHand } from './by-hand.mjs'
@@ -18,21 +19,28 @@ const pgherd = (cwd, ...args) => {
 const fresh = []
 const restart = []
 const byHand = []
+const withProxy = []
 try {
   // The first herd on a machine makes the template; that is not what is measured.
   for (let round = 0; round <= ROUNDS; round++) {
     const cwd = join(scratch.dir, `herd-${round}`)
     mkdirSync(cwd)
+    writeFileSync(join(cwd, 'herd.yaml'), 'name: herd\nproxy: false\n')
     const upMs = pgherd(cwd, 'up', '--detach', '--port', '5600')
     pgherd(cwd, 'down')
     const againMs = pgherd(cwd, 'up', '--detach')
     pgherd(cwd, 'down')
     const hand = await clusterByHand(join(scratch.dir, `hand-${round}`), 5610)
     hand.stop()
+    const served = join(scratch.dir, `served-${round}`)
+    mkdirSync(served)
+    const servedMs = pgherd(served, 'up', '--detach', '--port', 'auto')
+    pgherd(served, 'down')
     if (round === 0) continue
     fresh.push(upMs)
     restart.push(againMs)
     byHand.push(hand.tookMs)
+    withProxy.push(servedMs)
   }
 } finally {
   scratch.remove()
@@ -53,6 +61,11 @@ const met = report(
       what: 'existing herd, command to three nodes streaming (median)',
       value: median(restart),
       limit: 1000,
+      unit: 'ms',
+    },
+    {
+      what: 'new herd and its proxy, command to both serving (median)',
+      value: median(withProxy),
       unit: 'ms',
     },
   ],
