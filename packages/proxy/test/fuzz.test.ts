@@ -28,7 +28,7 @@ beforeAll(async () => {
   proxy = await WireProxy.start({
     nodes: await nodesOfHerd(herd, 'superuser'),
     port: 0,
-    loginTimeoutMs: 1000,
+    loginTimeoutMs: 20_000,
     maxServers: 8,
   })
   url = new URL(herd.dsn('main-1'))
