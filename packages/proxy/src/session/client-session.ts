@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { noteSlow, Session, type StatementRecord } from '@pgherd/client/internal'
 import type { Lsn } from '@pgherd/core'
-import { type Consistency, lsnForStaleness } from '@pgherd/core/routing'
+import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
 import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
 import type { HerdLink } from '../herd-link.js'
 import { FROM_CLIENT, makeQuery, readQuery } from '../protocol/client-messages.js'
@@ -25,10 +25,18 @@ import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
+import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
 import { sayFarewell } from './farewell.js'
 import type { PauseGate } from './pause-gate.js'
 import { executedBy, StatementMap } from './statement-map.js'
+import {
+  endsTransaction,
+  isPlainDdl,
+  mayMeetOthers,
+  opensReadOnly,
+  outlivesCleaning,
+} from './statement-traits.js'
 import type { StatementNames } from './virtual-statement.js'
 
 /** PostgreSQL's PQ_LARGE_MESSAGE_LIMIT. */
@@ -36,8 +44,6 @@ const LONGEST_MESSAGE = 0x3fffffff
 /** What a client may send ahead while its batch is under way. */
 const MOST_HELD = 256 * 1024
 const MAX_CUT_OFFS = 5
-/** Copying so much costs less than writing it in pieces. */
-const SMALL = 16 * 1024
 
 /** What all sessions of a proxy share. */
 export interface SessionContext {
@@ -94,8 +100,7 @@ export class ClientSession implements ServerUser {
   readonly #writes = new Session()
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
   readonly #turn = turns++
-  #unsaid: Buffer[] = []
-  #unsaidBytes = 0
+  readonly #output: ClientOutput
   #requests: Request[] = []
   #batch: Batch | null = null
   /** A connection it has to itself, and whose pool that is of. */
@@ -129,6 +134,7 @@ export class ClientSession implements ServerUser {
     who: { processId: number; secretKey: Buffer; applicationName: string; consistency: Consistency },
   ) {
     this.socket = socket
+    this.#output = new ClientOutput(socket, () => this.#own?.connection.socket.pause())
     this.tenant = tenant
     this.#book = book
     this.#context = context
@@ -463,7 +469,7 @@ export class ClientSession implements ServerUser {
       return
     }
     const { error, pieces, unparsed } = outcome
-    if (error !== null && (LANE_ONLY.has(error) || (role === 'standby' && STANDBY_ONLY.has(error)))) {
+    if (error !== null && (LANE_ONLY.has(error) || isOfStandby(role, error))) {
       if (error === QUERY_CANCELED) for (const { pace } of batch.records) noteSlow(pace, performance.now())
       if (LANE_ONLY.has(error)) batch.onOwn = true
       else batch.onPrimary = true
@@ -477,7 +483,7 @@ export class ClientSession implements ServerUser {
     }
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
-    for (const piece of pieces) this.#say(piece)
+    for (const piece of pieces) this.#output.say(piece)
     this.#goOn()
   }
 
@@ -647,30 +653,7 @@ export class ClientSession implements ServerUser {
 
   bytes(piece: Buffer): void {
     if (this.#batch !== null) this.#batch.told = true
-    this.#say(piece)
-  }
-
-  /** What is said in one turn goes out as one. */
-  #say(piece: Buffer): void {
-    if (this.#unsaid.push(piece) === 1) process.nextTick(this.#flush)
-    this.#unsaidBytes += piece.length
-  }
-
-  readonly #flush = (): void => {
-    const pieces = this.#unsaid
-    if (pieces.length === 0) return
-    const isSmall = this.#unsaidBytes <= SMALL
-    this.#unsaid = []
-    this.#unsaidBytes = 0
-    if (!this.socket.writable) return
-    if (pieces.length === 1) this.socket.write(pieces[0] as Buffer)
-    else if (isSmall) this.socket.write(Buffer.concat(pieces))
-    else {
-      this.socket.cork()
-      for (const piece of pieces) this.socket.write(piece)
-      this.socket.uncork()
-    }
-    if (this.socket.writableNeedDrain) this.#own?.connection.socket.pause()
+    this.#output.say(piece)
   }
 
   error(sqlState: string | null, message: Buffer): void {
@@ -681,7 +664,7 @@ export class ClientSession implements ServerUser {
 
   parameter(name: string, value: string): void {
     if (name === 'client_encoding') this.#useEncoding(value)
-    if (name !== 'in_hot_standby') this.#say(parameterStatus(name, value))
+    if (name !== 'in_hot_standby') this.#output.say(parameterStatus(name, value))
   }
 
   /** A text in another encoding is not read here: what it would be judged by may not be what it says. */
@@ -701,7 +684,7 @@ export class ClientSession implements ServerUser {
     this.#batch = null
     this.#copyIn = false
     this.#status = status
-    this.#say(readyForQuery(status))
+    this.#output.say(readyForQuery(status))
     if (status === 'I') this.#ended()
     this.#goOn()
   }
@@ -807,10 +790,7 @@ export class ClientSession implements ServerUser {
 
   /** For a client that does not know yet that its transaction is gone. */
   #answerLost(batch: Batch, lost: ServerReport): void {
-    const ends = batch.records.some(
-      ({ facts }) => facts.kind === 'transaction' && ENDS_TRANSACTION.test(facts.command),
-    )
-    if (ends && batch.simple !== null) {
+    if (batch.records.some(endsTransaction) && batch.simple !== null) {
       this.#lostTransaction = null
       this.#status = 'I'
       this.#tell(batch, commandComplete('ROLLBACK'))
@@ -834,14 +814,14 @@ export class ClientSession implements ServerUser {
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
     this.#forgetUnparsed(batch)
-    this.#say(message)
-    this.#say(readyForQuery(this.#status))
+    this.#output.say(message)
+    this.#output.say(readyForQuery(this.#status))
     this.#goOn()
   }
 
   #fatal(report: ServerReport): void {
     if (this.#closed) return
-    this.#flush()
+    this.#output.flush()
     this.#end()
     sayFarewell(this.socket, makeError(report))
   }
@@ -889,60 +869,16 @@ export class ClientSession implements ServerUser {
 
 let turns = 0
 
-/** What it leaves behind can be cleaned away, and nobody counts on it: event triggers may run any code. */
-function isPlainDdl({ facts, judgement, nature }: StatementRecord): boolean {
-  const isDdl = facts.kind === 'ddl' || facts.kind === 'maintenance'
-  return isDdl && nature.isSingle && judgement.traces.every((trace) => PASSING.has(trace))
-}
-
-const PASSING: ReadonlySet<string> = new Set(['transaction', 'unknown'])
-
 const QUERY_CANCELED = '57014'
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
-const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK|END|ABORT|PREPARE TRANSACTION)/
-
 /** Errors of lanes' own making: their patience, and prepared plans and names. */
 const LANE_ONLY: ReadonlySet<string> = new Set([QUERY_CANCELED, '26000', '42P05', '0A000'])
-/** What a standby refuses and a primary may not (core/routing, judge-failure). */
-const STANDBY_ONLY: ReadonlySet<string> = new Set([
-  '25006',
-  '40001',
-  '40P01',
-  '55000',
-  '55P03',
-  'XX000',
-  '3F000',
-  '42P01',
-  '42703',
-  '42704',
-  '42883',
-])
-
-/** By text: whether it names what the proxy has prepared, or lists it. */
-const MEETING = new WeakMap<StatementRecord, boolean>()
-
-/** Statements of other clients are prepared on shared connections: nobody is to see or to run them (I6). */
-function mayMeetOthers(record: StatementRecord): boolean {
-  let may = MEETING.get(record)
-  if (may === undefined) {
-    may = /pgherd_\d|pg_prepared_statement/i.test(record.text)
-    MEETING.set(record, may)
-  }
-  return may
+/** A standby refuses it, and the primary may not. What is on a lane only reads. */
+function isOfStandby(role: 'primary' | 'standby', sqlState: string): boolean {
+  return role === 'standby' && judgeFailure({ progress: 'refused', sqlState, role }, true) === 'repeat'
 }
 
 const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])
-
-/**
- * DISCARD ALL leaves what it does not know: a setting with a name of somebody's own stays there, empty, and
- * so does the seed of random numbers. Code that cannot be read may have made either.
- */
-function outlivesCleaning({ judgement, text }: StatementRecord): boolean {
-  return (
-    judgement.traces.includes('unknown') ||
-    (judgement.traces.includes('settings') && (text.includes('.') || /set_config|setseed/i.test(text)))
-  )
-}
 
 const FAILED_TRANSACTION: ServerReport = {
   severity: 'ERROR',
@@ -958,21 +894,3 @@ function unknownOutcome(error: Error): ServerReport {
     hint: 'Look whether it did before you send it again.',
   }
 }
-
-const READ_ONLY = /\bread only\b/i
-const READ_WRITE = /\bread write\b|\bserializable\b/i
-
-/** BEGIN READ ONLY, of an isolation that a standby has. A shape has neither comments nor odd spaces. */
-function opensReadOnly(records: readonly StatementRecord[]): boolean {
-  const [record] = records
-  if (record === undefined || records.length !== 1) return false
-  const { facts, shape } = record
-  return (
-    OPENS_TRANSACTION.has(facts.command) &&
-    facts.statements === 1 &&
-    READ_ONLY.test(shape) &&
-    !READ_WRITE.test(shape)
-  )
-}
-
-const OPENS_TRANSACTION: ReadonlySet<string> = new Set(['BEGIN', 'START TRANSACTION'])
