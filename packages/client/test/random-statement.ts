@@ -1,3 +1,5 @@
+import { Random } from '../../../test/random.js'
+
 /** A schema with everything that may write, or leave something behind, though its name does not say so. */
 export const SCHEMA_SQL = `
 create table plain (id int primary key, name text, n int default 0, made timestamptz default now(), more jsonb);
@@ -222,43 +224,28 @@ const COMMENTS = ['', '', '', '', ' ', '/* insert */', '-- delete\n', '/* /* nes
 
 /** Statements on `SCHEMA_SQL` from one stream of chance: the same seed gives the same statements. */
 export class RandomStatement {
-  #state: number
+  readonly #random: Random
   #count = 0
   /** Statements of one kind would hide the other. */
   #harmless = true
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** mulberry32 (Tommy Ettinger, 2017, public domain). */
-  #next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = this.#state
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-
-  #pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.#next() * from.length)] as T
-  }
-
-  #chance(share: number): boolean {
-    return this.#next() < share
+    this.#random = new Random(seed)
   }
 
   statement(): string {
-    this.#harmless = this.#chance(0.55)
-    const kind = this.#next()
-    const text = kind < 0.65 ? this.#query(2) : kind < 0.75 ? this.#write() : this.#fill(this.#pick(COMMANDS))
+    this.#harmless = this.#random.chance(0.55)
+    const kind = this.#random.next()
+    const text =
+      kind < 0.65 ? this.#query(2) : kind < 0.75 ? this.#write() : this.#fill(this.#random.pick(COMMANDS))
     return (
-      this.#pick(COMMENTS) + (this.#chance(0.1) ? text.toUpperCase().replaceAll("'GOOD'", "'good'") : text)
+      this.#random.pick(COMMENTS) +
+      (this.#random.chance(0.1) ? text.toUpperCase().replaceAll("'GOOD'", "'good'") : text)
     )
   }
 
   #query(depth: number): string {
-    const way = this.#next()
+    const way = this.#random.next()
     if (depth > 0 && way < 0.12) return `${this.#query(depth - 1)} union all ${this.#query(depth - 1)}`
     if (depth > 0 && way < 0.22)
       return `with w as (${this.#query(depth - 1)}) ${this.#select(depth - 1, 'w')}`
@@ -268,38 +255,42 @@ export class RandomStatement {
   }
 
   #select(depth: number, from: string | null): string {
-    const list = Array.from({ length: 1 + Math.floor(this.#next() * 3) }, () => this.#expression()).join(', ')
+    const list = Array.from({ length: 1 + Math.floor(this.#random.next() * 3) }, () =>
+      this.#expression(),
+    ).join(', ')
     const source = from ?? this.#source(depth)
-    const where = this.#chance(0.4) ? ` where ${this.#expression()} is not null` : ''
-    const group = this.#chance(0.1) ? ' group by id, name' : ''
-    const lock = this.#harmless || from !== null ? '' : this.#pick(LOCKS)
-    return `select ${this.#pick(COMMENTS)} ${list} from ${source}${where}${group}${this.#pick(CLAUSES)}${lock}`
+    const where = this.#random.chance(0.4) ? ` where ${this.#expression()} is not null` : ''
+    const group = this.#random.chance(0.1) ? ' group by id, name' : ''
+    const lock = this.#harmless || from !== null ? '' : this.#random.pick(LOCKS)
+    return `select ${this.#random.pick(COMMENTS)} ${list} from ${source}${where}${group}${this.#random.pick(CLAUSES)}${lock}`
   }
 
   #source(depth: number): string {
-    const way = this.#next()
+    const way = this.#random.next()
     if (depth > 0 && way < 0.15) return `(${this.#query(depth - 1)}) q`
     if (way < 0.2) return 'generate_series(1, 3) id'
     if (way < 0.3) return `plain, lateral (select ${this.#expression()}) l`
-    if (way < 0.35 && !this.#harmless) return `(select ${this.#fill(this.#pick(HARMFUL))} as id) h`
+    if (way < 0.35 && !this.#harmless) return `(select ${this.#fill(this.#random.pick(HARMFUL))} as id) h`
     return this.#harmless
-      ? this.#pick(['plain', 'simple', 'with_function', 'kept', 'parted'])
-      : this.#pick(RELATIONS)
+      ? this.#random.pick(['plain', 'simple', 'with_function', 'kept', 'parted'])
+      : this.#random.pick(RELATIONS)
   }
 
   #expression(): string {
-    return this.#fill(this.#harmless || this.#chance(0.6) ? this.#pick(HARMLESS) : this.#pick(HARMFUL))
+    return this.#fill(
+      this.#harmless || this.#random.chance(0.6) ? this.#random.pick(HARMLESS) : this.#random.pick(HARMFUL),
+    )
   }
 
   #write(): string {
-    return this.#fill(this.#pick(WRITES))
+    return this.#fill(this.#random.pick(WRITES))
   }
 
   #fill(template: string): string {
     return template.replace(/~[a-z]/g, (hole) => {
-      if (hole === '~i') return String(Math.floor(this.#next() * 20))
-      if (hole === '~s') return this.#pick(["'a'", "E'\\''", '$$x$$', "'-- x'"])
-      if (hole === '~b') return this.#pick(['true', 'false'])
+      if (hole === '~i') return String(Math.floor(this.#random.next() * 20))
+      if (hole === '~s') return this.#random.pick(["'a'", "E'\\''", '$$x$$', "'-- x'"])
+      if (hole === '~b') return this.#random.pick(['true', 'false'])
       if (hole === '~c') return `made_${this.#count++}`
       if (hole === '~q') return this.#query(1)
       if (hole === '~w') return this.#write()

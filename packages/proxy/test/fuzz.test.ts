@@ -5,12 +5,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Herd } from '@pgherd/cluster'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Random } from '../../../test/random.js'
 import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { keysOfPassword, readVerifier, type ScramKeys } from '../src/auth/scram-verifier.js'
 import { WireProxy } from '../src/index.js'
 import { ServerConnection } from '../src/server/server-connection.js'
+import { cutAnywhere } from './cut-anywhere.js'
 import { hostileArrival, hostileMessage } from './hostile-message.js'
-import { cutAnywhere, Random } from './random.js'
 
 /** Messages in all; `PGHERD_FUZZ_MESSAGES=1000000` for a long run, `PGHERD_FUZZ_SEED` for another one. */
 const MESSAGES = Number(process.env.PGHERD_FUZZ_MESSAGES ?? 20_000)

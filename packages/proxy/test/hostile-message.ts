@@ -1,5 +1,5 @@
+import type { Random } from '../../../test/random.js'
 import { FROM_CLIENT, frame } from '../src/protocol/client-messages.js'
-import type { Random } from './random.js'
 import {
   bind,
   close,

@@ -1,9 +1,9 @@
 import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Random } from '../../../test/random.js'
 import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
-import { Random } from './random.js'
 import { copyData, query, RawClient } from './raw-client.js'
 import { type Act, randomScript } from './session-script.js'
 

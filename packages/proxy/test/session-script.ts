@@ -1,4 +1,4 @@
-import type { Random } from './random.js'
+import type { Random } from '../../../test/random.js'
 
 /** What one client does, one thing after the other: a text, or a call to a statement it has prepared. */
 export type Act =

@@ -1,26 +1,9 @@
+import { Random } from '../../../../test/random.js'
+
 /** Texts made to trip a lexer, from one stream of chance: the same seed gives the same text. */
-export class RandomSql {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed >>> 0
-  }
-
-  /** mulberry32 (Tommy Ettinger, 2017, public domain). */
-  private next(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0
-    let mixed = this.state
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-
+export class RandomSql extends Random {
   below(count: number): number {
     return Math.floor(this.next() * count)
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.below(from.length)] as T
   }
 
   /** Pieces of SQL thrown together, most of it no SQL at all. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Random } from '../../../../test/random.js'
 import {
   FROM_CLIENT,
   frame,
@@ -11,7 +12,6 @@ import {
   renameBind,
 } from '../../src/protocol/client-messages.js'
 import { ProtocolViolation } from '../../src/protocol/protocol-violation.js'
-import { Random } from '../random.js'
 import { bind, close, describe, execute, parse } from '../raw-client.js'
 
 test('what is written is read back', () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { Random } from '../../../../test/random.js'
 import { frame } from '../../src/protocol/client-messages.js'
 import { FrameReader } from '../../src/protocol/frame-reader.js'
 import { ProtocolViolation } from '../../src/protocol/protocol-violation.js'
-import { cutAnywhere, Random } from '../random.js'
+import { cutAnywhere } from '../cut-anywhere.js'
 
 function randomMessage(random: Random): Buffer {
   const length = random.pick([0, 1, 4, random.between(0, 40), random.between(0, 3000)])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { Random } from '../../../../test/random.js'
 import { ProtocolViolation } from '../../src/protocol/protocol-violation.js'
 import { readStartup, startupLength } from '../../src/protocol/startup-packet.js'
-import { Random } from '../random.js'
 import { startupPacket } from '../raw-client.js'
 
 const packet = (...words: (number | string)[]): Buffer => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { Random } from '../../../../test/random.js'
 import { frame } from '../../src/protocol/client-messages.js'
 import { notableTypes, ReplyReader } from '../../src/server/reply-reader.js'
-import { cutAnywhere, Random } from '../random.js'
+import { cutAnywhere } from '../cut-anywhere.js'
 
 const NOTABLE = 'ZEC1'
 const TYPES = [...'ZEC1DTn'].map((type) => type.charCodeAt(0))

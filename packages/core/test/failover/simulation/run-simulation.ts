@@ -1,6 +1,6 @@
+import { Random } from '../../../../../test/random.js'
 import { decideGroup, type GroupSettings } from '../../../src/failover/index.js'
 import { ANY_FAULTS, type Fault, SINGLE_FAULTS } from './faults.js'
-import { Random } from './random.js'
 import { World, type WorldOptions } from './world.js'
 
 export interface SimulationResult {

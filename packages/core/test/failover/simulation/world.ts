@@ -1,7 +1,7 @@
+import { Random } from '../../../../../test/random.js'
 import type { decideGroup, GroupSettings } from '../../../src/failover/index.js'
 import { Checkers } from './checkers.js'
 import { EventQueue } from './event-queue.js'
-import { Random } from './random.js'
 import { SimulatedClient } from './simulated-client.js'
 import { SimulatedServer } from './simulated-server.js'
 import { SimulatedSupervisor } from './simulated-supervisor.js'
