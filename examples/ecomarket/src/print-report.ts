@@ -89,10 +89,10 @@ function readingRows({ reading }: Report): Row[] {
     ['catalogue pages: standbys', pages.standby],
     ['catalogue pages: the primary', pages.primary, 'when no standby did'],
     ['carts: standbys', carts.standby],
-    ['carts: the primary', carts.primary, 'when no standby had the latest change yet'],
+    ['carts: the primary', carts.primary, 'when no standby was known to have the latest change'],
     ['carts as of a moment ago', cartsMaybeBehind, 'no primary could tell what the latest change is'],
     ['own orders: standbys', orders.standby],
-    ['own orders: the primary', orders.primary, 'when no standby had the order yet'],
+    ['own orders: the primary', orders.primary, 'when no standby was known to have the order'],
     ['stale: own change or order missing', stale],
     ['failed for the reader', failed],
   ]
