@@ -87,6 +87,16 @@ export const ERROR_CATALOGUE = {
     exitCode: 2,
     summary: 'The statement or one of its values cannot be sent.',
   },
+  SHARD_KEY_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'A value cannot be a shard key of its type.',
+  },
+  SHARD_MAP_INVALID: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'A shard map, or a change to it, does not give each position one owner.',
+  },
   TRANSACTION_LOST: {
     retryable: true,
     exitCode: 1,

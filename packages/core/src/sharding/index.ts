@@ -1,0 +1,5 @@
+export { fromBigInt, type Halves, toBigInt } from './halves.js'
+export { hashKey, hashOf, PLACEMENT_SEED } from './hash-key.js'
+export { hashRow } from './hash-row.js'
+export { KeyReader } from './key-reader.js'
+export { familyOf, KEY_TYPES, type KeyFamily, type KeyType, type KeyValue } from './key-type.js'
