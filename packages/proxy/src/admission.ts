@@ -7,8 +7,15 @@ export interface ClientLimits {
   readonly maxPerDatabase: number | null
 }
 
+/** Who says whether a client may come in: for one process, or for all workers. */
+export interface Doorkeeper {
+  /** Throws Refusal, or rejects with it. */
+  enter(user: string, database: string): Promise<void> | void
+  leave(user: string, database: string): void
+}
+
 /** Counts clients, those who are still logging in among them, and refuses whoever is too many. */
-export class Admission {
+export class Admission implements Doorkeeper {
   limits: ClientLimits
   #clients = 0
   readonly #users = new Map<string, number>()

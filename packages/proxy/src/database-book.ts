@@ -9,10 +9,13 @@ const AGAIN_MS = 1000
 export class DatabaseBook {
   readonly #book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), 'main')
   readonly #loader: CatalogueLoader
+  readonly #noticed: () => void
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(link: HerdLink, database: string) {
+  /** `noticed`: a client of this process has changed the catalogue. */
+  constructor(link: HerdLink, database: string, noticed: () => void = () => {}) {
+    this.#noticed = noticed
     this.#loader = new CatalogueLoader(
       (work, role) => link.borrow(role, database, work),
       (catalogue) => {
@@ -37,8 +40,14 @@ export class DatabaseBook {
     return this.#book.look(text)
   }
 
-  /** Something was changed that statements are judged by. */
+  /** A client has changed something that statements are judged by. */
   changed(): void {
+    this.reread()
+    this.#noticed()
+  }
+
+  /** Somebody else has. */
+  reread(): void {
     void this.#load(this.#loader.loadAnew())
   }
 

@@ -1,4 +1,5 @@
 export type { TlsOptions } from './auth/tls-identity.js'
-export type { ClientFacts, ProxyFacts } from './proxy-facts.js'
+export type { ClientFacts, ProxyFacts, WorkerFacts } from './proxy-facts.js'
 export type { ProxyOptions } from './proxy-options.js'
-export { type ProxyOwner, WireProxy } from './wire-proxy.js'
+export type { ProxyOwner, ServingProxy } from './serving-proxy.js'
+export { WireProxy } from './wire-proxy.js'

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { PoolOptions } from '@pgherd/client/internal'
 import { HerdError } from '@pgherd/core'
 import type { ClientLimits } from './admission.js'
@@ -17,6 +18,11 @@ export interface ProxyOptions {
   port?: number
   /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
   supervisor?: string
+  /**
+   * Processes that serve clients, each on a core of its own: 1 to 64; `auto` is 1 on fewer than 4 cores, else half
+   * of them, at most 8. What is limited is shared out among them.
+   */
+  workers?: number | 'auto'
   /** Clients may use TLS with this certificate; without it, none can. */
   tls?: TlsOptions
   /** Clients at once: 10,000. */
@@ -48,6 +54,7 @@ export interface ProxySettings {
   readonly herd: PoolOptions
   readonly host: string
   readonly port: number
+  readonly workers: number
   readonly clients: ClientLimits
   readonly adminUsers: ReadonlySet<string>
   readonly metricsHost: string
@@ -58,12 +65,20 @@ export interface ProxySettings {
   readonly limits: TenantLimits
 }
 
+const MOST_WORKERS = 64
+
+/** Servers and applications on the same machine want cores too; on few of them one process is no bottleneck. */
+export function workersFor(cores: number): number {
+  return cores < 4 ? 1 : Math.min(8, Math.floor(cores / 2))
+}
+
 /** Throws OPTIONS_INVALID. Those of the nodes are checked where they are used. */
 export function readProxyOptions(options: ProxyOptions): ProxySettings {
   const {
     nodes,
     host = '127.0.0.1',
     port = 6432,
+    workers = 'auto',
     supervisor,
     tls,
     maxClients = 10_000,
@@ -96,6 +111,11 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
         `\`${name}\` is ${JSON.stringify(value)}; it is a whole number from ${least}.`,
       )
   }
+  if (workers !== 'auto' && !(Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS))
+    throw new HerdError(
+      'OPTIONS_INVALID',
+      `\`workers\` is ${JSON.stringify(workers)}; it is a whole number from 1 to ${MOST_WORKERS}, or "auto".`,
+    )
   return {
     herd: {
       nodes,
@@ -107,6 +127,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     },
     host,
     port,
+    workers: workers === 'auto' ? workersFor(availableParallelism()) : workers,
     clients: { maxClients, maxPerUser: maxClientsPerUser, maxPerDatabase: maxClientsPerDatabase },
     adminUsers: new Set(adminUsers),
     metricsHost,
@@ -124,11 +145,24 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   }
 }
 
+/** What of the settings can be changed while clients are connected. */
+export function reloadable({
+  clients,
+  adminUsers,
+  tls,
+  loginTimeoutMs,
+  idleTimeoutMs,
+  limits,
+}: ProxySettings): Partial<ProxySettings> {
+  return { clients, adminUsers, tls, loginTimeoutMs, idleTimeoutMs, limits }
+}
+
 /** What a proxy is set to, for SHOW CONFIG; nothing secret. */
 export function describeSettings(settings: ProxySettings): ConfigFacts[] {
-  const { host, port, clients, adminUsers, metricsPort, loginTimeoutMs, idleTimeoutMs, limits } = settings
-  const fixed = { host, port, metricsPort }
-  const reloadable = {
+  const { host, port, workers, clients, adminUsers, metricsPort, loginTimeoutMs, idleTimeoutMs, limits } =
+    settings
+  const fixed = { host, port, workers, metricsPort }
+  const changeable = {
     maxClients: clients.maxClients,
     maxClientsPerUser: clients.maxPerUser,
     maxClientsPerDatabase: clients.maxPerDatabase,
@@ -147,5 +181,5 @@ export function describeSettings(settings: ProxySettings): ConfigFacts[] {
       value: value === null ? 'none' : String(value),
       isReloadable,
     })
-  return [...Object.entries(fixed).map(describe(false)), ...Object.entries(reloadable).map(describe(true))]
+  return [...Object.entries(fixed).map(describe(false)), ...Object.entries(changeable).map(describe(true))]
 }

@@ -1,17 +1,19 @@
 import type { ServerReport } from '../protocol/server-messages.js'
-import type { ProxyFacts } from '../proxy-facts.js'
+import type { LookUp } from '../proxy-facts.js'
 import type { AdminCommand } from './admin-command.js'
 import { type AdminTable, showTable } from './admin-table.js'
 
 /** What the admin database needs of a proxy. `database` null: all of them. */
 export interface Administered {
-  readonly facts: ProxyFacts
+  readonly look: LookUp
   /** Resolves when nothing runs any more; `abandoned` gives up waiting, not the pause. */
   pause(database: string | null, abandoned?: AbortSignal): Promise<void>
-  resume(database: string | null): boolean
+  /** False when nothing was paused. */
+  resume(database: string | null): Promise<boolean> | boolean
+  /** Replaces connections to servers, each as soon as nobody uses it. */
   reconnect(database: string | null): void
   /** False when there is no such client. */
-  kill(client: number): boolean
+  kill(client: number): Promise<boolean> | boolean
   reload(): Promise<void>
   shutdown(): void
 }
@@ -29,19 +31,20 @@ export async function obey(
 ): Promise<AdminAnswer> {
   switch (command.kind) {
     case 'SHOW':
-      return { kind: 'table', table: showTable(command.what, proxy.facts, Date.now()) }
+      return { kind: 'table', table: await showTable(command.what, proxy, Date.now()) }
     case 'PAUSE':
       await proxy.pause(command.database, abandoned)
       break
     case 'RESUME':
-      if (!proxy.resume(command.database))
+      if (!(await proxy.resume(command.database)))
         return refused('55000', command.database === null ? 'nothing is paused' : notPaused(command.database))
       break
     case 'RECONNECT':
       proxy.reconnect(command.database)
       break
     case 'KILL':
-      if (!proxy.kill(command.client)) return refused('42704', `client ${command.client} does not exist`)
+      if (!(await proxy.kill(command.client)))
+        return refused('42704', `client ${command.client} does not exist`)
       break
     case 'RELOAD':
       try {

@@ -1,5 +1,5 @@
 import { formatLsn } from '@pgherd/core'
-import type { ProxyFacts } from '../proxy-facts.js'
+import type { FactsPart, LookUp, ProxyFacts } from '../proxy-facts.js'
 import { HELP, type Shown } from './admin-command.js'
 
 /** Rows of text under columns, for whoever connects to the admin database. */
@@ -11,10 +11,14 @@ export interface AdminTable {
 type Cell = string | number | null
 
 /** What SHOW gives. `nowMs`: wall clock. */
-export function showTable(what: Shown, facts: ProxyFacts, nowMs: number): AdminTable {
-  const { columns, rows } = TABLES[what](facts, nowMs)
+export async function showTable(
+  what: Shown,
+  proxy: { readonly look: LookUp },
+  nowMs: number,
+): Promise<AdminTable> {
+  const rows = await ROWS[what](proxy, nowMs)
   return {
-    columns,
+    columns: SHOWN_COLUMNS[what],
     rows: rows.map((row) => row.map((cell) => (typeof cell === 'number' ? String(cell) : cell))),
   }
 }
@@ -48,17 +52,25 @@ export const SHOWN_COLUMNS: Readonly<Record<Shown, readonly string[]>> = {
   LANES: ['node', 'user', 'database', 'pid', 'state', 'in_flight', 'prepared', 'idle_seconds'],
   STATS: ['name', 'value'],
   NODES: ['node', 'role', 'state', 'lsn', 'lag_bytes', 'lag_ms', 'why'],
+  WORKERS: ['worker', 'pid', 'state', 'clients', 'started_at'],
   CONFIG: ['name', 'value', 'reloadable'],
   VERSION: ['version'],
   HELP: ['command', 'meaning'],
 }
 
-type MakeTable = (facts: ProxyFacts, nowMs: number) => { columns: readonly string[]; rows: Cell[][] }
+type MakeRows = (proxy: { readonly look: LookUp }, nowMs: number) => Promise<Cell[][]>
 
-const TABLES: Readonly<Record<Shown, MakeTable>> = {
-  CLIENTS: ({ clients }) => ({
-    columns: SHOWN_COLUMNS.CLIENTS,
-    rows: clients.map((client) => [
+/** Rows of these parts of the facts; no others are asked for. */
+function rowsOf<Part extends FactsPart>(
+  parts: readonly Part[],
+  make: (facts: Pick<ProxyFacts, Part>, nowMs: number) => Cell[][],
+): MakeRows {
+  return async (proxy, nowMs) => make(await proxy.look(...parts), nowMs)
+}
+
+const ROWS: Readonly<Record<Shown, MakeRows>> = {
+  CLIENTS: rowsOf(['clients'], ({ clients }) =>
+    clients.map((client) => [
       client.id,
       client.user,
       client.database,
@@ -67,13 +79,12 @@ const TABLES: Readonly<Record<Shown, MakeTable>> = {
       client.state,
       client.hasOwnServer ? 'own' : 'shared',
       client.batches,
-      new Date(client.connectedAtMs).toISOString(),
+      timestamp(client.connectedAtMs),
     ]),
-  }),
+  ),
 
-  SERVERS: ({ servers, nodes }) => ({
-    columns: SHOWN_COLUMNS.SERVERS,
-    rows: servers.map((server) => [
+  SERVERS: rowsOf(['servers', 'nodes'], ({ servers, nodes }) =>
+    servers.map((server) => [
       server.node,
       nodes.find(({ name }) => name === server.node)?.role ?? null,
       server.kind,
@@ -85,11 +96,10 @@ const TABLES: Readonly<Record<Shown, MakeTable>> = {
       server.prepared,
       seconds(server.idleMs),
     ]),
-  }),
+  ),
 
-  POOLS: ({ pools, clients, paused }) => ({
-    columns: SHOWN_COLUMNS.POOLS,
-    rows: pools.map(({ user, database, node, lanes, onLanes, own, idle, waiting }) => [
+  POOLS: rowsOf(['pools', 'clients', 'paused'], ({ pools, clients, paused }) =>
+    pools.map(({ user, database, node, lanes, onLanes, own, idle, waiting }) => [
       user,
       database,
       clients.filter((client) => client.user === user && client.database === database).length,
@@ -101,11 +111,10 @@ const TABLES: Readonly<Record<Shown, MakeTable>> = {
       waiting,
       paused === 'all' || paused.includes(database) ? 'yes' : 'no',
     ]),
-  }),
+  ),
 
-  LANES: ({ servers }) => ({
-    columns: SHOWN_COLUMNS.LANES,
-    rows: servers
+  LANES: rowsOf(['servers'], ({ servers }) =>
+    servers
       .filter(({ kind }) => kind === 'lane')
       .map((lane) => [
         lane.node,
@@ -117,13 +126,12 @@ const TABLES: Readonly<Record<Shown, MakeTable>> = {
         lane.prepared,
         seconds(lane.idleMs),
       ]),
-  }),
+  ),
 
-  STATS: (facts, nowMs) => ({ columns: SHOWN_COLUMNS.STATS, rows: statistics(facts, nowMs) }),
+  STATS: rowsOf(['clients', 'meter', 'paused', 'startedAtMs', 'state'], statistics),
 
-  NODES: ({ nodes }) => ({
-    columns: SHOWN_COLUMNS.NODES,
-    rows: nodes.map(({ name, role, state, lsn, lagBytes, lagMs, why }) => [
+  NODES: rowsOf(['nodes'], ({ nodes }) =>
+    nodes.map(({ name, role, state, lsn, lagBytes, lagMs, why }) => [
       name,
       role,
       state,
@@ -132,21 +140,39 @@ const TABLES: Readonly<Record<Shown, MakeTable>> = {
       lagMs === null ? null : Math.round(lagMs),
       why,
     ]),
-  }),
+  ),
 
-  CONFIG: ({ config }) => ({
-    columns: SHOWN_COLUMNS.CONFIG,
-    rows: config.map(({ name, value, isReloadable }) => [name, value, isReloadable ? 'yes' : 'no']),
-  }),
+  WORKERS: rowsOf(['workers'], ({ workers }) =>
+    workers.map(({ worker, pid, state, clients, startedAtMs }) => [
+      worker,
+      pid,
+      state,
+      clients,
+      startedAtMs === null ? null : timestamp(startedAtMs),
+    ]),
+  ),
 
-  VERSION: ({ version }) => ({ columns: SHOWN_COLUMNS.VERSION, rows: [[`pgherd proxy ${version}`]] }),
+  CONFIG: rowsOf(['config'], ({ config }) =>
+    config.map(({ name, value, isReloadable }) => [name, value, isReloadable ? 'yes' : 'no']),
+  ),
 
-  HELP: () => ({ columns: SHOWN_COLUMNS.HELP, rows: HELP.map((line) => [...line]) }),
+  VERSION: rowsOf(['version'], ({ version }) => [[`pgherd proxy ${version}`]]),
+
+  HELP: async () => HELP.map((line) => [...line]),
 }
 
-function statistics({ clients, meter, paused, startedAtMs, state }: ProxyFacts, nowMs: number): Cell[][] {
+function statistics(
+  {
+    clients,
+    meter,
+    paused,
+    startedAtMs,
+    state,
+  }: Pick<ProxyFacts, 'clients' | 'meter' | 'paused' | 'startedAtMs' | 'state'>,
+  nowMs: number,
+): Cell[][] {
   const { batches, errors, latency, waits } = meter
-  const { count, sumMs } = latency.read()
+  const { count, sumMs } = latency
   const pausedNow = paused === 'all' ? 'all' : paused.join(', ')
   return [
     ['state', pausedNow === '' ? state : `paused: ${pausedNow}`],
@@ -169,6 +195,10 @@ function statistics({ clients, meter, paused, startedAtMs, state }: ProxyFacts, 
     ['errors', [...errors.values()].reduce((sum, each) => sum + each, 0)],
     ...[...errors].sort().map(([kind, times]): Cell[] => [`errors_${kind}`, times]),
   ]
+}
+
+function timestamp(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 function seconds(ms: number): number {

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Registry } from 'prom-client'
-import type { ProxyFacts } from '../proxy-facts.js'
-import { proxyMetrics } from './proxy-metrics.js'
+import type { LookUp, ProxyFacts } from '../proxy-facts.js'
+import { ProxyMetrics } from './proxy-metrics.js'
 
 /** Answers `/healthz`, `/readyz` and `/metrics` on a port of its own. */
 export class HealthServer {
@@ -14,10 +13,10 @@ export class HealthServer {
   }
 
   /** Rejects with what listening says (EADDRINUSE). */
-  static async listen(host: string, port: number, factsNow: () => ProxyFacts): Promise<HealthServer> {
-    const registry = proxyMetrics(factsNow)
+  static async listen(host: string, port: number, look: LookUp): Promise<HealthServer> {
+    const metrics = new ProxyMetrics(look)
     const server = createServer((request, response) => {
-      answer(request.url ?? '', response, factsNow, registry).catch(() => response.destroy())
+      answer(request.url ?? '', response, look, metrics).catch(() => response.destroy())
     })
     server.listen(port, host)
     await once(server, 'listening')
@@ -40,20 +39,20 @@ export class HealthServer {
 async function answer(
   url: string,
   response: ServerResponse,
-  factsNow: () => ProxyFacts,
-  registry: Registry,
+  look: LookUp,
+  metrics: ProxyMetrics,
 ): Promise<void> {
   switch (url.split('?', 1)[0]) {
     case '/healthz':
       say(response, 200, 'text/plain', 'ok\n')
       break
     case '/readyz': {
-      const why = whyNotReady(factsNow())
+      const why = whyNotReady(await look('state', 'nodes'))
       say(response, why === null ? 200 : 503, 'text/plain', `${why ?? 'ok'}\n`)
       break
     }
     case '/metrics':
-      say(response, 200, registry.contentType, await registry.metrics())
+      say(response, 200, metrics.contentType, await metrics.read())
       break
     default:
       say(response, 404, 'text/plain', 'There are /healthz, /readyz and /metrics.\n')

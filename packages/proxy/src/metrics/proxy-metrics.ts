@@ -1,22 +1,49 @@
 import type { LatencySnapshot } from '@pgherd/client/internal'
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
-import type { ProxyFacts } from '../proxy-facts.js'
+import type { LookUp, ProxyFacts } from '../proxy-facts.js'
 
 type Labels = Record<string, string>
 type Sample = readonly [labels: Labels, value: number]
 
+/** What the figures are of. */
+const PARTS = ['version', 'clients', 'servers', 'pools', 'meter', 'paused', 'nodes'] as const
+type Measured = Pick<ProxyFacts, (typeof PARTS)[number]>
+
 /** Prometheus' figures of a proxy, looked up when somebody asks for them. */
-export function proxyMetrics(factsNow: () => ProxyFacts): Registry {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  for (const [name, { help, labels, kind = 'gauge', sample }] of Object.entries(FIGURES)) {
+export class ProxyMetrics {
+  readonly #look: LookUp
+  readonly #registry = new Registry()
+  /** As they were when somebody asked last. */
+  #measured: Measured | null = null
+
+  constructor(look: LookUp) {
+    this.#look = look
+    collectDefaultMetrics({ register: this.#registry })
+    for (const [name, figure] of Object.entries(FIGURES)) this.#register(name, figure)
+    this.#registry.registerMetric(latencyMetric(() => this.#now.meter.latency))
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  async read(): Promise<string> {
+    this.#measured = await this.#look(...PARTS)
+    return this.#registry.metrics()
+  }
+
+  get #now(): Measured {
+    return this.#measured as Measured
+  }
+
+  #register(name: string, { help, labels, kind, sample }: Figure): void {
     const options = {
       name: `pgherd_proxy_${name}`,
       help,
       labelNames: labels,
-      registers: [registry],
+      registers: [this.#registry],
     }
-    const read = (): readonly Sample[] => sample(factsNow())
+    const read = (): readonly Sample[] => sample(this.#now)
     if (kind === 'counter') {
       new Counter({
         ...options,
@@ -35,15 +62,13 @@ export function proxyMetrics(factsNow: () => ProxyFacts): Registry {
       })
     }
   }
-  registry.registerMetric(latencyMetric(() => factsNow().meter.latency.read()))
-  return registry
 }
 
 interface Figure {
   readonly help: string
   readonly labels: string[]
   readonly kind?: 'counter'
-  readonly sample: (facts: ProxyFacts) => readonly Sample[]
+  readonly sample: (facts: Measured) => readonly Sample[]
 }
 
 const FIGURES: Readonly<Record<string, Figure>> = {

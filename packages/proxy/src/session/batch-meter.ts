@@ -1,4 +1,13 @@
-import { LatencyHistogram } from '@pgherd/client/internal'
+import { LatencyHistogram, type LatencySnapshot } from '@pgherd/client/internal'
+
+/** What was counted until now. */
+export interface MeterFacts {
+  readonly latency: LatencySnapshot
+  readonly batches: Readonly<Record<'primary' | 'standby', { readonly lane: number; readonly own: number }>>
+  /** By the class of their SQLSTATE. */
+  readonly errors: ReadonlyMap<string, number>
+  readonly waits: { readonly node: number; readonly pause: number }
+}
 
 /** Counts what becomes of batches. */
 export class BatchMeter {
@@ -20,5 +29,15 @@ export class BatchMeter {
   failed(sqlState: string | null): void {
     const kind = (sqlState ?? 'XX').slice(0, 2)
     this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1)
+  }
+
+  read(): MeterFacts {
+    const { primary, standby } = this.batches
+    return {
+      latency: this.latency.read(),
+      batches: { primary: { ...primary }, standby: { ...standby } },
+      errors: new Map(this.errors),
+      waits: { ...this.waits },
+    }
   }
 }

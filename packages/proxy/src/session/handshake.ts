@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type net from 'node:net'
 import type { Consistency } from '@pgherd/core/routing'
 import type { Credentials } from '../auth/scram-client.js'
@@ -52,6 +51,8 @@ export interface Door {
   readonly users: UserDirectory
   /** Null: no TLS. */
   readonly tls: TlsIdentity | null
+  /** Of mock verifiers, so that a name has the same salt for as long as the proxy lives, whichever worker answers. */
+  readonly mockSecret: Buffer
 }
 
 /** Told to the client before its connection is closed. */
@@ -70,8 +71,6 @@ const YES = Buffer.from('S')
 const GONE: Greeting = { kind: 'gone' }
 const PLAIN = 'SCRAM-SHA-256'
 const BOUND = 'SCRAM-SHA-256-PLUS'
-/** Of mock verifiers, so that a name has the same salt for as long as this process lives. */
-const MOCK_SECRET = randomBytes(32)
 
 /** Reads what a client says until it is logged in. */
 export async function shakeHands(socket: net.Socket, door: Door): Promise<Greeting> {
@@ -199,7 +198,7 @@ const isTrue = (text: string): boolean => /^(t(r(u(e)?)?)?|y(e(s)?)?|on|1)$/i.te
 async function authenticate(
   channel: ArrivalChannel,
   user: string,
-  { users, tls }: Door,
+  { users, tls, mockSecret }: Door,
 ): Promise<Credentials | null> {
   const binding = channel.isSecure ? (tls?.binding ?? null) : null
   const known = await users.find(user)
@@ -211,7 +210,7 @@ async function authenticate(
   if (!mechanisms.includes(mechanism))
     throw new ProtocolViolation('client selected an invalid SASL authentication mechanism')
   const scram = new ScramServer(
-    known?.verifier ?? mockVerifier(user, MOCK_SECRET),
+    known?.verifier ?? mockVerifier(user, mockSecret),
     mechanism === BOUND && binding !== null ? { data: binding } : null,
     binding !== null,
   )
