@@ -20,7 +20,6 @@ import {
   sqlStateOf,
 } from './server-error.js'
 import type { Answer, Statement } from './statement.js'
-import { noteSlow } from './statement-book.js'
 import type { Statistics } from './statistics.js'
 import type { Telemetry } from './telemetry.js'
 import { setCommit } from './transaction.js'
@@ -122,6 +121,7 @@ export class Dispatcher {
     lane.run(statement.config, statement.record.uses++ > 0, (outcome) => {
       if (outcome.kind !== 'done') this.#laneFailed(statement, node, 'standby', outcome)
       else {
+        statement.record.pace.noteQuick()
         if (replayed.lsn !== null) this.#watch.noteReplay(node.name, replayed.lsn)
         this.#holdAgainst(statement, replayed.lsn ?? -1, outcome.result)
       }
@@ -191,7 +191,7 @@ export class Dispatcher {
       plan.connection === 'lane' &&
       !onOwn &&
       this.#settings.lanes.max > 0 &&
-      performance.now() >= record.pace.slowUntilMs
+      record.pace.mayShare(performance.now())
     )
   }
 
@@ -219,7 +219,10 @@ export class Dispatcher {
       if (outcome.kind !== 'done') this.#laneFailed(statement, node, role, outcome)
       else if (role === 'primary' && lane.isStandby)
         this.#failed(statement, node, role, 'unsent', noPrimaryAnyMore(node))
-      else this.#resolve(statement, outcome.result)
+      else {
+        record.pace.noteQuick()
+        this.#resolve(statement, outcome.result)
+      }
     })
   }
 
@@ -232,7 +235,7 @@ export class Dispatcher {
     const state = sqlStateOf(error)
     if (kind === 'refused' && (state === QUERY_CANCELED || LANE_ONLY.has(state ?? ''))) {
       if (state === QUERY_CANCELED) {
-        noteSlow(statement.record.pace, performance.now())
+        statement.record.pace.noteSlow(performance.now())
         this.#statistics.lanePatienceEnded++
       }
       // Whoever cancelled it, on a connection of its own it is answered as it would have been there.

@@ -2,6 +2,7 @@ import type { Consistency, Plan } from '@pgherd/core/routing'
 import { planStatement } from '@pgherd/core/routing'
 import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
 import type { TextNature } from './owned-client.js'
+import { ShapePace } from './shape-pace.js'
 import type { CacheCounts } from './statistics.js'
 
 /** What is known of all texts of one shape. */
@@ -13,6 +14,8 @@ interface ShapeRecord {
   readonly nature: TextNature
   readonly pace: ShapePace
   readonly plans: Map<Consistency, Plan>
+  /** How many more texts of it are kept although none has come again. */
+  readonly keeping: { credit: number }
 }
 
 /** What is known of one text. */
@@ -22,20 +25,14 @@ export interface StatementRecord extends ShapeRecord {
   uses: number
 }
 
-/** Whether statements of a shape have been quick enough for a lane. */
-export interface ShapePace {
-  /** Until then, on the monotonic clock, they have connections of their own. */
-  slowUntilMs: number
-  /** How often they have held up a lane lately. */
-  strikes: number
-}
-
-const FIRST_BAN_MS = 1000
-const LAST_BAN_MS = 60_000
-/** A shape that has been quick for so long starts with a clean slate. */
-const FORGOTTEN_MS = 30_000
 /** Texts and characters of one generation; two are kept, the one in use and the one before. */
 const GENERATION = { texts: 2000, characters: 1_000_000 }
+/** Texts of a shape that are kept before one must have come again, and how many more for each that has. */
+const FIRST_CREDIT = 256
+const CREDIT_OF_ONE = 4
+const MOST_CREDIT = 1000
+/** Of texts that do not come again so many are let go for one that is kept. */
+const TRIED_ONE_IN = 16
 /** Longer texts are not kept: they hardly ever come again, and would take the room of many. */
 const LONGEST_KEPT = 10_000
 /** What a record of a text takes beside the text itself; measured. */
@@ -90,14 +87,18 @@ export class StatementBook {
   /** Must be `ready`. */
   look(text: string): StatementRecord {
     const known = this.#young.get(text)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      cameAgain(known)
+      return known
+    }
     const older = this.#old.get(text)
     if (older !== undefined) {
+      cameAgain(older)
       this.#keep(older)
       return older
     }
     const record = this.#read(text)
-    if (text.length <= LONGEST_KEPT) this.#keep(record)
+    if (text.length <= LONGEST_KEPT && isWorthKeeping(record)) this.#keep(record)
     return record
   }
 
@@ -122,7 +123,8 @@ export class StatementBook {
         facts,
         judgement,
         nature: natureOf(facts, judgement),
-        pace: { slowUntilMs: 0, strikes: 0 },
+        pace: new ShapePace(),
+        keeping: { credit: FIRST_CREDIT },
         plans: new Map(),
       }
       this.#shapes.set(facts, shape)
@@ -140,6 +142,21 @@ export class StatementBook {
   }
 }
 
+/**
+ * Where literals stand in place of parameters each text is a new one: keeping it would cost more than
+ * reading it, and push others out. Now and then one is tried all the same, as habits change.
+ */
+function isWorthKeeping({ keeping }: ShapeRecord): boolean {
+  if (keeping.credit-- > 0) return true
+  if (keeping.credit > -TRIED_ONE_IN) return false
+  keeping.credit = 0
+  return true
+}
+
+function cameAgain({ keeping }: ShapeRecord): void {
+  if (keeping.credit < MOST_CREDIT) keeping.credit += CREDIT_OF_ONE
+}
+
 /** Kinds that set nothing unless they leave traces. */
 const SETS_NOTHING: ReadonlySet<string> = new Set(['read', 'write', 'transaction', 'empty'])
 
@@ -153,16 +170,4 @@ function natureOf({ kind, writes, statements }: StatementFacts, judgement: Judge
     isSingle,
     mayDeferFlush: leavesTraces || !isSingle || !SETS_NOTHING.has(kind),
   }
-}
-
-/**
- * A statement of this shape held up a lane. Once may be bad luck, such as a lock or a busy machine; from
- * the second time on they stay away from lanes for a while, longer each time.
- */
-export function noteSlow(pace: ShapePace, nowMs: number): void {
-  if (nowMs < pace.slowUntilMs) return
-  if (nowMs - pace.slowUntilMs > FORGOTTEN_MS) pace.strikes = 0
-  const banMs = pace.strikes === 0 ? 0 : Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** (pace.strikes - 1))
-  pace.slowUntilMs = nowMs + banMs
-  pace.strikes++
 }
