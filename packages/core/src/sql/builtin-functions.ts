@@ -40,6 +40,8 @@ const TREATMENTS: ReadonlyMap<string, FunctionTreatment> = new Map([
     'currval lastval pg_backend_pid pg_listening_channels pg_my_temp_schema pg_prepared_statement pg_cursor',
     'pg_current_xact_id_if_assigned txid_current_if_assigned pg_trigger_depth inet_client_addr',
     'inet_client_port pg_stat_get_backend_idset pg_get_backend_memory_contexts',
+    // Shared connections have a statement_timeout and a name of our own.
+    'current_setting pg_show_all_settings',
   ]),
   ...treat(OF_THE_NODE, [
     'pg_is_in_recovery inet_server_addr inet_server_port pg_postmaster_start_time pg_conf_load_time',
@@ -47,7 +49,7 @@ const TREATMENTS: ReadonlyMap<string, FunctionTreatment> = new Map([
     'pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_is_wal_replay_paused',
     'pg_get_wal_replay_pause_state pg_last_committed_xact pg_xact_commit_timestamp',
     'pg_xact_commit_timestamp_origin pg_xact_status txid_status pg_lock_status pg_blocking_pids',
-    'pg_safe_snapshot_blocking_pids pg_prepared_xact pg_show_all_settings pg_show_all_file_settings',
+    'pg_safe_snapshot_blocking_pids pg_prepared_xact pg_show_all_file_settings',
     'pg_hba_file_rules pg_ident_file_mappings pg_control_checkpoint pg_control_init pg_control_recovery',
     'pg_control_system pg_notification_queue_usage pg_current_snapshot txid_current_snapshot',
     'pg_get_replication_slots pg_show_replication_origin_status pg_replication_origin_progress',
