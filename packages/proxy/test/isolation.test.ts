@@ -7,8 +7,8 @@ import { WireProxy } from '../src/index.js'
 import { copyData, query, RawClient } from './raw-client.js'
 import { type Act, randomScript } from './session-script.js'
 
-const CLIENTS = Number(process.env.PGHERD_ISOLATION_CLIENTS ?? 12)
-const ROUNDS = Number(process.env.PGHERD_ISOLATION_ROUNDS ?? 2)
+const CLIENTS = Number(process.env.PGHERD_ISOLATION_CLIENTS ?? 50)
+const ROUNDS = Number(process.env.PGHERD_ISOLATION_ROUNDS ?? 1)
 const SEED = Number(process.env.PGHERD_ISOLATION_SEED ?? 1)
 const ACTS = 60
 
@@ -18,9 +18,7 @@ let direct: URL
 let through: URL
 
 beforeAll(async () => {
-  herd = await scratchHerd(
-    'groups: [{ name: main, nodes: 2, durability: balanced }]'.replace(', durability: balanced', ''),
-  )
+  herd = await scratchHerd('groups: [{ name: main, nodes: 2 }]')
   proxy = await WireProxy.start({
     nodes: await nodesOfHerd(herd, 'superuser'),
     port: 0,

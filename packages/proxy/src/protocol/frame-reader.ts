@@ -54,6 +54,26 @@ export class FrameReader {
     return this.#chunk.subarray(from, this.#at)
   }
 
+  /**
+   * Messages of one type that stand in a row, as one piece; null when the next one is of another type or not
+   * whole. Throws ProtocolViolation.
+   */
+  nextRun(type: number): Buffer | null {
+    if (this.#held < HEADER || this.#held < this.#need) return null
+    this.#join(HEADER)
+    if (this.#chunk[this.#at] !== type) return null
+    const first = this.next()
+    if (first === null) return null
+    const from = this.#at - first.length
+    while (this.#at + HEADER <= this.#chunk.length && this.#chunk[this.#at] === type) {
+      const length = this.#lengthAt(this.#at)
+      if (this.#at + length > this.#chunk.length) break
+      this.#at += length
+      this.#held -= length
+    }
+    return this.#chunk.subarray(from, this.#at)
+  }
+
   /** Everything that is held, message or not: what follows speaks another protocol. */
   rest(): Buffer {
     this.#join(this.#held)

@@ -6,6 +6,7 @@ import {
   reportField,
   type TransactionStatus,
 } from '../protocol/server-messages.js'
+import { SessionSettings } from '../session/session-settings.js'
 import type { VirtualStatement } from '../session/virtual-statement.js'
 import { notableTypes, ReplyReader } from './reply-reader.js'
 import { type Parsing, type ReplyScript, SCRIPTED } from './reply-script.js'
@@ -63,12 +64,12 @@ export class OwnServer {
   /** Its next user would get a new one instead. */
   retired = false
   status: TransactionStatus = 'I'
-  applicationName: string
+  /** What it was told to set for its users. */
+  settings = SessionSettings.NONE
   idleSinceMs = performance.now()
 
   constructor(connection: ServerConnection, onEnd: (server: OwnServer) => void) {
     this.connection = connection
-    this.applicationName = connection.parameters.get('application_name') ?? ''
     this.#reader = new ReplyReader(
       { bytes: (piece) => this.#pass(piece), message: (type, message) => this.#hear(type, message) },
       PLAIN,
@@ -139,6 +140,19 @@ export class OwnServer {
     return this.ask(makeQuery(texts.join('; ')))
   }
 
+  /** Makes its settings those. Resolves with the SQLSTATE of an error, or null. */
+  async adapt(settings: SessionSettings): Promise<string | null> {
+    const steps = this.settings.stepsTo(settings)
+    // What was prepared was understood under the settings of then.
+    if (this.prepared.size > 0 && this.settings.answerKey !== settings.answerKey) {
+      const error = await this.forgetPrepared()
+      if (error !== null) return error
+    }
+    const error = await this.ask(makeQuery(steps))
+    if (error === null) this.settings = settings
+    return error
+  }
+
   #pass(piece: Buffer): void {
     if (this.#swallow === 0) this.#user?.bytes(piece)
   }
@@ -147,7 +161,6 @@ export class OwnServer {
     if (type === FROM_SERVER.parameterStatus) {
       const { name, value } = readParameterStatus(message)
       this.connection.parameters.set(name, value)
-      if (name === 'application_name') this.applicationName = value
       if (this.#swallow === 0) this.#user?.parameter(name, value)
       return
     }

@@ -2,7 +2,7 @@ import type net from 'node:net'
 import tls from 'node:tls'
 import { certificateHash } from '../auth/certificate-hash.js'
 import { type Credentials, ScramClient } from '../auth/scram-client.js'
-import { cString, makePassword, TERMINATE } from '../protocol/client-messages.js'
+import { cString, makePassword, makeQuery, TERMINATE } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { FROM_SERVER, readParameterStatus, reportField } from '../protocol/server-messages.js'
 import { dial, type ServerAddress } from './server-socket.js'
@@ -69,6 +69,16 @@ export class ServerConnection {
   }
 
   #logIn({ user, database, credentials, settings }: Login): Promise<void> {
+    const hear = (message: Buffer): void => this.#hear(message, credentials)
+    return this.#untilReady(startupPacket(user, database, settings), hear)
+  }
+
+  /** Runs something before others listen. Rejects with LoginRefused when the server does not. */
+  run(sql: string): Promise<void> {
+    return this.#untilReady(makeQuery(sql), (message) => this.#hearReport(message))
+  }
+
+  #untilReady(said: Buffer, hear: (message: Buffer) => void): Promise<void> {
     const { socket } = this
     const frames = new FrameReader(LONGEST_STARTUP_MESSAGE)
     return new Promise((resolve, reject) => {
@@ -91,14 +101,14 @@ export class ServerConnection {
               resolve()
               return
             }
-            this.#hear(message, credentials)
+            hear(message)
           }
         } catch (error) {
           fail(error as Error)
         }
       }
       socket.on('data', read).on('error', fail).on('close', closed)
-      socket.write(startupPacket(user, database, settings))
+      socket.write(said)
     })
   }
 
@@ -107,18 +117,20 @@ export class ServerConnection {
       case FROM_SERVER.authentication:
         this.#authenticate(message, credentials)
         break
-      case FROM_SERVER.parameterStatus: {
-        const { name, value } = readParameterStatus(message)
-        this.parameters.set(name, value)
-        break
-      }
       case FROM_SERVER.backendKey:
         this.processId = message.readInt32BE(5)
         this.secretKey = Buffer.from(message.subarray(9))
         break
-      case FROM_SERVER.error:
-        throw new LoginRefused(Buffer.from(message))
+      default:
+        this.#hearReport(message)
     }
+  }
+
+  #hearReport(message: Buffer): void {
+    if (message[0] === FROM_SERVER.error) throw new LoginRefused(Buffer.from(message))
+    if (message[0] !== FROM_SERVER.parameterStatus) return
+    const { name, value } = readParameterStatus(message)
+    this.parameters.set(name, value)
   }
 
   #authenticate(message: Buffer, credentials: Credentials): void {

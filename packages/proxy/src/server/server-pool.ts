@@ -1,8 +1,10 @@
 import { makeQuery } from '../protocol/client-messages.js'
+import { SessionSettings } from '../session/session-settings.js'
 import { OwnServer } from './own-server.js'
 import type { ServerConnection } from './server-connection.js'
 
 interface Waiter {
+  readonly settings: SessionSettings
   readonly take: (server: OwnServer) => void
   readonly fail: (error: Error) => void
 }
@@ -15,6 +17,8 @@ export class ServerPool {
   readonly #all = new Set<OwnServer>()
   #opening = 0
   readonly #waiting = new Set<Waiter>()
+  /** Those of them whose connection is being made ready. */
+  readonly #served = new Set<Waiter>()
   #closed = false
 
   constructor(open: () => Promise<ServerConnection>, max: () => number) {
@@ -38,17 +42,49 @@ export class ServerPool {
     return this.#waiting.size
   }
 
-  /** Gives a connection to `take`, now or later; what is returned gives the place in the queue up. */
-  take(take: (server: OwnServer) => void, fail: (error: Error) => void): () => void {
-    const idle = this.#idle.pop()
-    if (idle !== undefined) {
-      take(idle)
-      return () => {}
-    }
-    const waiter: Waiter = { take, fail }
+  /**
+   * Gives a connection with these settings to `take`, now or later; what is returned gives the place in the
+   * queue up.
+   */
+  take(
+    settings: SessionSettings,
+    take: (server: OwnServer) => void,
+    fail: (error: Error) => void,
+  ): () => void {
+    const waiter: Waiter = { settings, take, fail }
     this.#waiting.add(waiter)
-    if (this.total < this.#max()) this.#openOne()
+    const idle = this.#takeIdle(settings.key)
+    if (idle !== null) this.#hand(idle, waiter)
+    else if (this.total < this.#max()) this.#openOne()
     return () => this.#waiting.delete(waiter)
+  }
+
+  /** One with the same settings rather than another, used lately rather than long ago. */
+  #takeIdle(key: string): OwnServer | null {
+    const idle = this.#idle
+    for (let at = idle.length - 1; at >= 0; at--)
+      if (idle[at]?.settings.key === key) return idle.splice(at, 1)[0] as OwnServer
+    return idle.pop() ?? null
+  }
+
+  #hand(server: OwnServer, waiter: Waiter): void {
+    if (server.settings.key === waiter.settings.key) {
+      this.#waiting.delete(waiter)
+      waiter.take(server)
+      return
+    }
+    // It waits on, so that it can give up; nobody else's connection is for it.
+    this.#served.add(waiter)
+    void server.adapt(waiter.settings).then((error) => {
+      this.#served.delete(waiter)
+      const isThere = this.#waiting.delete(waiter)
+      if (error === null && isThere) waiter.take(server)
+      else if (error === null) this.#offer(server)
+      else {
+        server.destroy()
+        if (isThere) waiter.fail(new Error(`the session's settings could not be made (${error})`))
+      }
+    })
   }
 
   #openOne(): void {
@@ -63,11 +99,11 @@ export class ServerPool {
       (error: Error) => {
         this.#opening--
         // Whoever waits for this one hears of it; the others may still get one that is given back.
-        const [waiter] = this.#waiting
-        if (waiter === undefined) return
+        const waiter = this.#next()
+        if (waiter === null) return
         this.#waiting.delete(waiter)
         waiter.fail(error)
-        if (this.#waiting.size > this.#opening && this.total < this.#max()) this.#openOne()
+        this.#openMore()
       },
     )
   }
@@ -76,20 +112,28 @@ export class ServerPool {
     this.#all.delete(server)
     const at = this.#idle.indexOf(server)
     if (at >= 0) this.#idle.splice(at, 1)
-    if (this.#waiting.size > this.#opening && this.total < this.#max() && !this.#closed) this.#openOne()
+    this.#openMore()
+  }
+
+  #openMore(): void {
+    const unserved = this.#waiting.size - this.#served.size
+    if (unserved > this.#opening && this.total < this.#max() && !this.#closed) this.#openOne()
+  }
+
+  /** Who has waited longest. */
+  #next(): Waiter | null {
+    for (const waiter of this.#waiting) if (!this.#served.has(waiter)) return waiter
+    return null
   }
 
   #offer(server: OwnServer): void {
     if (server.ended) return
-    const [waiter] = this.#waiting
+    const waiter = this.#next()
     if (this.#closed || server.retired) this.#end(server)
-    else if (waiter === undefined) {
+    else if (waiter === null) {
       server.idleSinceMs = performance.now()
       this.#idle.push(server)
-    } else {
-      this.#waiting.delete(waiter)
-      waiter.take(server)
-    }
+    } else this.#hand(server, waiter)
   }
 
   /** Takes a connection back; what was left in its session is cleaned away before anyone else has it (I6). */
@@ -115,6 +159,7 @@ export class ServerPool {
       throw new Error('not rolled back')
     if ((await server.ask(makeQuery('DISCARD ALL'))) !== null) throw new Error('not cleaned')
     server.prepared.clear()
+    server.settings = SessionSettings.NONE
     server.traced = false
   }
 

@@ -1,6 +1,7 @@
 import type { Lsn } from '@pgherd/core'
 import type { Credentials } from '../auth/scram-client.js'
 import type { HerdLink } from '../herd-link.js'
+import type { SessionSettings } from '../session/session-settings.js'
 import { ProxyLane } from './proxy-lane.js'
 import { ServerConnection } from './server-connection.js'
 import { ServerPool } from './server-pool.js'
@@ -30,8 +31,12 @@ export interface ServerFacts {
   readonly idleMs: number
 }
 
+/** For so many different settings of sessions there are lanes on a node; others do without. */
+const MOST_KINDS_OF_LANES = 8
+
 interface TenantNode {
-  readonly lanes: Set<ProxyLane>
+  /** By what the settings of those who share them mean for answers. */
+  readonly lanes: Map<string, Set<ProxyLane>>
   readonly own: ServerPool
 }
 
@@ -69,7 +74,7 @@ export class Tenant {
     let node = this.#nodes.get(name)
     if (node === undefined) {
       node = {
-        lanes: new Set(),
+        lanes: new Map(),
         own: new ServerPool(
           () => this.#connect(name, new Map()),
           () => this.#limits.maxOwn,
@@ -89,7 +94,8 @@ export class Tenant {
         login,
         this.#limits.connectTimeoutMs,
       )
-      this.parameters = connection.parameters
+      // The map changes with what its user sets.
+      this.parameters = new Map(connection.parameters)
       return connection
     } catch (error) {
       this.#link.look(node)
@@ -105,7 +111,8 @@ export class Tenant {
 
   readonly load = (name: string): number => {
     let load = 0
-    for (const lane of this.#nodes.get(name)?.lanes ?? []) load += lane.inFlight
+    for (const lanes of this.#nodes.get(name)?.lanes.values() ?? [])
+      for (const lane of lanes) load += lane.inFlight
     return load
   }
 
@@ -119,19 +126,49 @@ export class Tenant {
 
   /**
    * The first lane that is not busy, so that what goes together is sent together; another is opened while
-   * all are busy and there may be more.
+   * all are busy and there may be more. Null where too many others have lanes with settings of their own.
    */
-  lane(name: string): ProxyLane {
-    const { lanes } = this.#node(name)
+  lane(name: string, settings: SessionSettings): ProxyLane | null {
+    const lanes = this.#lanesFor(name, settings.answerKey)
+    if (lanes === null) return null
     const { maxLanes, laneDepth } = this.#limits
     let best: ProxyLane | null = null
     for (const lane of lanes) if (lane.usable && (best === null || lane.inFlight < best.inFlight)) best = lane
     if (best !== null && (best.inFlight < laneDepth || lanes.size >= maxLanes)) return best
     for (const lane of lanes) if (!lane.usable && lane.inFlight === 0) lane.close()
-    const timeout = new Map([['statement_timeout', String(this.#limits.patienceMs)]])
-    const opened = new ProxyLane(this.#connect(name, timeout), (lane) => lanes.delete(lane))
+    const opened = new ProxyLane(this.#openLane(name, settings), (lane) => {
+      lanes.delete(lane)
+      this.#forgetKind(name, settings.answerKey)
+    })
     lanes.add(opened)
     return opened
+  }
+
+  #lanesFor(name: string, key: string): Set<ProxyLane> | null {
+    const kinds = this.#node(name).lanes
+    const known = kinds.get(key)
+    if (known !== undefined) return known
+    if (kinds.size >= MOST_KINDS_OF_LANES && key !== '') return null
+    const lanes = new Set<ProxyLane>()
+    kinds.set(key, lanes)
+    return lanes
+  }
+
+  #forgetKind(name: string, key: string): void {
+    const kinds = this.#nodes.get(name)?.lanes
+    if (kinds?.get(key)?.size === 0) kinds.delete(key)
+  }
+
+  async #openLane(name: string, { stepsForAnswers }: SessionSettings): Promise<ServerConnection> {
+    const timeout = new Map([['statement_timeout', String(this.#limits.patienceMs)]])
+    const connection = await this.#connect(name, timeout)
+    try {
+      if (stepsForAnswers !== '') await connection.run(stepsForAnswers)
+      return connection
+    } catch (error) {
+      connection.destroy()
+      throw error
+    }
   }
 
   get counts(): {
@@ -144,7 +181,7 @@ export class Tenant {
   }[] {
     return [...this.#nodes].map(([node, { lanes, own }]) => ({
       node,
-      lanes: lanes.size,
+      lanes: allOf(lanes).length,
       onLanes: this.load(node),
       own: own.total,
       idle: own.idle,
@@ -156,7 +193,7 @@ export class Tenant {
     const { user, database } = this.identity
     const nowMs = performance.now()
     return [...this.#nodes].flatMap(([node, { lanes, own }]) => [
-      ...[...lanes].map((lane): ServerFacts => {
+      ...allOf(lanes).map((lane): ServerFacts => {
         const { inFlight, facts } = lane
         const idleMs = inFlight > 0 ? 0 : nowMs - lane.idleSinceMs
         return { kind: 'lane', node, user, database, ...facts, inFlight, idleMs }
@@ -182,14 +219,14 @@ export class Tenant {
   retire(): void {
     for (const { lanes, own } of this.#nodes.values()) {
       own.retire()
-      for (const lane of [...lanes]) lane.retire()
+      for (const lane of allOf(lanes)) lane.retire()
     }
   }
 
   sweep(sinceMs: number): void {
     for (const { lanes, own } of this.#nodes.values()) {
       own.sweep(sinceMs)
-      for (const lane of [...lanes]) if (lane.inFlight === 0 && lane.idleSinceMs < sinceMs) lane.close()
+      for (const lane of allOf(lanes)) if (lane.inFlight === 0 && lane.idleSinceMs < sinceMs) lane.close()
     }
   }
 
@@ -197,14 +234,18 @@ export class Tenant {
   cutOff(name: string, what: 'lanes' | 'all'): void {
     const node = this.#nodes.get(name)
     if (node === undefined) return
-    for (const lane of [...node.lanes]) lane.destroy(new Error(`${name} is left out`))
+    for (const lane of allOf(node.lanes)) lane.destroy(new Error(`${name} is left out`))
     if (what === 'all') node.own.cutOff()
   }
 
   close(): void {
     for (const { lanes, own } of this.#nodes.values()) {
       own.close()
-      for (const lane of [...lanes]) lane.close()
+      for (const lane of allOf(lanes)) lane.close()
     }
   }
+}
+
+function allOf(lanes: ReadonlyMap<string, Set<ProxyLane>>): ProxyLane[] {
+  return [...lanes.values()].flatMap((kind) => [...kind])
 }

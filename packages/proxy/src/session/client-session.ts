@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import { noteSlow, Session, type StatementRecord } from '@pgherd/client/internal'
+import { Session, type StatementRecord } from '@pgherd/client/internal'
 import type { Lsn } from '@pgherd/core'
 import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
 import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
@@ -29,6 +29,7 @@ import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
 import { sayFarewell } from './farewell.js'
 import type { PauseGate } from './pause-gate.js'
+import { SessionSettings, type SettingChange, settingChange } from './session-settings.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import {
   endsTransaction,
@@ -75,6 +76,10 @@ interface Batch {
   sent: boolean
   /** Its session held, before it, what the client may count on. */
   afterKept: boolean
+  /** All it does is change a setting that can be said again elsewhere. */
+  setting: SettingChange | null
+  /** An error was part of the answer. */
+  failed: boolean
   cutOffs: number
 }
 
@@ -113,6 +118,9 @@ export class ClientSession implements ServerUser {
   /** It sends faster than the server takes. */
   #waitsForServer = false
   #status: TransactionStatus = 'I'
+  /** As it began, and as it is: any connection it gets is made so. */
+  readonly #startSettings: SessionSettings
+  #settings: SessionSettings
   /** What was done on its connection since the last transaction ended. */
   #wrote = false
   #mayDeferFlush = false
@@ -142,6 +150,7 @@ export class ClientSession implements ServerUser {
     this.secretKey = who.secretKey
     this.applicationName = who.applicationName
     this.#consistency = who.consistency
+    this.#startSettings = this.#settings = SessionSettings.named(who.applicationName)
     this.#statements = new StatementMap(context.names)
     this.#useEncoding(tenant.parameters.get('client_encoding') ?? '')
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
@@ -175,7 +184,9 @@ export class ClientSession implements ServerUser {
   #goOn(): void {
     try {
       while (!this.#closed && this.#mayRead) {
-        const message = this.#frames.next()
+        // What is copied comes in many small messages, and the server takes them as they are.
+        const copied = this.#copyIn ? this.#frames.nextRun(FROM_CLIENT.copyData) : null
+        const message = copied ?? this.#frames.next()
         if (message === null) break
         this.#take(message)
       }
@@ -300,6 +311,8 @@ export class ClientSession implements ServerUser {
       told: before?.told ?? false,
       sent: before?.sent ?? false,
       afterKept: false,
+      setting: null,
+      failed: false,
       cutOffs: 0,
     }
     this.#batch = batch
@@ -405,7 +418,7 @@ export class ClientSession implements ServerUser {
 
   #mayShare(record: StatementRecord): boolean {
     const { judgement, facts, pace } = record
-    if (!judgement.shared || facts.statements > 1 || performance.now() < pace.slowUntilMs) return false
+    if (!judgement.shared || facts.statements > 1 || !pace.mayShare(performance.now())) return false
     return !mayMeetOthers(record)
   }
 
@@ -437,7 +450,11 @@ export class ClientSession implements ServerUser {
   }
 
   #runOnLane(batch: Batch, node: string, role: 'primary' | 'standby'): void {
-    const lane = this.tenant.lane(node)
+    const lane = this.tenant.lane(node, this.#settings)
+    if (lane === null) {
+      this.#runOnOwn(batch, node, role)
+      return
+    }
     const job: LaneJob = {
       encode: (prepared) => {
         if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
@@ -456,10 +473,7 @@ export class ClientSession implements ServerUser {
 
   #laneAnswered(batch: Batch, node: string, role: 'primary' | 'standby', outcome: JobOutcome): void {
     if (outcome.kind === 'too long') {
-      for (const { pace } of batch.records) {
-        noteSlow(pace, performance.now())
-        noteSlow(pace, performance.now())
-      }
+      for (const { pace } of batch.records) pace.keepAway(performance.now())
       batch.onOwn = true
       this.#run(batch)
       return
@@ -470,13 +484,14 @@ export class ClientSession implements ServerUser {
     }
     const { error, pieces, unparsed } = outcome
     if (error !== null && (LANE_ONLY.has(error) || isOfStandby(role, error))) {
-      if (error === QUERY_CANCELED) for (const { pace } of batch.records) noteSlow(pace, performance.now())
+      if (error === QUERY_CANCELED) for (const { pace } of batch.records) pace.noteSlow(performance.now())
       if (LANE_ONLY.has(error)) batch.onOwn = true
       else batch.onPrimary = true
       this.#run(batch)
       return
     }
     const { meter } = this.#context
+    for (const { pace } of batch.records) pace.noteQuick()
     if (error !== null) {
       meter.failed(error)
       for (const parsing of unparsed) this.unparsed(parsing)
@@ -519,6 +534,7 @@ export class ClientSession implements ServerUser {
   #runOnOwn(batch: Batch, node: string, role: 'primary' | 'standby'): void {
     const pool = this.tenant.own(node)
     this.#stopWaiting = pool.take(
+      this.#settings,
       (server) => {
         this.#stopWaiting = null
         if (this.#closed || this.#batch !== batch) {
@@ -569,7 +585,7 @@ export class ClientSession implements ServerUser {
       return
     }
     const pool = this.tenant.own(choice.node)
-    this.#stopWaiting = pool.take((server) => {
+    const move = (server: OwnServer): void => {
       this.#stopWaiting = null
       void server.ask(makeQuery(begin)).then((error) => {
         if (error !== null || this.#batch !== batch || this.#own !== from) {
@@ -581,7 +597,8 @@ export class ClientSession implements ServerUser {
         this.#takeUp(server, pool)
         this.#sendOwn(server, batch)
       })
-    }, stay)
+    }
+    this.#stopWaiting = pool.take(this.#settings, move, stay)
   }
 
   // ---- a connection of its own
@@ -593,7 +610,9 @@ export class ClientSession implements ServerUser {
   }
 
   #sendOwn(server: OwnServer, batch: Batch): void {
-    if (server.prepared.size > 0 && this.#status !== 'E' && batch.records.some(mayMeetOthers)) {
+    // What cannot be read may name them too.
+    const mayMeet = batch.records.some(mayMeetOthers) || (!this.#isUtf8 && !batch.continues)
+    if (server.prepared.size > 0 && this.#status !== 'E' && mayMeet) {
       void server.forgetPrepared().then(() => {
         if (this.#own === server && this.#batch === batch) this.#sendOwn(server, batch)
       })
@@ -602,21 +621,8 @@ export class ClientSession implements ServerUser {
     this.#noteBeginning(server, batch.records)
     batch.afterKept = this.#keeps
     if (!this.#isUtf8) server.traced = server.tainted = this.#keeps = this.#wrote = true
-    for (const record of batch.records) {
-      const { nature, text } = record
-      if (nature.leavesTraces) {
-        server.traced = true
-        server.tainted ||= outlivesCleaning(record)
-        if (!isPlainDdl(record)) {
-          this.#keeps = true
-          this.#suspects.add(text)
-        }
-      }
-      this.#changedCatalogue ||= changesCatalogue(record)
-      // A standby writes nothing, whatever it is asked.
-      this.#wrote ||= nature.writes && !server.connection.isStandby
-      this.#mayDeferFlush ||= nature.mayDeferFlush
-    }
+    batch.setting = this.#settingOf(batch)
+    if (batch.setting === null) this.#noteTraces(server, batch)
     batch.sent = true
     const mayForget =
       !this.#isUtf8 ||
@@ -639,6 +645,33 @@ export class ClientSession implements ServerUser {
     server.sayDue()
   }
 
+  #settingOf({ records, simple, requests, partial, continues }: Batch): SettingChange | null {
+    const [record] = records
+    // In a transaction it may be undone.
+    if (record === undefined || records.length > 1 || this.#status !== 'I' || partial || continues)
+      return null
+    if (simple === null && !requests.some(isExecute)) return null
+    return settingChange(record)
+  }
+
+  #noteTraces(server: OwnServer, { records }: Batch): void {
+    for (const record of records) {
+      const { nature, text } = record
+      if (nature.leavesTraces) {
+        server.traced = true
+        server.tainted ||= outlivesCleaning(record)
+        if (!isPlainDdl(record)) {
+          this.#keeps = true
+          this.#suspects.add(text)
+        }
+      }
+      this.#changedCatalogue ||= changesCatalogue(record)
+      // A standby writes nothing, whatever it is asked.
+      this.#wrote ||= nature.writes && !server.connection.isStandby
+      this.#mayDeferFlush ||= nature.mayDeferFlush || this.#settings.has('synchronous_commit')
+    }
+  }
+
   #noteBeginning(server: OwnServer, records: readonly StatementRecord[]): void {
     if (!server.connection.isStandby) return
     const [record] = records
@@ -658,6 +691,7 @@ export class ClientSession implements ServerUser {
 
   error(sqlState: string | null, message: Buffer): void {
     const batch = this.#batch
+    if (batch !== null) batch.failed = true
     this.#context.meter.failed(sqlState)
     this.bytes(batch === null ? message : withClientNames(message, batch.requests))
   }
@@ -680,13 +714,22 @@ export class ClientSession implements ServerUser {
 
   ready(status: TransactionStatus): void {
     const batch = this.#batch
-    if (batch !== null) this.#context.meter.answered(performance.now() - batch.startedMs)
+    if (batch !== null) {
+      this.#context.meter.answered(performance.now() - batch.startedMs)
+      if (batch.setting !== null && !batch.failed) this.#noteSetting(batch.setting)
+    }
     this.#batch = null
     this.#copyIn = false
     this.#status = status
     this.#output.say(readyForQuery(status))
     if (status === 'I') this.#ended()
     this.#goOn()
+  }
+
+  #noteSetting(change: SettingChange): void {
+    this.#settings = this.#settings.after(change, this.#startSettings)
+    const server = this.#own as OwnServer
+    server.settings = server.settings.after(change, SessionSettings.NONE)
   }
 
   /** A transaction has ended, or a statement that was one. */
@@ -708,7 +751,10 @@ export class ClientSession implements ServerUser {
   forgotten(isAll: boolean): void {
     this.#statements.clear()
     // Outside of transactions only, and alone.
-    if (isAll && this.#own !== null) this.#own.traced = this.#keeps = false
+    if (!isAll || this.#own === null) return
+    this.#own.traced = this.#keeps = false
+    this.#own.settings = SessionSettings.NONE
+    this.#settings = this.#startSettings
   }
 
   /** What was made in a transaction was not known to be harmless when it was used there. */
@@ -876,6 +922,10 @@ const LANE_ONLY: ReadonlySet<string> = new Set([QUERY_CANCELED, '26000', '42P05'
 /** A standby refuses it, and the primary may not. What is on a lane only reads. */
 function isOfStandby(role: 'primary' | 'standby', sqlState: string): boolean {
   return role === 'standby' && judgeFailure({ progress: 'refused', sqlState, role }, true) === 'repeat'
+}
+
+function isExecute(request: Request): boolean {
+  return request.kind === 'portal' && request.step === 'execute'
 }
 
 const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])

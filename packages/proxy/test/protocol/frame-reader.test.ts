@@ -39,6 +39,40 @@ test('however a stream is cut, the same messages come out of it', () => {
   }
 })
 
+test('messages of one type in a row can be read as one piece, however they are cut', () => {
+  for (let seed = 0; seed < 800; seed++) {
+    const random = new Random(seed)
+    const messages = Array.from({ length: random.between(1, 30) }, () => {
+      const message = randomMessage(random)
+      if (random.chance(0.8)) message[0] = 0x64
+      return message
+    })
+    const reader = new FrameReader(0x3fffffff)
+    const read: Buffer[] = []
+    for (const piece of cutAnywhere(random, Buffer.concat(messages))) {
+      reader.push(piece)
+      for (;;) {
+        const run = reader.nextRun(0x64)
+        const next = run ?? reader.next()
+        if (next === null) break
+        if (run === null) expect(next[0], `seed ${seed}`).not.toBe(0x64)
+        read.push(next)
+      }
+    }
+    expect(Buffer.concat(read), `seed ${seed}`).toEqual(Buffer.concat(messages))
+    expect(reader.held).toBe(0)
+  }
+})
+
+test('a run that came at once is one piece', () => {
+  const reader = new FrameReader(1000)
+  const row = frame(0x64, [Buffer.from('row')])
+  reader.push(Buffer.concat([row, row, row, frame(0x63, [])]))
+  expect(reader.nextRun(0x64)).toEqual(Buffer.concat([row, row, row]))
+  expect(reader.nextRun(0x64)).toBeNull()
+  expect(reader.next()).toEqual(frame(0x63, []))
+})
+
 test('what is not read is counted, and given back as it came', () => {
   for (let seed = 0; seed < 300; seed++) {
     const random = new Random(seed)

@@ -1,0 +1,121 @@
+import type { StatementRecord } from '@pgherd/client/internal'
+
+/** What a statement does to a setting that can be said again on another connection. */
+export type SettingChange =
+  | { readonly kind: 'set'; readonly name: string; readonly text: string }
+  | { readonly kind: 'reset'; readonly name: string }
+  | { readonly kind: 'reset all' }
+
+/** Settings that no answer depends on: connections can be shared by those who differ in them. */
+const UNSEEN = new Set(
+  'application_name statement_timeout lock_timeout idle_in_transaction_session_timeout transaction_timeout'.split(
+    ' ',
+  ),
+)
+
+/**
+ * Settings that are only what they say: nothing else in the session changes with them, nothing is read
+ * differently by the proxy, and every role may set them to the same values again. Not here and so kept on a
+ * connection of one's own: roles, encodings, what decides which transactions a standby can run, and names
+ * of somebody's own, which code may read at any time and cleaning does not take away.
+ */
+const REPEATABLE: ReadonlySet<string> = new Set([
+  ...UNSEEN,
+  ...[
+    'search_path timezone datestyle intervalstyle extra_float_digits bytea_output xmlbinary xmloption',
+    'client_min_messages lc_monetary lc_numeric lc_time default_text_search_config row_security',
+    'escape_string_warning quote_all_identifiers array_nulls transform_null_equals check_function_bodies',
+    'synchronous_commit default_tablespace default_table_access_method',
+    'work_mem hash_mem_multiplier maintenance_work_mem jit plan_cache_mode constraint_exclusion',
+    'enable_bitmapscan enable_hashagg enable_hashjoin enable_indexonlyscan enable_indexscan enable_material',
+    'enable_memoize enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash enable_seqscan',
+    'enable_sort enable_tidscan enable_incremental_sort enable_gathermerge enable_partition_pruning',
+    'enable_partitionwise_aggregate enable_partitionwise_join random_page_cost seq_page_cost cpu_tuple_cost',
+    'cpu_index_tuple_cost cpu_operator_cost effective_cache_size effective_io_concurrency cursor_tuple_fraction',
+    'from_collapse_limit join_collapse_limit geqo geqo_threshold max_parallel_workers_per_gather',
+    'parallel_setup_cost parallel_tuple_cost min_parallel_table_scan_size min_parallel_index_scan_size',
+  ].flatMap((line) => line.split(' ')),
+])
+
+const SET = /^\s*set\s+(?:session\s+)?(?:(time\s+zone)\s+|([a-z_]+)\s*(?:=\s*|\bto\s+))([^;]+?)[\s;]*$/i
+const RESET = /^\s*reset\s+(?:(all)|(time\s+zone)|([a-z_]+))[\s;]*$/i
+const COMMENT = /--|\/\*/
+/** What is longer would be said again and again. */
+const LONGEST = 1000
+
+/** What a text changes, when that can be said again elsewhere; null: nothing, or something else as well. */
+export function settingChange({ facts, text }: StatementRecord): SettingChange | null {
+  if (facts.statements !== 1 || text.length > LONGEST || COMMENT.test(text)) return null
+  if (facts.command === 'SET') {
+    const match = SET.exec(text)
+    if (match === null) return null
+    const name = match[1] === undefined ? (match[2] as string).toLowerCase() : 'timezone'
+    if (!REPEATABLE.has(name)) return null
+    const value = (match[3] as string).toLowerCase()
+    const isReset = value === 'default' || (match[1] !== undefined && value === 'local')
+    return isReset ? { kind: 'reset', name } : { kind: 'set', name, text: withoutEnd(text) }
+  }
+  if (facts.command !== 'RESET') return null
+  const match = RESET.exec(text)
+  if (match === null) return null
+  if (match[1] !== undefined) return { kind: 'reset all' }
+  const name = match[2] === undefined ? (match[3] as string).toLowerCase() : 'timezone'
+  return REPEATABLE.has(name) ? { kind: 'reset', name } : null
+}
+
+/** The settings of one session, each as the text that makes it so. */
+export class SessionSettings {
+  static readonly NONE = new SessionSettings(new Map())
+
+  readonly #texts: ReadonlyMap<string, string>
+  /** The same for the same settings, in whatever order they were made. */
+  readonly key: string
+  /** The same where answers are. */
+  readonly answerKey: string
+
+  private constructor(texts: ReadonlyMap<string, string>) {
+    this.#texts = texts
+    const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1))
+    const seen = sorted.filter(([name]) => !UNSEEN.has(name))
+    this.key = sorted.length === 0 ? '' : JSON.stringify(sorted)
+    this.answerKey = seen.length === 0 ? '' : JSON.stringify(seen)
+  }
+
+  static named(applicationName: string): SessionSettings {
+    if (applicationName === '') return SessionSettings.NONE
+    const literal = `E'${applicationName.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    return new SessionSettings(new Map([['application_name', `set application_name = ${literal}`]]))
+  }
+
+  has(name: string): boolean {
+    return this.#texts.has(name)
+  }
+
+  /** After a change; what is reset is again as it was at the `start` of the session. */
+  after(change: SettingChange, start: SessionSettings): SessionSettings {
+    if (change.kind === 'reset all') return start
+    const texts = new Map(this.#texts)
+    const text = change.kind === 'set' ? change.text : start.#texts.get(change.name)
+    if (text === undefined) texts.delete(change.name)
+    else texts.set(change.name, text)
+    return new SessionSettings(texts)
+  }
+
+  /** What makes a session with these settings one with those; empty: nothing. */
+  stepsTo(wanted: SessionSettings): string {
+    const steps: string[] = []
+    for (const name of this.#texts.keys()) if (!wanted.#texts.has(name)) steps.push(`reset ${name}`)
+    for (const [name, text] of wanted.#texts) if (this.#texts.get(name) !== text) steps.push(text)
+    return steps.join('; ')
+  }
+
+  /** What makes answers those of such a session, where it was opened for many. */
+  get stepsForAnswers(): string {
+    const seen = [...this.#texts].filter(([name]) => !UNSEEN.has(name))
+    return seen.map(([, text]) => text).join('; ')
+  }
+}
+
+function withoutEnd(text: string): string {
+  return text.replace(/[\s;]+$/, '').trimStart()
+}
