@@ -399,7 +399,7 @@ const SCRIPTS: Record<string, Script> = {
     say(query('insert into goods values (4000, $$x$$, 1) returning *')),
     say(query('update goods set stock = 2 where id = 4000 returning id, stock')),
     say(query('delete from goods where id = 4000 returning id')),
-    say(query('explain (costs off) select * from goods where id = 3')),
+    say(query('explain (costs off, format json) select * from goods where id = 3')),
     say(query('show server_version_num')),
     say(query('values (1, $$a$$), (2, null)')),
     say(query('table notes')),

@@ -29,6 +29,8 @@ export type Request =
   | { readonly kind: 'close statement'; readonly clientName: string }
   /** Nothing for a server. */
   | { readonly kind: 'answered'; readonly answer: Buffer }
+  /** An error of the proxy's own: what comes before the next Sync is not read. */
+  | { readonly kind: 'refused'; readonly answer: Buffer }
   | {
       readonly kind: 'portal'
       readonly message: Buffer
@@ -113,6 +115,7 @@ export function encodeRequests(
         script.add('say closed')
         break
       case 'answered':
+      case 'refused':
         script.say(request.answer)
         break
       case 'portal':

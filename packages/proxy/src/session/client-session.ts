@@ -29,6 +29,15 @@ import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
 import { sayFarewell } from './farewell.js'
 import type { PauseGate } from './pause-gate.js'
+import {
+  done,
+  explainRow,
+  type ProxyAnswer,
+  type ProxyCommand,
+  type ShownPlan,
+  showConsistency,
+  showPlan,
+} from './proxy-command.js'
 import { SessionSettings, type SettingChange, settingChange } from './session-settings.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import {
@@ -99,8 +108,11 @@ export class ClientSession implements ServerUser {
   #held = false
   readonly #frames = new FrameReader(LONGEST_MESSAGE)
   readonly #statements: StatementMap
-  /** What its reads may see unless they say otherwise. */
-  readonly #consistency: Consistency
+  /** What its reads may see unless they say otherwise: as it began, and as it is. */
+  readonly #startConsistency: Consistency
+  #consistency: Consistency
+  /** How the last statement was run. */
+  #plan: ShownPlan | null = null
   /** What it has written, for its reads to see. */
   readonly #writes = new Session()
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
@@ -112,6 +124,8 @@ export class ClientSession implements ServerUser {
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
   #copyIn = false
+  /** Nothing is read up to the next Sync, since there was an error of ours. */
+  #skipping = false
   /** How its transaction on a standby began, while it has only read. */
   #beganThere: string | null = null
   #isUtf8 = true
@@ -149,9 +163,9 @@ export class ClientSession implements ServerUser {
     this.processId = who.processId
     this.secretKey = who.secretKey
     this.applicationName = who.applicationName
-    this.#consistency = who.consistency
+    this.#startConsistency = this.#consistency = who.consistency
     this.#startSettings = this.#settings = SessionSettings.named(who.applicationName)
-    this.#statements = new StatementMap(context.names)
+    this.#statements = new StatementMap(context.names, (command) => this.#obey(command))
     this.#useEncoding(tenant.parameters.get('client_encoding') ?? '')
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('drain', () => this.#own?.connection.socket.resume())
@@ -209,13 +223,14 @@ export class ClientSession implements ServerUser {
       this.#takeForCopy(this.#own, type, message)
       return
     }
+    if (this.#skipping && SKIPPED.has(type)) return
     switch (type) {
       case FROM_CLIENT.query:
         this.#statements.forgetUnnamed()
         this.#start({ message, text: readQuery(message) }, false)
         break
       case FROM_CLIENT.parse:
-        this.#requests.push(this.#statements.readParse(message, this.#status === 'E'))
+        this.#takeParse(message)
         break
       case FROM_CLIENT.bind:
         this.#requests.push(this.#statements.readBind(message))
@@ -230,6 +245,7 @@ export class ClientSession implements ServerUser {
         this.#requests.push(this.#statements.readClose(message))
         break
       case FROM_CLIENT.sync:
+        this.#skipping = false
         this.#start(null, false)
         break
       case FROM_CLIENT.flush:
@@ -250,6 +266,12 @@ export class ClientSession implements ServerUser {
       default:
         throw new ProtocolViolation(`invalid frontend message type ${type}`)
     }
+  }
+
+  #takeParse(message: Buffer): void {
+    const request = this.#statements.readParse(message, this.#status === 'E')
+    this.#requests.push(request)
+    this.#skipping = request.kind === 'refused'
   }
 
   /**
@@ -340,22 +362,39 @@ export class ClientSession implements ServerUser {
 
   #begin(batch: Batch): void {
     const { simple } = batch
-    const [record] = batch.records
-    if (
-      simple !== null &&
-      record?.facts.command === 'DEALLOCATE' &&
-      this.#status !== 'E' &&
-      this.#lostTransaction === null &&
-      this.#statements.deallocate(simple.text)
-    ) {
-      this.#tell(batch, commandComplete('DEALLOCATE'))
-      return
-    }
-    if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
+    const isLost = this.#status === 'E' || this.#lostTransaction !== null
+    const command = simple !== null && !isLost ? this.#statements.readCommand(simple.text) : null
+    if (command !== null) this.#answerCommand(batch, command)
+    else if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
     else if (this.#mustWait(batch)) this.#hold(batch)
     else if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
-    else if (this.#own !== null) this.#sendOwn(this.#own, batch)
+    else if (this.#own !== null) this.#goOnThere(this.#own, batch)
     else this.#run(batch)
+  }
+
+  #answerCommand(batch: Batch, command: ProxyCommand): void {
+    if (command.kind === 'refused') this.#tellError(batch, command.report)
+    else {
+      const { description, answer } = this.#obey(command)
+      this.#tell(batch, description === null ? answer : Buffer.concat([description, answer]))
+    }
+  }
+
+  #obey(command: ProxyCommand): ProxyAnswer {
+    switch (command.kind) {
+      case 'deallocate':
+        this.#statements.deallocate(command.name)
+        return done('DEALLOCATE')
+      case 'set consistency':
+        this.#consistency = command.to ?? this.#startConsistency
+        return done(command.tag)
+      case 'show consistency':
+        return showConsistency(this.#consistency)
+      case 'show plan':
+        return showPlan(this.#plan)
+      case 'refused':
+        throw new Error('a refused command is not obeyed')
+    }
   }
 
   /** While the proxy is paused, what has begun goes on, and nothing begins. */
@@ -397,6 +436,12 @@ export class ClientSession implements ServerUser {
       return
     }
     this.#context.meter.sent(at.role, shared ? 'lane' : 'own')
+    this.#plan = {
+      node: at.node,
+      role: at.role,
+      connection: shared ? 'shared' : 'own',
+      why: whyThere(batch.records, at.role, mayUseStandby, position, choice.kind),
+    }
     if (shared) this.#runOnLane(batch, at.node, at.role)
     else this.#runOnOwn(batch, at.node, at.role)
   }
@@ -452,6 +497,7 @@ export class ClientSession implements ServerUser {
   #runOnLane(batch: Batch, node: string, role: 'primary' | 'standby'): void {
     const lane = this.tenant.lane(node, this.#settings)
     if (lane === null) {
+      this.#plan = { ...(this.#plan as ShownPlan), connection: 'own' }
       this.#runOnOwn(batch, node, role)
       return
     }
@@ -498,7 +544,8 @@ export class ClientSession implements ServerUser {
     }
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
-    for (const piece of pieces) this.#output.say(piece)
+    if (isExplain(batch.records)) this.#output.say(this.#withNode(Buffer.concat(pieces)))
+    else for (const piece of pieces) this.#output.say(piece)
     this.#goOn()
   }
 
@@ -624,7 +671,9 @@ export class ClientSession implements ServerUser {
     batch.setting = this.#settingOf(batch)
     if (batch.setting === null) this.#noteTraces(server, batch)
     batch.sent = true
+    const explains = isExplain(batch.records)
     const mayForget =
+      explains ||
       !this.#isUtf8 ||
       batch.records.some(({ facts, nature }) => FORGETS.has(facts.command) || !nature.isSingle)
     if (batch.simple !== null) {
@@ -652,6 +701,13 @@ export class ClientSession implements ServerUser {
       return null
     if (simple === null && !requests.some(isExecute)) return null
     return settingChange(record)
+  }
+
+  /** On the connection that it has already. */
+  #goOnThere(server: OwnServer, batch: Batch): void {
+    const why = this.#status === 'I' ? 'its session holds what is to be kept' : 'its transaction is there'
+    if (this.#plan !== null && this.#plan.why !== why) this.#plan = { ...this.#plan, connection: 'own', why }
+    this.#sendOwn(server, batch)
   }
 
   #noteTraces(server: OwnServer, { records }: Batch): void {
@@ -685,8 +741,19 @@ export class ClientSession implements ServerUser {
   }
 
   bytes(piece: Buffer): void {
-    if (this.#batch !== null) this.#batch.told = true
+    if (this.#batch !== null) {
+      this.#batch.told = true
+      if (isExplain(this.#batch.records) && piece.equals(EXPLAINED) && this.#plan !== null)
+        this.#output.say(explainRow(this.#plan))
+    }
     this.#output.say(piece)
+  }
+
+  /** The answer to an EXPLAIN, with where that is. */
+  #withNode(answer: Buffer): Buffer {
+    const at = answer.lastIndexOf(EXPLAINED)
+    if (at < 0 || this.#plan === null) return answer
+    return Buffer.concat([answer.subarray(0, at), explainRow(this.#plan), answer.subarray(at)])
   }
 
   error(sqlState: string | null, message: Buffer): void {
@@ -728,6 +795,7 @@ export class ClientSession implements ServerUser {
 
   #noteSetting(change: SettingChange): void {
     this.#settings = this.#settings.after(change, this.#startSettings)
+    if (change.kind === 'reset all') this.#consistency = this.#startConsistency
     const server = this.#own as OwnServer
     server.settings = server.settings.after(change, SessionSettings.NONE)
   }
@@ -755,6 +823,7 @@ export class ClientSession implements ServerUser {
     this.#own.traced = this.#keeps = false
     this.#own.settings = SessionSettings.NONE
     this.#settings = this.#startSettings
+    this.#consistency = this.#startConsistency
   }
 
   /** What was made in a transaction was not known to be harmless when it was used there. */
@@ -927,6 +996,42 @@ function isOfStandby(role: 'primary' | 'standby', sqlState: string): boolean {
 function isExecute(request: Request): boolean {
   return request.kind === 'portal' && request.step === 'execute'
 }
+
+const EXPLAINED = commandComplete('EXPLAIN')
+/** Other formats are for programs. */
+const NOT_FOR_PEOPLE = /\bformat\s+'?(?:json|xml|yaml)/i
+
+function isExplain(records: readonly StatementRecord[]): boolean {
+  const [record] = records
+  return record !== undefined && record.facts.command === 'EXPLAIN' && !NOT_FOR_PEOPLE.test(record.text)
+}
+
+/** Why a batch was given to a node of this role. */
+function whyThere(
+  records: readonly StatementRecord[],
+  role: 'primary' | 'standby',
+  mayUseStandby: boolean,
+  position: Lsn | null,
+  chosen: string,
+): string {
+  if (role === 'standby') return 'it only reads'
+  if (!mayUseStandby)
+    return records.find(({ judgement }) => !judgement.reads)?.judgement.why ?? 'it may write'
+  if (position === null) return 'what it may see is with the primary alone'
+  return chosen === 'behind' ? 'no standby has all that it must see' : 'no standby is there'
+}
+
+/** PostgreSQL drops these after an error, up to the Sync. */
+const SKIPPED: ReadonlySet<number> = new Set([
+  FROM_CLIENT.query,
+  FROM_CLIENT.parse,
+  FROM_CLIENT.bind,
+  FROM_CLIENT.describe,
+  FROM_CLIENT.execute,
+  FROM_CLIENT.close,
+  FROM_CLIENT.flush,
+  FROM_CLIENT.functionCall,
+])
 
 const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])
 

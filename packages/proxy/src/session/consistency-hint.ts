@@ -22,3 +22,8 @@ function readConsistency(name: string, ms: string | undefined): Consistency | nu
   if (ms !== undefined) return null
   return name === 'primary' || name === 'session' || name === 'eventual' ? name : null
 }
+
+/** As `readSetting` reads it. */
+export function writeSetting(consistency: Consistency): string {
+  return typeof consistency === 'string' ? consistency : `bounded=${consistency.bounded.maxStalenessMs}ms`
+}

@@ -2,37 +2,36 @@ import { isUtf8 } from 'node:buffer'
 import type { StatementRecord } from '@pgherd/client/internal'
 import type { DatabaseBook } from '../database-book.js'
 import { readBind, readParse, readPortal, readTarget } from '../protocol/client-messages.js'
-import {
-  BIND_COMPLETE,
-  commandComplete,
-  NO_DATA,
-  NO_PARAMETERS,
-  PARSE_COMPLETE,
-} from '../protocol/server-messages.js'
+import { BIND_COMPLETE, makeError, NO_PARAMETERS, PARSE_COMPLETE } from '../protocol/server-messages.js'
 import type { Request } from './batch.js'
+import { describeCommand, type ProxyAnswer, type ProxyCommand, readProxyCommand } from './proxy-command.js'
 import type { StatementNames, VirtualStatement } from './virtual-statement.js'
 
 /** The statements that one client has prepared, by its own names; and what its messages mean with them. */
 export class StatementMap {
   readonly #names: StatementNames
   #isUtf8 = true
-  /** Statements that are a DEALLOCATE of one of ours, and portals of those. */
-  readonly #deallocates = new Map<string, string>()
-  readonly #portals = new Set<string>()
+  /** Statements that the proxy answers, and portals of those. */
+  readonly #commands = new Map<string, ProxyCommand>()
+  readonly #portals = new Map<string, ProxyCommand>()
   readonly #own = new Map<string, VirtualStatement>()
+  readonly #answer: (command: ProxyCommand) => ProxyAnswer
 
-  constructor(names: StatementNames) {
+  /** `answer` does what a command of the proxy's asks for. */
+  constructor(names: StatementNames, answer: (command: ProxyCommand) => ProxyAnswer) {
     this.#names = names
+    this.#answer = answer
   }
 
   /** Reads messages of the extended protocol. Throws ProtocolViolation. */
   readParse(message: Buffer, failed = false): Request {
     const { name, text, types } = readParse(message)
-    this.#deallocates.delete(name)
-    const dealt = failed ? null : this.#namedBy(text)
-    if (dealt !== null) {
+    this.#commands.delete(name)
+    const command = failed ? null : this.readCommand(text)
+    if (command?.kind === 'refused') return { kind: 'refused', answer: makeError(command.report) }
+    if (command !== null) {
       this.#own.delete(name)
-      this.#deallocates.set(name, dealt)
+      this.#commands.set(name, command)
       return { kind: 'answered', answer: PARSE_COMPLETE }
     }
     // Read as text and written again it would be another one; as it is, the server refuses it.
@@ -49,11 +48,10 @@ export class StatementMap {
 
   readBind(message: Buffer): Request {
     const { portal, statement, rest } = readBind(message)
-    const dealt = this.#deallocates.get(statement)
-    if (dealt === undefined) this.#portals.delete(portal)
+    const command = this.#commands.get(statement)
+    if (command === undefined) this.#portals.delete(portal)
     else {
-      this.#own.delete(dealt)
-      this.#portals.add(portal)
+      this.#portals.set(portal, command)
       return { kind: 'answered', answer: BIND_COMPLETE }
     }
     return {
@@ -68,17 +66,20 @@ export class StatementMap {
 
   readDescribe(message: Buffer): Request {
     const { kind, name } = readTarget(message)
-    if (kind === 'P' && this.#portals.has(name)) return { kind: 'answered', answer: NO_DATA }
+    const portal = kind === 'P' ? this.#portals.get(name) : undefined
+    if (portal !== undefined) return { kind: 'answered', answer: describeCommand(portal) }
     if (kind === 'P') return { kind: 'portal', message, step: 'describe' }
-    if (this.#deallocates.has(name))
-      return { kind: 'answered', answer: Buffer.concat([NO_PARAMETERS, NO_DATA]) }
+    const command = this.#commands.get(name)
+    if (command !== undefined)
+      return { kind: 'answered', answer: Buffer.concat([NO_PARAMETERS, describeCommand(command)]) }
     return { kind: 'describe statement', statement: this.#own.get(name) ?? null, clientName: name }
   }
 
   readExecute(message: Buffer): Request {
-    return this.#portals.has(readPortal(message))
-      ? { kind: 'answered', answer: DEALLOCATED }
-      : { kind: 'portal', message, step: 'execute' }
+    const command = this.#portals.get(readPortal(message))
+    return command === undefined
+      ? { kind: 'portal', message, step: 'execute' }
+      : { kind: 'answered', answer: this.#answer(command).answer }
   }
 
   readClose(message: Buffer): Request {
@@ -99,28 +100,19 @@ export class StatementMap {
     for (const [name, { text }] of this.#own) if (!IS_ASCII.test(text)) this.#own.delete(name)
   }
 
-  /**
-   * DEALLOCATE of a statement that was prepared by the protocol, which psycopg and Rails do: servers know it
-   * under another name. False: it is none of those.
-   */
-  deallocate(text: string): boolean {
-    const name = this.#namedBy(text)
-    return name !== null && this.#own.delete(name)
+  /** What the proxy answers itself; null: it is for a server. */
+  readCommand(text: string): ProxyCommand | null {
+    return readProxyCommand(text, (name) => this.#own.has(name))
   }
 
-  /** Which of ours a DEALLOCATE is about; null: it is no DEALLOCATE, or about another. */
-  #namedBy(text: string): string | null {
-    const match = DEALLOCATE.exec(text)
-    if (match === null) return null
-    const [, quoted, plain = ''] = match
-    const name = quoted?.replaceAll('""', '"') ?? plain.toLowerCase()
-    return this.#own.has(name) ? name : null
+  deallocate(name: string): void {
+    this.#own.delete(name)
   }
 
   /** A simple query ends the unnamed statement. */
   forgetUnnamed(): void {
     this.#own.delete('')
-    this.#deallocates.delete('')
+    this.#commands.delete('')
     this.#portals.delete('')
   }
 
@@ -133,9 +125,6 @@ export class StatementMap {
     this.#own.clear()
   }
 }
-
-const DEALLOCATED = commandComplete('DEALLOCATE')
-const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all that ASCII has.
 const IS_ASCII = /^[\x00-\x7f]*$/
