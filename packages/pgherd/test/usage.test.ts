@@ -16,6 +16,7 @@ const COMMANDS = [
   'switchover',
   'chaos',
   'proxy',
+  'shard',
   'completion',
 ]
 

@@ -12,7 +12,9 @@ export function completionScript(program: Command, shell: string): string {
       summary: command.summary() || command.description(),
       words: [
         ...command.commands.map((sub) => sub.name()),
-        ...command.options.map((option) => option.long ?? option.short ?? ''),
+        ...[command, ...command.commands].flatMap((each) =>
+          each.options.map((option) => option.long ?? option.short ?? ''),
+        ),
         '--help',
       ],
     }))

@@ -1,5 +1,5 @@
 import { ERROR_CATALOGUE, HerdError } from '@pgherd/core'
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import { buildProgram } from './program.js'
 
@@ -8,12 +8,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   // A reader such as `head` may leave early: what nobody reads any more is no failure.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const program = buildProgram()
-  for (const command of [program, ...program.commands]) command.exitOverride()
+  for (const command of withAllBelow(program)) command.exitOverride()
   try {
     await program.parseAsync(argv as string[], { from: 'user' })
   } catch (error) {
     process.exitCode = report(error, argv.includes('--json'))
   }
+}
+
+function withAllBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withAllBelow)]
 }
 
 function report(error: unknown, json: boolean): number {

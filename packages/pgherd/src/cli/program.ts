@@ -4,6 +4,8 @@ import { HerdError, type HerdStatus } from '@pgherd/core'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { renderStatus } from '../view/render-status.js'
+import { addShard } from './add-shard.js'
+import { examples } from './examples.js'
 import {
   type LocationOptions,
   locateHerd,
@@ -32,6 +34,7 @@ export function buildProgram(): Command {
   addSwitchover(program)
   addChaos(program)
   addProxy(program)
+  addShard(program)
   addCompletion(program)
   return program
 }
@@ -384,8 +387,4 @@ function located(command: Command): Command {
   return command
     .addOption(new Option('--state <dir>', 'folder of the state, instead of .pgherd here'))
     .addOption(new Option('--name <name>', 'which herd, where the folder holds several'))
-}
-
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`
 }
