@@ -100,7 +100,7 @@ test('it brings nothing but pg, libpg-query and @pgherd/core', async () => {
 
 test('what the client uses of @pgherd/core needs nothing more', async () => {
   const code = `
-    for (const part of ['', '/sql', '/routing', '/failover']) await import('@pgherd/core' + part)`
+    for (const part of ['', '/sql', '/routing', '/failover', '/sharding']) await import('@pgherd/core' + part)`
   expect(await run(project, process.execPath, '--input-type=module', '--eval', code)).toEqual({
     stdout: '',
     stderr: '',

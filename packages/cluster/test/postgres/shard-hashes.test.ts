@@ -1,4 +1,6 @@
 import {
+  comparePositions,
+  familyOf,
   hashKey,
   hashOf,
   hashRow,
@@ -7,6 +9,7 @@ import {
   type KeyType,
   type KeyValue,
   PLACEMENT_SEED,
+  positionOf,
   toBigInt,
 } from '@pgherd/core/sharding'
 import type pg from 'pg'
@@ -197,5 +200,37 @@ test('keys of several columns combine as in hash partitioning, NULLs included', 
       )
       expect(answers).toEqual([{ agree: rows.length }])
     }
+  }
+})
+
+test('ranges stand in the order of a server, text in that of collation "C"', async () => {
+  const scratch = await scratchServer()
+  await scratch.start()
+  const client = await scratch.connect()
+  const chance = new Random(SEED)
+  for (const type of KEY_TYPES) {
+    const line = { kind: 'key', family: familyOf(type) } as const
+    const values = [...EDGES[type], ...Array.from({ length: VALUES }, () => someValue(type, chance))]
+    const order = familyOf(type) === 'text' ? 'u.v collate "C"' : 'u.v'
+    const { rows } = await client.query(
+      `select v::text from unnest($1::${type}[]) as u (v) order by ${order}`,
+      [values],
+    )
+    const sorted = values.map((value) => positionOf(line, type, value)).sort(comparePositions)
+    expect(sorted.map(String)).toEqual(rows.map((row) => row.v))
+  }
+})
+
+test('SQL says the position of a key as the map has it', async () => {
+  const scratch = await scratchServer()
+  await scratch.start()
+  const client = await scratch.connect()
+  const { rows } = await client.query(
+    `select id, hashint8extended(id, 0) as hash, mod((hashint8extended(id, 0) >> 32) & 4294967295, 7) as remainder
+     from generate_series(-2000, 2000) as s (id)`,
+  )
+  for (const { id, hash, remainder } of rows) {
+    expect(positionOf({ kind: 'hash' }, 'int8', id)).toBe(BigInt(hash))
+    expect(positionOf({ kind: 'remainder', modulus: 7 }, 'int8', id)).toBe(BigInt(remainder))
   }
 })
