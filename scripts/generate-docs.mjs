@@ -54,7 +54,11 @@ function fieldsOf(schema, prefix = '') {
   return Object.entries(properties).flatMap(([key, field]) => {
     const path = `${prefix}${key}`
     const here = { path, field, required: schema.required?.includes(key) ?? false }
-    const inside = field.items ? fieldsOf(field.items, `${path}[].`) : fieldsOf(field, `${path}.`)
+    // Where keys are a person's own, the fields are those behind any of them.
+    const any = field.additionalProperties
+    const inside = field.items
+      ? fieldsOf(field.items, `${path}[].`)
+      : fieldsOf(any ? any : field, any ? `${path}.*.` : `${path}.`)
     return [here, ...inside]
   })
 }

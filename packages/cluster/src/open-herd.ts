@@ -17,6 +17,7 @@ import {
 import { newSystemIdentifier } from './postgres/pg-control.js'
 import { findFreePorts, isPortFree } from './postgres/ports.js'
 import { findServerProcesses } from './postgres/server-processes.js'
+import { refuseUnsupported } from './refuse-unsupported.js'
 import { recoverReplaced } from './replication/replace-folder.js'
 import { makePrivateFolder } from './state/durable-file.js'
 import { EventLog } from './state/event-log.js'
@@ -50,10 +51,11 @@ export interface HerdOptions {
  * Creates the herd the spec describes, or carries on with the one that is on disk, adopting servers
  * that run. Resolves as soon as it is supervised; `Herd.whenWhole` tells when every node serves.
  *
- * Throws HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN, PERMISSION_DENIED,
- * NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
+ * Throws NOT_SUPPORTED, HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN,
+ * PERMISSION_DENIED, NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
  */
 export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Promise<Herd> {
+  refuseUnsupported(spec)
   const paths = herdPaths(stateDir, spec.name)
   await makePrivateFolder(paths.root)
   const lock = takeLock(paths.lock, paths.socket)

@@ -15,6 +15,11 @@ export const ERROR_CATALOGUE = {
     exitCode: 1,
     summary: 'The spec disagrees with what the herd on disk was made from.',
   },
+  NOT_SUPPORTED: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'This version of pgherd cannot do yet what was asked for.',
+  },
   HERD_NOT_FOUND: {
     retryable: false,
     exitCode: 1,

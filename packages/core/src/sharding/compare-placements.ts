@@ -8,9 +8,7 @@ import { proposeMoves } from './propose-moves.js'
 import { proposeSplits } from './propose-splits.js'
 import { rangeMap } from './range.js'
 import type { ShardMap } from './shard-map.js'
-
-export const STRATEGIES = ['consistent-hash', 'modulo', 'range'] as const
-export type Strategy = (typeof STRATEGIES)[number]
+import type { Strategy } from './strategy.js'
 
 /** Shards that come, or go. */
 export interface ShardChange {

@@ -5,8 +5,6 @@ export {
   comparePlacements,
   type PlacementComparison,
   type ShardChange,
-  STRATEGIES,
-  type Strategy,
 } from './compare-placements.js'
 export {
   addToRing,
@@ -15,11 +13,12 @@ export {
   type RingOptions,
   removeFromRing,
 } from './consistent-hash.js'
+export { firstShardMap, type PlacementPlan } from './first-map.js'
 export { fromBigInt, type Halves, toBigInt } from './halves.js'
 export { hashKey, hashOf, PLACEMENT_SEED } from './hash-key.js'
 export { hashRow } from './hash-row.js'
 export { KeyReader } from './key-reader.js'
-export { familyOf, KEY_TYPES, type KeyFamily, type KeyType, type KeyValue } from './key-type.js'
+export { familyOf, KEY_FAMILIES, KEY_TYPES, type KeyFamily, type KeyType, type KeyValue } from './key-type.js'
 export { comparePositions, type Line, type Position } from './line.js'
 export { locateHash, locateKey, locateRead, locateRow, locateWireKey, positionOf } from './locate-key.js'
 export { moduloMap } from './modulo.js'
@@ -38,3 +37,4 @@ export {
 } from './shard-map.js'
 export { type ShardMapJson, shardMapFromJson, shardMapToJson } from './shard-map-json.js'
 export { sharesOf } from './shares.js'
+export { STRATEGIES, type Strategy } from './strategy.js'

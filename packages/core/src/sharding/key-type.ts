@@ -3,7 +3,8 @@ export const KEY_TYPES = ['int2', 'int4', 'int8', 'text', 'varchar', 'uuid'] as 
 export type KeyType = (typeof KEY_TYPES)[number]
 
 /** Types whose equal values hash alike and stand in one order. */
-export type KeyFamily = 'integer' | 'text' | 'uuid'
+export const KEY_FAMILIES = ['integer', 'text', 'uuid'] as const
+export type KeyFamily = (typeof KEY_FAMILIES)[number]
 
 const FAMILIES: Record<KeyType, KeyFamily> = {
   int2: 'integer',

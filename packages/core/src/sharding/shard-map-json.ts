@@ -1,5 +1,5 @@
 import { HerdError } from '../errors.js'
-import type { KeyFamily } from './key-type.js'
+import { KEY_FAMILIES, type KeyFamily } from './key-type.js'
 import { checkPosition, type Line } from './line.js'
 import { makeShardMap, type ShardMap, startOf } from './shard-map.js'
 
@@ -59,7 +59,7 @@ function readLine(data: unknown): Line {
 }
 
 function isFamily(family: unknown): family is KeyFamily {
-  return family === 'integer' || family === 'text' || family === 'uuid'
+  return KEY_FAMILIES.some((each) => each === family)
 }
 
 function record(data: unknown, name: string): Record<string, unknown> {

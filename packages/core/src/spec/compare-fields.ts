@@ -1,16 +1,20 @@
 import type { HerdSpec } from './herd-spec.js'
-import { RESERVED_DATABASES } from './names.js'
+import { NAME_PATTERN, RESERVED_DATABASES } from './names.js'
 import { nodeNames } from './node-names.js'
 import { refuseSetting } from './setting-rules.js'
 import { type FieldProblem, showValue } from './spec-path.js'
 
 const LAST_PORT = 65_535
 
-/** What is wrong with a spec whose fields are each right by themselves. */
-export function compareFields(spec: HerdSpec): FieldProblem[] {
+/**
+ * What is wrong with a spec whose fields are each right by themselves. `written` says of each group where
+ * in the list of the file it comes from.
+ */
+export function compareFields(spec: HerdSpec, written: readonly number[]): FieldProblem[] {
   return [
     ...reservedDatabase(spec),
-    ...repeatedGroups(spec),
+    ...repeatedGroups(spec, written),
+    ...overlongGroups(spec, written),
     ...portsThatDoNotFit(spec),
     ...portsTwice(spec),
     ...hastyProbes(spec),
@@ -25,12 +29,25 @@ function reservedDatabase({ database }: HerdSpec): FieldProblem[] {
   return [{ path: ['database'], at: 'value', message }]
 }
 
-function repeatedGroups({ groups }: HerdSpec): FieldProblem[] {
+function repeatedGroups({ groups }: HerdSpec, written: readonly number[]): FieldProblem[] {
   return groups.flatMap(({ name }, index) => {
     const first = groups.findIndex((group) => group.name === name)
     if (first === index) return []
-    const message = `groups[${index}].name is "${name}", which is the name of groups[${first}] already`
-    return [{ path: ['groups', index, 'name'], at: 'value', message } as const]
+    const at = written[index] as number
+    const numbered = written.filter((each) => each === at).length > 1
+    const says = numbered ? `groups[${at}] makes a group "${name}"` : `groups[${at}].name is "${name}"`
+    const message = `${says}, which is the name of groups[${written[first]}] already`
+    return [{ path: ['groups', at, 'name'], at: 'value', message } as const]
+  })
+}
+
+/** Those with a number behind their name; others were held to the rule already. */
+function overlongGroups({ groups }: HerdSpec, written: readonly number[]): FieldProblem[] {
+  return groups.flatMap(({ name }, index) => {
+    if (NAME_PATTERN.test(name)) return []
+    const at = written[index] as number
+    const message = `groups[${at}].name is too long to be numbered: ${showValue(name)} has more than 40 characters`
+    return [{ path: ['groups', at, 'name'], at: 'value', message } as const]
   })
 }
 

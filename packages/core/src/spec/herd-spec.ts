@@ -1,3 +1,5 @@
+import type { KeyFamily, Strategy } from '../sharding/index.js'
+
 /** What an acknowledged commit promises; docs/spec.md says what each one covers and what it does not. */
 export type Durability = 'zero-loss' | 'fast'
 
@@ -37,6 +39,32 @@ export interface ProxySpec {
   metricsPort: number | null
 }
 
+/** A table that is not in one group alone. */
+export type TableSpec =
+  | {
+      kind: 'sharded'
+      /** The columns of the shard key. */
+      key: string[]
+    }
+  | { kind: 'reference' }
+
+/** Which tables are spread over which groups. */
+export interface ShardingSpec {
+  strategy: Strategy
+  /** The groups that are shards. */
+  groups: string[]
+  /** The group of tables that are not named. */
+  home: string
+  /** By name, the schema always in front. */
+  tables: Record<string, TableSpec>
+  /** Of consistent hashing; without meaning under other strategies. */
+  virtualNodes: number
+  loadLimit: number | null
+  /** Of ranges; without meaning under other strategies. */
+  keyType: KeyFamily
+  splits: (string | number)[]
+}
+
 /** What the herd should be: the spec as read, checked and with every default filled in. */
 export interface HerdSpec {
   name: string
@@ -56,4 +84,6 @@ export interface HerdSpec {
   probes: { intervalMs: number; hangAfterMs: number }
   /** `false`: none is started. */
   proxy: ProxySpec | false
+  /** Absent: every group is for itself. */
+  sharding?: ShardingSpec
 }

@@ -7,6 +7,8 @@ export type {
   PostgresVersion,
   ProxySpec,
   SettingValue,
+  ShardingSpec,
+  TableSpec,
 } from './herd-spec.js'
 export { nodeNames } from './node-names.js'
 export { type ProxyFile, parseProxyFile, parseSpec } from './parse-spec.js'

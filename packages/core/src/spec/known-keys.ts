@@ -4,6 +4,7 @@ import type { SpecPath } from './spec-path.js'
 interface SchemaNode {
   properties?: Record<string, SchemaNode>
   items?: SchemaNode
+  additionalProperties?: SchemaNode | boolean
   anyOf?: SchemaNode[]
 }
 
@@ -28,7 +29,7 @@ export class Vocabulary {
   knownKeys(path: SpecPath): string[] {
     this.#schema ??= z.toJSONSchema(this.#source, { io: 'input', target: 'draft-7' }) as SchemaNode
     const node = path.reduce<SchemaNode | undefined>(
-      (at, step) => (typeof step === 'number' ? at?.items : mappingOf(at)?.[step]),
+      (at, step) => (typeof step === 'number' ? at?.items : (mappingOf(at)?.[step] ?? anyEntryOf(at))),
       this.#schema,
     )
     return Object.keys(mappingOf(node) ?? {})
@@ -43,4 +44,10 @@ export class Vocabulary {
 /** The fields of a mapping, also where something else may stand in its place. */
 function mappingOf(node: SchemaNode | undefined): SchemaNode['properties'] {
   return node?.properties ?? node?.anyOf?.find(({ properties }) => properties !== undefined)?.properties
+}
+
+/** What stands behind each key of a mapping whose keys are a person's own. */
+function anyEntryOf(node: SchemaNode | undefined): SchemaNode | undefined {
+  const entry = node?.additionalProperties
+  return typeof entry === 'object' ? entry : undefined
 }

@@ -1,8 +1,11 @@
 import { compareFields } from './compare-fields.js'
+import { compareSharding } from './compare-sharding.js'
 import { describeIssue } from './describe-issue.js'
-import type { HerdSpec, ProxySpec } from './herd-spec.js'
+import { expandGroups } from './expand-groups.js'
+import type { GroupSpec, HerdSpec, ProxySpec } from './herd-spec.js'
 import { Vocabulary } from './known-keys.js'
 import { defaultDatabase } from './names.js'
+import { readSharding } from './read-sharding.js'
 import { SpecError, type SpecProblem } from './spec-error.js'
 import { type FieldProblem, showValue } from './spec-path.js'
 import { type ParsedSpec, proxyFileSchema, specSchema } from './spec-schema.js'
@@ -22,7 +25,11 @@ export function parseSpec(text: string, file: string): HerdSpec {
     throw new SpecError(file, locateEach(problems, source))
   }
   const spec = withDerived(parsed.data)
-  const problems = compareFields(spec)
+  const written = expandGroups(parsed.data.groups).map((each) => each.written)
+  const problems = [
+    ...compareFields(spec, written),
+    ...compareSharding(parsed.data.sharding, namesOf(spec.groups)),
+  ]
   if (problems.length > 0) throw new SpecError(file, locateEach(problems, source))
   return spec
 }
@@ -33,6 +40,7 @@ const SPEC = new Vocabulary(specSchema, [
   { path: ['postgres'], where: 'in postgres' },
   { path: ['probes'], where: 'in probes' },
   { path: ['proxy'], where: 'in proxy' },
+  { path: ['sharding'], where: 'in sharding' },
 ])
 const PROXY_FILE = new Vocabulary(proxyFileSchema, [
   { path: [], where: 'at the top level' },
@@ -58,19 +66,26 @@ export function parseProxyFile(text: string, file: string): ProxyFile {
 }
 
 /** Fills in the defaults that follow from other fields. */
-function withDerived(parsed: ParsedSpec): HerdSpec {
+function withDerived({ sharding, ...parsed }: ParsedSpec): HerdSpec {
   const { proxy } = parsed
+  const groups = expandGroups(parsed.groups).map(({ group }) => group)
   return {
     ...parsed,
+    groups,
     database: parsed.database ?? defaultDatabase(parsed.name),
-    proxy: proxy !== false && { ...proxy, port: proxy.port ?? defaultProxyPort(parsed) },
+    proxy: proxy !== false && { ...proxy, port: proxy.port ?? defaultProxyPort(parsed.port, groups) },
+    ...(sharding === undefined ? {} : { sharding: readSharding(sharding, namesOf(groups)) }),
   }
+}
+
+function namesOf(groups: readonly GroupSpec[]): string[] {
+  return groups.map(({ name }) => name)
 }
 
 const PROXY_PORT = 6432
 
 /** A herd whose nodes stand on the usual port was there before the proxy was. */
-function defaultProxyPort({ port, groups }: ParsedSpec): number | 'auto' {
+function defaultProxyPort(port: number | 'auto', groups: readonly GroupSpec[]): number | 'auto' {
   if (port === 'auto') return 'auto'
   const last = port + groups.reduce((sum, { nodes }) => sum + nodes, 0) - 1
   return PROXY_PORT < port || PROXY_PORT > last ? PROXY_PORT : 'auto'

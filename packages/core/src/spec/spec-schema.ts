@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { DATABASE_PATTERN, DATABASE_RULE, NAME_PATTERN, NAME_RULE, RESERVED_DATABASES } from './names.js'
 import { REFUSED_SETTINGS } from './setting-rules.js'
+import { shardingSchema } from './sharding-schema.js'
+import { wholeNumber } from './whole-number.js'
 
 // Every message below completes the sentence "<field> must be ..., not <value>".
 // Branches of a union say it too: zod reports a branch's own message where only that branch fits the type.
-
-function wholeNumber(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
-  return z.int(what).min(min, what).max(max, what)
-}
 
 const settingName = z
   .string()
@@ -40,6 +38,11 @@ const groupSchema = z
         .regex(NAME_PATTERN, NAME_RULE)
         .default('main')
         .describe('Name of the group, unique in the herd. Its nodes are called `main-1`, `main-2`, ...'),
+      count: wholeNumber(1, 64)
+        .optional()
+        .describe(
+          'How many groups like this there are. With `name: s` and `count: 4` they are called `s1` to `s4`. Left out, it is one, called as it is named.',
+        ),
       nodes: wholeNumber(1, 16)
         .default(3)
         .describe(
@@ -226,6 +229,7 @@ export const specSchema = z
         .describe('The groups of the herd. Left out, it is one group `main` of 3 nodes under `zero-loss`.'),
       probes: probesSchema.prefault({}),
       proxy: proxySchema.prefault({}),
+      sharding: shardingSchema.optional(),
     },
     'a mapping',
   )

@@ -29,6 +29,6 @@ test('the specs that docs/spec.md shows are specs', async () => {
   const shown = [...(await read('docs/spec.md')).matchAll(/```yaml\n(.*?)```/gs)].map(
     (match) => match[1] ?? '',
   )
-  expect(shown).toHaveLength(2)
+  expect(shown).toHaveLength(3)
   for (const text of shown) expect(parseSpec(text, 'spec.md').name).not.toBe('')
 })
