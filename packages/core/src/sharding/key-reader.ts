@@ -1,7 +1,7 @@
 import { HerdError } from '../errors.js'
 import type { Halves } from './halves.js'
 import { familyOf, type KeyFamily, type KeyType, type KeyValue } from './key-type.js'
-import { type IntegerType, readBinaryInteger, readInteger } from './read-integer.js'
+import { type IntegerType, readBinaryInteger, readInteger, readTextInteger } from './read-integer.js'
 import { readUuid, UUID_BYTES } from './read-uuid.js'
 
 const ENCODER = new TextEncoder()
@@ -44,7 +44,7 @@ export class KeyReader implements Halves {
     if (this.family === 'text') this.#readTextBytes(bytes)
     else if (this.family === 'integer') {
       if (format === 'binary') readBinaryInteger(type as IntegerType, bytes, this)
-      else readInteger(type as IntegerType, DECODER.decode(bytes), this)
+      else readTextInteger(type as IntegerType, bytes, this)
     } else if (format === 'text') this.#readUuid(type, DECODER.decode(bytes))
     else this.#readUuidBytes(bytes)
   }

@@ -19,18 +19,33 @@ export function moveStretch(map: ShardMap, move: Move): ShardMap {
 
 /** The same for several moves at once, under one epoch; later ones win. */
 export function moveStretches(map: ShardMap, moves: readonly Move[]): ShardMap {
-  const stretches = moves.reduce<readonly Stretch[]>(cover, stretchesOf(map))
+  const stretches = stretchesOf(map)
+  for (const move of moves) cover(stretches, move)
   return makeShardMap({ epoch: map.epoch + 1, line: map.line, shards: map.shards, stretches })
 }
 
-function cover(stretches: readonly Stretch[], { from, to, owner }: Move): Stretch[] {
+function cover(stretches: Stretch[], { from, to, owner }: Move): void {
   if (to !== null && comparePositions(from, to) >= 0)
     throw new HerdError('SHARD_MAP_INVALID', `A stretch from ${from} cannot end at ${to}.`)
-  const before = stretches.filter((stretch) => comparePositions(stretch.from, from) < 0)
-  if (to === null) return [...before, { from, owner }]
-  const upTo = stretches.findLast((stretch) => comparePositions(stretch.from, to) <= 0)
-  const after = stretches.filter((stretch) => comparePositions(stretch.from, to) > 0)
-  return [...before, { from, owner }, { from: to, owner: upTo?.owner ?? owner }, ...after]
+  const first = firstFrom(stretches, from)
+  const end = to === null ? stretches.length : firstFrom(stretches, to)
+  const cutOff = stretches[end - 1]
+  const rest =
+    to === null || cutOff === undefined || stretches[end]?.from === to
+      ? []
+      : [{ from: to, owner: cutOff.owner }]
+  stretches.splice(first, end - first, { from, owner }, ...rest)
+}
+
+/** The first stretch that begins at a position or after it; a map of a ring has tens of thousands. */
+function firstFrom(stretches: readonly Stretch[], position: Position): number {
+  let [low, high] = [0, stretches.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (comparePositions((stretches[middle] as Stretch).from, position) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** The map with one more shard, which owns nothing yet, under the next epoch. */

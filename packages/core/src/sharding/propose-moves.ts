@@ -112,11 +112,10 @@ class Board {
 
   /** What nobody sampled goes to a neighbour. */
   emptyLeaving(): void {
-    for (const [index, piece] of this.#pieces.entries()) {
-      if (!this.#leaving.has(piece.owner)) continue
-      const stays = ({ owner }: Piece): boolean => !this.#leaving.has(owner)
-      const heir = this.#pieces.slice(0, index).findLast(stays) ?? this.#pieces.find(stays)
-      this.#move(piece, heir?.owner ?? this.#emptiest())
+    let heir = this.#pieces.find(({ owner }) => !this.#leaving.has(owner))?.owner ?? this.#emptiest()
+    for (const piece of this.#pieces) {
+      if (this.#leaving.has(piece.owner)) this.#move(piece, heir)
+      else heir = piece.owner
     }
   }
 

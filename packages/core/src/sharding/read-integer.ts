@@ -44,6 +44,26 @@ function readBigInt(type: IntegerType, value: bigint, into: Halves): void {
   into.low = Number(BigInt.asIntN(32, value))
 }
 
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
+const MINUS = 45
+
+/** Reads PostgreSQL's text format, as drivers send most numbers: few digits, one after the other. */
+export function readTextInteger(type: IntegerType, bytes: Uint8Array, into: Halves): void {
+  const negative = bytes[0] === MINUS
+  const first = negative ? 1 : 0
+  let number = 0
+  let at = first
+  for (; at < bytes.length; at++) {
+    const digit = (bytes[at] as number) - 48
+    if (digit < 0 || digit > 9) break
+    number = number * 10 + digit
+  }
+  // Fifteen digits are exact in a number; what is longer, or is something else, goes the general way.
+  if (at === bytes.length && at > first && at - first <= 15)
+    readNumber(type, negative ? -number : number, into)
+  else readDigits(type, DECODER.decode(bytes), into)
+}
+
 /** Reads PostgreSQL's binary format: big-endian, as many bytes as the type has. */
 export function readBinaryInteger(type: IntegerType, bytes: Uint8Array, into: Halves): void {
   if (bytes.length !== BITS[type] / 8)

@@ -82,7 +82,7 @@ describe('consistent hashing', () => {
     },
   )
 
-  test('under a load limit no shard owns more, and what it owned too much is all that others got', () => {
+  test('under a load limit no shard owns more, and only full ones pass anything on', () => {
     const chance = new Random(SEED)
     for (let round = 0; round < 20; round++) {
       const shards = someNames(chance, chance.between(1, 9))
@@ -91,6 +91,8 @@ describe('consistent hashing', () => {
       const free = consistentHashMap(shards, { virtualNodes })
       const bounded = consistentHashMap(shards, { virtualNodes, loadLimit })
       for (const share of sharesOf(bounded)) expect(share * shards.length).toBeLessThan(loadLimit + 1e-5)
+      const full = sharesOf(bounded).map((share) => share * shards.length > loadLimit - 1e-5)
+      for (const { source } of movedStretches(free, bounded)) expect(full[shards.indexOf(source)]).toBe(true)
       const excess = sharesOf(free).reduce(
         (sum, share) => sum + Math.max(0, share - loadLimit / shards.length),
         0,
@@ -100,8 +102,6 @@ describe('consistent hashing', () => {
         0,
       )
       expect(moved).toBeGreaterThanOrEqual(excess - 1e-5)
-      if (loadLimit >= 1.5 || shards.length === 1) continue
-      expect(addToRing(bounded, 'another', { virtualNodes, loadLimit }).epoch).toBe(2)
     }
   })
 
@@ -236,6 +236,29 @@ describe('a proposal of moves', () => {
       }
     },
   )
+
+  test('of keys that all differ, no shard is over the limit afterwards', () => {
+    const chance = new Random(SEED)
+    for (let round = 0; round < 200; round++) {
+      const map = someMap({ kind: 'key', family: 'integer' }, chance, 12)
+      const samples = [
+        ...new Set(Array.from({ length: chance.between(1, 300) }, () => somePosition(map.line, chance))),
+      ]
+      const leaving = chance.chance(0.3) ? map.shards.slice(1) : []
+      const loadLimit = chance.pick([1, 1.1, 1.5])
+      const { after } = proposeMoves(map, samples, { loadLimit, leaving })
+      const mean = samples.length / (map.shards.length - leaving.length)
+      expect(Math.max(...after)).toBeLessThanOrEqual(Math.max(Math.ceil(mean), loadLimit * mean))
+    }
+  })
+
+  test('fills a new shard from a map of a ring, whose stretches are many', () => {
+    const map = withShard(consistentHashMap(names(3), { virtualNodes: 500 }), 's4')
+    const samples = Array.from({ length: 4000 }, (_, id) => hashOf('int8', id))
+    const { moves, after } = proposeMoves(map, samples, { loadLimit: 1 })
+    expect(after).toEqual([1000, 1000, 1000, 1000])
+    expect(countBy(moveStretches(map, moves), samples)).toEqual(after)
+  })
 
   test('even loads need none', () => {
     const map = rangeMap('integer', names(2), [10n])

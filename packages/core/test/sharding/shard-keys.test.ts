@@ -11,6 +11,7 @@ import {
   moduloMap,
   positionOf,
   rangeMap,
+  toBigInt,
 } from '../../src/sharding/index.js'
 
 const SHARDS = ['s1', 's2', 's3', 's4']
@@ -103,6 +104,31 @@ test('a key in a message is where the same key of an application is', () => {
       expect(locateWireKey(map, 'int4', Buffer.from(String(id)), 'text')).toBe(locateKey(map, 'int8', id))
     }
   }
+})
+
+test.each(['', '-', '+', '--1', '1-', '1.5', '٣', '99999999999999999999', ' ', '\u00a07'])(
+  'I9: %j in a message is no number',
+  (text) => {
+    expect(() => locateWireKey(RING, 'int8', Buffer.from(text), 'text')).toThrow(
+      expect.objectContaining({ code: 'SHARD_KEY_INVALID' }),
+    )
+  },
+)
+
+test.each([
+  '0',
+  '-0',
+  '-7',
+  '+7',
+  ' 7 ',
+  '000000000000000000000007',
+  '999999999999999',
+  '1000000000000000',
+  '-9223372036854775808',
+])('%j in a message is the number it is', (text) => {
+  const reader = new KeyReader()
+  reader.readWire('int8', Buffer.from(text), 'text')
+  expect(toBigInt(reader)).toBe(BigInt(text.replace('+', '')))
 })
 
 test('ranges take keys of their own kind and of one column', () => {
