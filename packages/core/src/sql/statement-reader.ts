@@ -77,7 +77,7 @@ export class StatementReader {
 
   /** The facts of a text, and where its literals stand. Never throws for any text. */
   factsOf(text: string): Reading {
-    const known = this.byText.get(text)
+    const known = this.byText.size === 0 ? undefined : this.byText.get(text)
     if (known !== undefined) {
       this.textHits++
       return known

@@ -17,17 +17,23 @@ export function endsTransaction({ facts }: StatementRecord): boolean {
 
 const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK|END|ABORT|PREPARE TRANSACTION)/
 
-/** By text: whether it names what the proxy has prepared, or lists it. */
-const MEETING = new WeakMap<StatementRecord, boolean>()
-
 /** Statements of other clients are prepared on shared connections: nobody is to see or to run them (I6). */
-export function mayMeetOthers(record: StatementRecord): boolean {
-  let may = MEETING.get(record)
-  if (may === undefined) {
-    may = /pgherd_\d|pg_prepared_statement/i.test(record.text)
-    MEETING.set(record, may)
+export function mayMeetOthers({ facts, shape, text, judgement }: StatementRecord): boolean {
+  // In a literal they matter only where it may be run as SQL.
+  return judgement.shared ? namesOthers(facts, shape) : OTHERS.test(text)
+}
+
+const OTHERS = /pgherd_\d|pg_prepared_statement/i
+/** By shape. */
+const NAMING = new WeakMap<object, boolean>()
+
+function namesOthers(facts: object, shape: string): boolean {
+  let names = NAMING.get(facts)
+  if (names === undefined) {
+    names = OTHERS.test(shape)
+    NAMING.set(facts, names)
   }
-  return may
+  return names
 }
 
 /**
