@@ -3,6 +3,15 @@ import type net from 'node:net'
 /** Copying so much costs less than writing it in pieces. */
 const SMALL = 16 * 1024
 
+/** Those with something to say in this turn of the event loop: one tick for all costs less than one each. */
+let due: ClientOutput[] = []
+
+function flushDue(): void {
+  const outputs = due
+  due = []
+  for (const output of outputs) output.flush()
+}
+
 /** What a client is told: all of one turn of the event loop goes out as one. */
 export class ClientOutput {
   readonly #socket: net.Socket
@@ -17,11 +26,11 @@ export class ClientOutput {
   }
 
   say(piece: Buffer): void {
-    if (this.#pieces.push(piece) === 1) process.nextTick(this.flush)
+    if (this.#pieces.push(piece) === 1 && due.push(this) === 1) process.nextTick(flushDue)
     this.#bytes += piece.length
   }
 
-  readonly flush = (): void => {
+  flush(): void {
     const pieces = this.#pieces
     if (pieces.length === 0) return
     const isSmall = this.#bytes <= SMALL
