@@ -206,14 +206,21 @@ describe('a server connection that ends', () => {
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('ends a session whose settings were on it, also while it reads: no answer without them', async () => {
+  test.each([
+    ['while it reads: no answer without them', 'select count(*), pg_sleep(30) from goods', '08006'],
+    [
+      'while it writes: it may be done',
+      'update goods set stock = stock + length(pg_sleep(30)::text)',
+      '08007',
+    ],
+  ])('ends a session whose settings were on it, also %s', async (_, sql, code) => {
     const client = await connect(url)
     await client.query(`select set_config('my.own', 'kept', false)`)
-    const answer = client.query(`select current_setting('my.own', true) as own, pg_sleep(30)`).then(
+    const answer = client.query(sql).then(
       ({ rows }) => rows,
       (error: pg.DatabaseError) => error.code,
     )
     await until('it runs', async () => (await sessionsOf('%pg_sleep(30)%')).rowCount)
-    expect(await answer).toBe('08006')
+    expect(await answer).toBe(code)
   })
 })

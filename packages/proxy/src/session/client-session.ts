@@ -2,11 +2,10 @@ import type net from 'node:net'
 import { Session, type StatementRecord } from '@pgherd/client/internal'
 import type { Lsn } from '@pgherd/core'
 import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
-import { changesCatalogue, type DatabaseBook, isUnknown } from '../database-book.js'
+import { type DatabaseBook, isUnknown } from '../database-book.js'
 import type { HerdLink } from '../herd-link.js'
-import { FROM_CLIENT, makeQuery, readQuery } from '../protocol/client-messages.js'
-import { FrameReader } from '../protocol/frame-reader.js'
-import { ProtocolViolation } from '../protocol/protocol-violation.js'
+import { FROM_CLIENT, makeQuery } from '../protocol/client-messages.js'
+import type { ProtocolViolation } from '../protocol/protocol-violation.js'
 import {
   commandComplete,
   FROM_SERVER,
@@ -25,34 +24,21 @@ import type { ServerPool } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
+import { type Batch, newBatch, type SimpleMessage, settingOf } from './client-batch.js'
+import { ClientInput, type InputUser } from './client-input.js'
 import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
 import { sayFarewell } from './farewell.js'
+import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from './loss-reports.js'
 import type { PauseGate } from './pause-gate.js'
-import {
-  done,
-  explainRow,
-  type ProxyAnswer,
-  type ProxyCommand,
-  type ShownPlan,
-  showConsistency,
-  showPlan,
-} from './proxy-command.js'
-import { SessionSettings, type SettingChange, settingChange } from './session-settings.js'
+import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
+import { SessionSettings, type SettingChange } from './session-settings.js'
+import { SessionTraces } from './session-traces.js'
+import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
 import { executedBy, StatementMap } from './statement-map.js'
-import {
-  endsTransaction,
-  isPlainDdl,
-  mayMeetOthers,
-  opensReadOnly,
-  outlivesCleaning,
-} from './statement-traits.js'
+import { endsTransaction, mayMeetOthers, opensReadOnly } from './statement-traits.js'
 import type { StatementNames } from './virtual-statement.js'
 
-/** PostgreSQL's PQ_LARGE_MESSAGE_LIMIT. */
-const LONGEST_MESSAGE = 0x3fffffff
-/** What a client may send ahead while its batch is under way. */
-const MOST_HELD = 256 * 1024
 const MAX_CUT_OFFS = 5
 
 /** What all sessions of a proxy share. */
@@ -65,35 +51,8 @@ export interface SessionContext {
   readonly closed: (session: ClientSession) => void
 }
 
-/** What a client asked for up to a Sync, or one Query. */
-interface Batch {
-  readonly simple: { readonly message: Buffer; readonly text: string } | null
-  readonly requests: Request[]
-  /** What of it is executed. */
-  records: readonly StatementRecord[]
-  readonly startedMs: number
-  deadlineMs: number
-  /** Ends with a Flush: more of it will come. */
-  readonly partial: boolean
-  /** It goes on after a Flush. */
-  readonly continues: boolean
-  onPrimary: boolean
-  onOwn: boolean
-  /** Something of the answer has gone to the client. */
-  told: boolean
-  /** A server has it. */
-  sent: boolean
-  /** Its session held, before it, what the client may count on. */
-  afterKept: boolean
-  /** All it does is change a setting that can be said again elsewhere. */
-  setting: SettingChange | null
-  /** An error was part of the answer. */
-  failed: boolean
-  cutOffs: number
-}
-
 /** One client, logged in. One of its batches is under way at a time. */
-export class ClientSession implements ServerUser {
+export class ClientSession implements ServerUser, InputUser {
   readonly socket: net.Socket
   readonly processId: number
   readonly secretKey: Buffer
@@ -106,8 +65,8 @@ export class ClientSession implements ServerUser {
   batches = 0
   /** Its batch waits for a pause to end. */
   #held = false
-  readonly #frames = new FrameReader(LONGEST_MESSAGE)
   readonly #statements: StatementMap
+  readonly #input: ClientInput
   /** What its reads may see unless they say otherwise: as it began, and as it is. */
   readonly #startConsistency: Consistency
   #consistency: Consistency
@@ -118,31 +77,16 @@ export class ClientSession implements ServerUser {
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
   readonly #turn = turns++
   readonly #output: ClientOutput
-  #requests: Request[] = []
   #batch: Batch | null = null
   /** A connection it has to itself, and whose pool that is of. */
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
-  #copyIn = false
-  /** Nothing is read up to the next Sync, since there was an error of ours. */
-  #skipping = false
-  /** How its transaction on a standby began, while it has only read. */
-  #beganThere: string | null = null
+  readonly #traces = new SessionTraces()
   #isUtf8 = true
-  /** It sends faster than the server takes. */
-  #waitsForServer = false
   #status: TransactionStatus = 'I'
   /** As it began, and as it is: any connection it gets is made so. */
   readonly #startSettings: SessionSettings
   #settings: SessionSettings
-  /** What was done on its connection since the last transaction ended. */
-  #wrote = false
-  #mayDeferFlush = false
-  #changedCatalogue = false
-  /** The session on its connection holds what it may count on: settings, temporary tables, locks, … */
-  #keeps = false
-  /** Texts that may have left traces in the session, as far as was known when they were run. */
-  readonly #suspects = new Set<string>()
   /** Its transaction was lost with its connection; it does not know yet. */
   #lostTransaction: ServerReport | null = null
   #stopWaiting: (() => void) | null = null
@@ -166,15 +110,16 @@ export class ClientSession implements ServerUser {
     this.#startConsistency = this.#consistency = who.consistency
     this.#startSettings = this.#settings = SessionSettings.named(who.applicationName)
     this.#statements = new StatementMap(context.names, (command) => this.#obey(command))
+    this.#input = new ClientInput(socket, this.#statements, this)
     this.#useEncoding(tenant.parameters.get('client_encoding') ?? '')
-    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.on('data', (chunk: Buffer) => this.#input.read(chunk))
     socket.on('drain', () => this.#own?.connection.socket.resume())
     socket.on('close', () => this.#end())
   }
 
   /** `rest`: what came together with its login. */
   start(rest: Buffer): void {
-    if (rest.length > 0) this.#read(rest)
+    if (rest.length > 0) this.#input.read(rest)
     this.socket.resume()
   }
 
@@ -190,153 +135,30 @@ export class ClientSession implements ServerUser {
 
   // ---- from the client
 
-  #read(chunk: Buffer): void {
-    this.#frames.push(chunk)
-    this.#goOn()
+  get isBusy(): boolean {
+    return this.#batch !== null && !(this.#batch.partial && this.#own !== null)
   }
 
-  #goOn(): void {
-    try {
-      while (!this.#closed && this.#mayRead) {
-        // What is copied comes in many small messages, and the server takes them as they are.
-        const copied = this.#copyIn ? this.#frames.nextRun(FROM_CLIENT.copyData) : null
-        const message = copied ?? this.#frames.next()
-        if (message === null) break
-        this.#take(message)
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error
-      this.#fatal({ severity: 'FATAL', code: error.sqlState, message: error.message })
-      return
-    }
-    if (this.#frames.held > MOST_HELD && !this.#mayRead) this.socket.pause()
-    else if (this.socket.isPaused() && this.#mayRead) this.socket.resume()
+  get hasFailed(): boolean {
+    return this.#status === 'E'
   }
 
-  get #mayRead(): boolean {
-    return this.#batch === null || this.#copyIn || (this.#batch.partial && this.#own !== null)
+  get copying(): InputUser['copying'] {
+    return this.#own === null ? null : { server: this.#own, bySimple: this.#batch?.simple !== null }
   }
 
-  #take(message: Buffer): void {
-    const type = message[0] as number
-    if (this.#copyIn && this.#own !== null && type !== FROM_CLIENT.terminate) {
-      this.#takeForCopy(this.#own, type, message)
-      return
-    }
-    if (this.#skipping && SKIPPED.has(type)) return
-    switch (type) {
-      case FROM_CLIENT.query:
-        this.#statements.forgetUnnamed()
-        this.#start({ message, text: readQuery(message) }, false)
-        break
-      case FROM_CLIENT.parse:
-        this.#takeParse(message)
-        break
-      case FROM_CLIENT.bind:
-        this.#requests.push(this.#statements.readBind(message))
-        break
-      case FROM_CLIENT.describe:
-        this.#requests.push(this.#statements.readDescribe(message))
-        break
-      case FROM_CLIENT.execute:
-        this.#requests.push(this.#statements.readExecute(message))
-        break
-      case FROM_CLIENT.close:
-        this.#requests.push(this.#statements.readClose(message))
-        break
-      case FROM_CLIENT.sync:
-        this.#skipping = false
-        this.#start(null, false)
-        break
-      case FROM_CLIENT.flush:
-        if (this.#requests.length > 0) this.#start(null, true)
-        break
-      case FROM_CLIENT.functionCall:
-        this.#start({ message, text: '' }, false)
-        break
-      case FROM_CLIENT.copyData:
-      case FROM_CLIENT.copyDone:
-      case FROM_CLIENT.copyFail:
-        // A COPY that failed: the client has not heard of it yet.
-        break
-      case FROM_CLIENT.terminate:
-        this.#end()
-        sayFarewell(this.socket)
-        break
-      default:
-        throw new ProtocolViolation(`invalid frontend message type ${type}`)
-    }
+  leaves(): void {
+    this.#end()
+    sayFarewell(this.socket)
   }
 
-  #takeParse(message: Buffer): void {
-    const request = this.#statements.readParse(message, this.#status === 'E')
-    this.#requests.push(request)
-    this.#skipping = request.kind === 'refused'
+  violates({ sqlState, message }: ProtocolViolation): void {
+    this.#fatal({ severity: 'FATAL', code: sqlState, message })
   }
 
-  /**
-   * What is copied is the server's as it comes, and nothing else: if the COPY has failed by then, the server
-   * would run it, and the answer would come when the connection is somebody else's (I6).
-   */
-  #takeForCopy(server: OwnServer, type: number, message: Buffer): void {
-    switch (type) {
-      case FROM_CLIENT.copyDone:
-      case FROM_CLIENT.copyFail:
-        // In the extended protocol a Sync follows: the one before was lost in the COPY.
-        this.#copyIn = this.#batch?.simple === null
-        break
-      case FROM_CLIENT.sync:
-        if (this.#batch?.simple !== null) return
-        // It may be one more than the server needs, with an answer of its own.
-        server.traced = server.tainted = true
-        this.#copyIn = false
-        break
-      case FROM_CLIENT.copyData:
-        break
-      case FROM_CLIENT.flush:
-        return
-      default:
-        throw new ProtocolViolation(
-          `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
-        )
-    }
-    if (!server.send([message])) this.#pauseForServer(server)
-  }
-
-  #pauseForServer(server: OwnServer): void {
-    if (this.#waitsForServer) return
-    this.#waitsForServer = true
-    this.socket.pause()
-    server.connection.socket.once('drain', () => {
-      this.#waitsForServer = false
-      this.socket.resume()
-    })
-  }
-
-  #start(simple: Batch['simple'], partial: boolean): void {
-    const requests = this.#requests
-    this.#requests = []
-    const before = this.#batch
-    const nowMs = performance.now()
+  asked(simple: SimpleMessage | null, requests: readonly Request[], partial: boolean): void {
     this.batches++
-    const batch: Batch = {
-      simple,
-      requests,
-      records: [],
-      startedMs: before?.startedMs ?? nowMs,
-      deadlineMs: nowMs + this.#context.failoverWaitMs,
-      partial,
-      continues: before !== null,
-      // What it is about may come after the Flush.
-      onPrimary: partial,
-      onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
-      told: before?.told ?? false,
-      sent: before?.sent ?? false,
-      afterKept: false,
-      setting: null,
-      failed: false,
-      cutOffs: 0,
-    }
+    const batch = newBatch({ simple, requests, partial }, this.#batch, this.#context.failoverWaitMs)
     this.#batch = batch
     this.#judge(batch)
   }
@@ -544,9 +366,9 @@ export class ClientSession implements ServerUser {
     }
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
-    if (isExplain(batch.records)) this.#output.say(this.#withNode(Buffer.concat(pieces)))
+    if (isExplain(batch.records)) this.#output.say(withNode(Buffer.concat(pieces), this.#plan as ShownPlan))
     else for (const piece of pieces) this.#output.say(piece)
-    this.#goOn()
+    this.#input.goOn()
   }
 
   unparsed({ clientName, statement }: Parsing): void {
@@ -608,7 +430,7 @@ export class ClientSession implements ServerUser {
   /** What a transaction on a standby left in its session would keep the session there, writes and all. */
   #mustMove(server: OwnServer, batch: Batch): boolean {
     return (
-      this.#beganThere !== null &&
+      this.#traces.beganThere !== null &&
       server.connection.isStandby &&
       this.#status === 'T' &&
       !batch.continues &&
@@ -621,8 +443,8 @@ export class ClientSession implements ServerUser {
    * standby has: a transaction that has only read so far may go on there.
    */
   #moveToPrimary(from: OwnServer, batch: Batch): void {
-    const begin = this.#beganThere as string
-    this.#beganThere = null
+    const begin = this.#traces.beganThere as string
+    this.#traces.movedOn()
     const stay = (): void => {
       if (this.#batch === batch && this.#own === from) this.#sendOwn(from, batch)
     }
@@ -665,11 +487,13 @@ export class ClientSession implements ServerUser {
       })
       return
     }
-    this.#noteBeginning(server, batch.records)
-    batch.afterKept = this.#keeps
-    if (!this.#isUtf8) server.traced = server.tainted = this.#keeps = this.#wrote = true
-    batch.setting = this.#settingOf(batch)
-    if (batch.setting === null) this.#noteTraces(server, batch)
+    const traces = this.#traces
+    traces.noteBeginning(server, batch.records, this.#status === 'I')
+    batch.afterKept = traces.keeps
+    if (!this.#isUtf8) traces.noteUnread(server)
+    // In a transaction it may be undone.
+    batch.setting = this.#status === 'I' ? settingOf(batch) : null
+    if (batch.setting === null) traces.note(server, batch.records, this.#settings.has('synchronous_commit'))
     batch.sent = true
     const explains = isExplain(batch.records)
     const mayForget =
@@ -694,50 +518,11 @@ export class ClientSession implements ServerUser {
     server.sayDue()
   }
 
-  #settingOf({ records, simple, requests, partial, continues }: Batch): SettingChange | null {
-    const [record] = records
-    // In a transaction it may be undone.
-    if (record === undefined || records.length > 1 || this.#status !== 'I' || partial || continues)
-      return null
-    if (simple === null && !requests.some(isExecute)) return null
-    return settingChange(record)
-  }
-
   /** On the connection that it has already. */
   #goOnThere(server: OwnServer, batch: Batch): void {
     const why = this.#status === 'I' ? 'its session holds what is to be kept' : 'its transaction is there'
     if (this.#plan !== null && this.#plan.why !== why) this.#plan = { ...this.#plan, connection: 'own', why }
     this.#sendOwn(server, batch)
-  }
-
-  #noteTraces(server: OwnServer, { records }: Batch): void {
-    for (const record of records) {
-      const { nature, text } = record
-      if (nature.leavesTraces) {
-        server.traced = true
-        server.tainted ||= outlivesCleaning(record)
-        if (!isPlainDdl(record)) {
-          this.#keeps = true
-          this.#suspects.add(text)
-        }
-      }
-      this.#changedCatalogue ||= changesCatalogue(record)
-      // A standby writes nothing, whatever it is asked.
-      this.#wrote ||= nature.writes && !server.connection.isStandby
-      this.#mayDeferFlush ||= nature.mayDeferFlush || this.#settings.has('synchronous_commit')
-    }
-  }
-
-  #noteBeginning(server: OwnServer, records: readonly StatementRecord[]): void {
-    if (!server.connection.isStandby) return
-    const [record] = records
-    if (this.#status === 'I')
-      this.#beganThere =
-        record !== undefined && opensReadOnly(records) && !/isolation|deferrable/i.test(record.shape)
-          ? record.text
-          : null
-    else if (!records.every(({ facts, nature }) => facts.kind === 'read' && !nature.leavesTraces))
-      this.#beganThere = null
   }
 
   bytes(piece: Buffer): void {
@@ -747,13 +532,6 @@ export class ClientSession implements ServerUser {
         this.#output.say(explainRow(this.#plan))
     }
     this.#output.say(piece)
-  }
-
-  /** The answer to an EXPLAIN, with where that is. */
-  #withNode(answer: Buffer): Buffer {
-    const at = answer.lastIndexOf(EXPLAINED)
-    if (at < 0 || this.#plan === null) return answer
-    return Buffer.concat([answer.subarray(0, at), explainRow(this.#plan), answer.subarray(at)])
   }
 
   error(sqlState: string | null, message: Buffer): void {
@@ -775,8 +553,7 @@ export class ClientSession implements ServerUser {
   }
 
   copyIn(): void {
-    this.#copyIn = true
-    this.#goOn()
+    this.#input.beginCopy()
   }
 
   ready(status: TransactionStatus): void {
@@ -786,11 +563,11 @@ export class ClientSession implements ServerUser {
       if (batch.setting !== null && !batch.failed) this.#noteSetting(batch.setting)
     }
     this.#batch = null
-    this.#copyIn = false
+    this.#input.endCopy()
     this.#status = status
     this.#output.say(readyForQuery(status))
     if (status === 'I') this.#ended()
-    this.#goOn()
+    this.#input.goOn()
   }
 
   #noteSetting(change: SettingChange): void {
@@ -802,25 +579,20 @@ export class ClientSession implements ServerUser {
 
   /** A transaction has ended, or a statement that was one. */
   #ended(): void {
-    const server = this.#own as OwnServer
-    if (this.#wrote) {
-      this.#writes.noteWrite(!this.#mayDeferFlush && !server.traced)
-      this.#wrote = false
-    }
-    this.#mayDeferFlush = false
-    if (this.#changedCatalogue) {
-      this.#changedCatalogue = false
+    const { wrote, flushed, changedCatalogue } = this.#traces.ended(this.#own as OwnServer)
+    if (wrote) this.#writes.noteWrite(flushed)
+    if (changedCatalogue) {
       this.#book.changed()
       void this.#book.loading?.then(() => this.#absolve())
     }
-    if (!this.#keeps) this.#release()
+    if (!this.#traces.keeps) this.#release()
   }
 
   forgotten(isAll: boolean): void {
     this.#statements.clear()
     // Outside of transactions only, and alone.
     if (!isAll || this.#own === null) return
-    this.#own.traced = this.#keeps = false
+    this.#own.traced = this.#traces.keeps = false
     this.#own.settings = SessionSettings.NONE
     this.#settings = this.#startSettings
     this.#consistency = this.#startConsistency
@@ -830,7 +602,7 @@ export class ClientSession implements ServerUser {
   #absolve(): void {
     const server = this.#own
     if (server === null || this.#batch !== null || this.#status !== 'I') return
-    if ([...this.#suspects].some((text) => this.#book.look(text).nature.leavesTraces)) return
+    if (!this.#traces.areHarmless((text) => this.#book.look(text))) return
     server.traced = server.tainted = false
     this.#release()
   }
@@ -839,8 +611,7 @@ export class ClientSession implements ServerUser {
     const server = this.#own
     if (server === null) return
     this.#own = null
-    this.#keeps = false
-    this.#suspects.clear()
+    this.#traces.clear()
     this.#pool?.giveBack(server)
     this.#pool = null
   }
@@ -849,46 +620,27 @@ export class ClientSession implements ServerUser {
   lost(error: Error): void {
     // What is held has not begun.
     const batch = this.#held ? null : this.#batch
-    const kept = batch === null ? this.#keeps : batch.afterKept
-    this.#keeps = false
+    const { wrote, keeps } = this.#traces
+    const inTransaction = this.#status !== 'I'
+    this.#traces.clear()
     this.#own = null
     this.#pool = null
-    this.#copyIn = false
-    // It may have been paused for the server to keep up.
-    this.#waitsForServer = false
-    this.socket.resume()
-    const inTransaction = this.#status !== 'I'
+    this.#input.serverLost()
     this.#status = 'I'
-    if (kept) {
-      this.#fatal({
-        severity: 'FATAL',
-        code: '08006',
-        message: `The connection to the server was lost, and the state of this session with it: ${error.message}`,
-      })
-      return
-    }
-    const wrote = this.#wrote
-    this.#wrote = this.#mayDeferFlush = false
-    if (inTransaction) this.#loseTransaction(batch, error)
+    if (batch === null ? keeps : batch.afterKept) {
+      const mayBeDone = batch !== null && (inTransaction ? mayHaveCommitted(batch) : wrote)
+      this.#fatal(stateLost(error, mayBeDone))
+    } else if (inTransaction) this.#loseTransaction(batch, error)
     else if (batch !== null) this.#loseStatement(batch, wrote, error)
   }
 
   #loseTransaction(batch: Batch | null, error: Error): void {
-    // Only a COMMIT may have taken effect.
-    const mayHaveCommitted = batch?.records.some(
-      ({ facts, nature }) => facts.kind === 'transaction' || !nature.isSingle,
-    )
-    if (batch !== null && mayHaveCommitted) {
+    if (batch !== null && mayHaveCommitted(batch)) {
       this.#writes.noteWrite(false)
       this.#tellError(batch, unknownOutcome(error))
       return
     }
-    const lost: ServerReport = {
-      severity: 'ERROR',
-      code: '08006',
-      message: `The transaction was rolled back: the connection to its server was lost (${error.message}).`,
-      hint: 'Run it again.',
-    }
+    const lost = transactionLost(error)
     this.#status = 'E'
     if (batch === null) this.#lostTransaction = lost
     else this.#answerLost(batch, lost)
@@ -931,7 +683,7 @@ export class ClientSession implements ServerUser {
     this.#forgetUnparsed(batch)
     this.#output.say(message)
     this.#output.say(readyForQuery(this.#status))
-    this.#goOn()
+    this.#input.goOn()
   }
 
   #fatal(report: ServerReport): void {
@@ -965,6 +717,7 @@ export class ClientSession implements ServerUser {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#input.end()
     this.#stopWaiting?.()
     const server = this.#own
     if (server !== null) {
@@ -993,59 +746,9 @@ function isOfStandby(role: 'primary' | 'standby', sqlState: string): boolean {
   return role === 'standby' && judgeFailure({ progress: 'refused', sqlState, role }, true) === 'repeat'
 }
 
-function isExecute(request: Request): boolean {
-  return request.kind === 'portal' && request.step === 'execute'
-}
-
-const EXPLAINED = commandComplete('EXPLAIN')
-/** Other formats are for programs. */
-const NOT_FOR_PEOPLE = /\bformat\s+'?(?:json|xml|yaml)/i
-
-function isExplain(records: readonly StatementRecord[]): boolean {
-  const [record] = records
-  return record !== undefined && record.facts.command === 'EXPLAIN' && !NOT_FOR_PEOPLE.test(record.text)
-}
-
-/** Why a batch was given to a node of this role. */
-function whyThere(
-  records: readonly StatementRecord[],
-  role: 'primary' | 'standby',
-  mayUseStandby: boolean,
-  position: Lsn | null,
-  chosen: string,
-): string {
-  if (role === 'standby') return 'it only reads'
-  if (!mayUseStandby)
-    return records.find(({ judgement }) => !judgement.reads)?.judgement.why ?? 'it may write'
-  if (position === null) return 'what it may see is with the primary alone'
-  return chosen === 'behind' ? 'no standby has all that it must see' : 'no standby is there'
-}
-
-/** PostgreSQL drops these after an error, up to the Sync. */
-const SKIPPED: ReadonlySet<number> = new Set([
-  FROM_CLIENT.query,
-  FROM_CLIENT.parse,
-  FROM_CLIENT.bind,
-  FROM_CLIENT.describe,
-  FROM_CLIENT.execute,
-  FROM_CLIENT.close,
-  FROM_CLIENT.flush,
-  FROM_CLIENT.functionCall,
-])
-
 const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])
 
-const FAILED_TRANSACTION: ServerReport = {
-  severity: 'ERROR',
-  code: '25P02',
-  message: 'current transaction is aborted, commands ignored until end of transaction block',
-}
-
-function unknownOutcome(error: Error): ServerReport {
-  return {
-    severity: 'ERROR',
-    code: '08007',
-    message: `The connection to the server was lost while this was under way (${error.message}); it may or may not have taken effect.`,
-    hint: 'Look whether it did before you send it again.',
-  }
+/** Of a transaction only what ends it may have taken effect. */
+function mayHaveCommitted({ records }: Batch): boolean {
+  return records.some(({ facts, nature }) => facts.kind === 'transaction' || !nature.isSingle)
 }

@@ -7,6 +7,7 @@ import {
   type ServerReport,
 } from '../protocol/server-messages.js'
 import { readSetting, writeSetting } from './consistency-hint.js'
+import type { ShownPlan } from './shown-plan.js'
 
 /** A statement that the proxy answers itself. */
 export type ProxyCommand =
@@ -17,14 +18,6 @@ export type ProxyCommand =
   | { readonly kind: 'show consistency' }
   | { readonly kind: 'show plan' }
   | { readonly kind: 'refused'; readonly report: ServerReport }
-
-/** How the last statement was run. */
-export interface ShownPlan {
-  readonly node: string
-  readonly role: 'primary' | 'standby'
-  readonly connection: 'shared' | 'own'
-  readonly why: string
-}
 
 const FIRST_WORD = /^\s*(deallocate|set|show|reset)\b/i
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
@@ -133,9 +126,4 @@ const PLAN_ROW = rowDescription(['node', 'role', 'connection', 'why'])
 export function describeCommand({ kind }: ProxyCommand): Buffer {
   if (kind === 'show consistency') return CONSISTENCY_ROW
   return kind === 'show plan' ? PLAN_ROW : NO_DATA
-}
-
-/** The line that an EXPLAIN ends with. */
-export function explainRow({ node, role, connection }: ShownPlan): Buffer {
-  return dataRow([`Node: ${node} (${role}, ${connection} connection)`])
 }

@@ -1,0 +1,76 @@
+import type { StatementRecord } from '@pgherd/client/internal'
+import { FROM_CLIENT } from '../protocol/client-messages.js'
+import type { Request } from './batch.js'
+import { type SettingChange, settingChange } from './session-settings.js'
+
+/** A Query, or a FunctionCall, as it came. */
+export interface SimpleMessage {
+  readonly message: Buffer
+  readonly text: string
+}
+
+/** What a client asked for up to a Sync, or one Query. */
+export interface Batch {
+  readonly simple: SimpleMessage | null
+  readonly requests: readonly Request[]
+  /** What of it is executed. */
+  records: readonly StatementRecord[]
+  readonly startedMs: number
+  deadlineMs: number
+  /** Ends with a Flush: more of it will come. */
+  readonly partial: boolean
+  /** It goes on after a Flush. */
+  readonly continues: boolean
+  onPrimary: boolean
+  onOwn: boolean
+  /** Something of the answer has gone to the client. */
+  told: boolean
+  /** A server has it. */
+  sent: boolean
+  /** Its session held, before it, what the client may count on. */
+  afterKept: boolean
+  /** All it does is change a setting that can be said again elsewhere. */
+  setting: SettingChange | null
+  /** An error was part of the answer. */
+  failed: boolean
+  cutOffs: number
+}
+
+/** `before`: what was under way, where this goes on after a Flush. It waits for `patienceMs` to be run. */
+export function newBatch(
+  { simple, requests, partial }: Pick<Batch, 'simple' | 'requests' | 'partial'>,
+  before: Batch | null,
+  patienceMs: number,
+): Batch {
+  const nowMs = performance.now()
+  return {
+    simple,
+    requests,
+    records: [],
+    startedMs: before?.startedMs ?? nowMs,
+    deadlineMs: nowMs + patienceMs,
+    partial,
+    continues: before !== null,
+    // What it is about may come after the Flush.
+    onPrimary: partial,
+    onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
+    told: before?.told ?? false,
+    sent: before?.sent ?? false,
+    afterKept: false,
+    setting: null,
+    failed: false,
+    cutOffs: 0,
+  }
+}
+
+/** The setting that a batch changes outside of a transaction, where it does nothing else. */
+export function settingOf({ records, simple, requests, partial, continues }: Batch): SettingChange | null {
+  const [record] = records
+  if (record === undefined || records.length > 1 || partial || continues) return null
+  if (simple === null && !requests.some(isExecute)) return null
+  return settingChange(record)
+}
+
+function isExecute(request: Request): boolean {
+  return request.kind === 'portal' && request.step === 'execute'
+}
