@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { done, newFolder, SPEC, type Started, start, until } from './scratch-cli.js'
 
 const TIMEOUT = { timeout: 300_000 }
@@ -130,3 +130,67 @@ test('I9: a port that is taken, and nodes that do not answer, are told in a sent
   await listening(away)
   await until('it says so', () => away.output().includes(`127.0.0.1:${port}  left out: `))
 })
+
+describe('with several workers', () => {
+  const serve = async (): Promise<{ started: Started; port: number; pids: number[] }> => {
+    const args = ['--nodes', ...nodes, '--port', 'auto', '--metrics', '0', '--workers', '2']
+    const started = start(['proxy', ...args], { cwd })
+    const port = await listening(started)
+    const { client } = await connect(port, 'pgherd')
+    const { rows } = await client.query('SHOW WORKERS')
+    const pids = rows.map(({ pid }) => Number(pid))
+    expect(new Set([...pids, started.child.pid]).size).toBe(3)
+    return { started, port, pids }
+  }
+
+  test(
+    'clients of each are served, and figures are of both; a signal stops all, once transactions have ended',
+    TIMEOUT,
+    async () => {
+      const { started, port, pids } = await serve()
+      const found = await Promise.all([connect(port), connect(port), connect(port), connect(port)])
+      const [busy, ...idle] = found as [(typeof found)[0], ...typeof found]
+      for (const { client } of found)
+        expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+      const metrics = /http:\/\/\S+/.exec(started.output())?.[0] as string
+      expect(await (await fetch(metrics)).text()).toContain('pgherd_proxy_batch_duration_seconds_count 4')
+      await busy.client.query('begin')
+      await busy.client.query('create table kept (n int)')
+      // As a terminal does: every process in it is told.
+      for (const pid of [started.child.pid as number, ...pids]) process.kill(pid, 'SIGINT')
+      expect(await Promise.all(idle.map(({ told }) => told))).toEqual(['57P01', '57P01', '57P01'])
+      expect(started.child.exitCode).toBeNull()
+      await busy.client.query('commit')
+      const { code, stderr } = await started.ended
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(pids.filter(isAlive)).toEqual([])
+    },
+  )
+
+  test(
+    'one that dies is told of and started again; all end with the process that started them',
+    TIMEOUT,
+    async () => {
+      const { started, port, pids } = await serve()
+      process.kill(pids[0] as number, 'SIGKILL')
+      await until('it is told', () =>
+        started.output().includes('Worker 0 ended (SIGKILL); its clients lost their connections.'),
+      )
+      await until('it is back', () => started.output().includes('Worker 0 serves again.'))
+      const { client } = await connect(port, 'pgherd')
+      const now = (await client.query('SHOW WORKERS')).rows.map(({ pid }) => Number(pid))
+      expect(now[0]).not.toBe(pids[0])
+      started.child.kill('SIGKILL')
+      await until('they have ended', () => !now.some(isAlive))
+    },
+  )
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

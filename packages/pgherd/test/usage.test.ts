@@ -48,6 +48,7 @@ test.each([
   [['proxy'], /USAGE: No node is named for the proxy.*\nName them with --nodes/],
   [['proxy', '--nodes', 'nonsense'], /OPTIONS_INVALID/],
   [['proxy', '--nodes', 'postgres://a/b', '--port', '80'], /number from 1024 to 65535, or "auto"/],
+  [['proxy', '--nodes', 'postgres://a/b', '--workers', '65'], /whole number from 1 to 64, or "auto"/],
   [['proxy', '--nodes', 'postgres://a/b', '--lanes', '0'], /whole number from 1/],
   [['proxy', '--nodes', 'postgres://a/b', '--metrics', 'here'], /must be a port, or host:port/],
   [['proxy', '--nodes', 'postgres://a/b', '--tls-cert', 'a.pem'], /both --tls-cert and --tls-key/],

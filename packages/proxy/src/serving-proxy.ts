@@ -19,6 +19,8 @@ export interface ProxyOwner {
   reload?(): Promise<ProxyOptions>
   /** SHUTDOWN. */
   shutdown?(): void
+  /** Stands in the command lines of workers, for a person who looks at a list of processes. */
+  readonly label?: string
 }
 
 /** How long a hold waits for what has begun, and how long it lasts at most. */

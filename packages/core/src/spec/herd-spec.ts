@@ -24,6 +24,8 @@ export interface ProxySpec {
   /** The address it listens on. */
   host: string
   port: number | 'auto'
+  /** Processes that serve clients; `auto`: by the number of cores. */
+  workers: number | 'auto'
   /** Clients at once: in all, of each user, of each database. */
   maxClients: number
   maxClientsPerUser: number | null

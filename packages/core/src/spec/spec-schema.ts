@@ -27,6 +27,7 @@ const PORT_RULE = 'a whole number from 1024 to 65535, or auto'
 const HOST_RULE = 'an IP address or a host name'
 const HOST_PATTERN = /^[A-Za-z0-9:]([A-Za-z0-9.:%_-]{0,251}[A-Za-z0-9:])?$/
 const LIMIT_RULE = 'a whole number from 1 to 100000, or null'
+const WORKERS_RULE = 'a whole number from 1 to 64, or auto'
 const METRICS_RULE = 'a whole number from 1024 to 65535, or null'
 const BIN_RULE = 'the absolute path of a directory, or null'
 
@@ -142,6 +143,12 @@ const proxyFields = {
     .optional()
     .describe(
       'The port of the proxy. Left out, it is 6432, or a free one where `port` of the herd is `auto` or its nodes need 6432 themselves.',
+    ),
+  workers: z
+    .union([wholeNumber(1, 64, WORKERS_RULE), z.literal('auto')], WORKERS_RULE)
+    .default('auto')
+    .describe(
+      'Processes that serve clients, each on a core of its own. `auto`: 1 on fewer than 4 cores, else half of them, at most 8. `maxServers` and `lanes` are shared out among them, at least 1 for each.',
     ),
   maxClients: wholeNumber(1, 100_000).default(10_000).describe('Clients at once.'),
   maxClientsPerUser: wholeNumber(1, 100_000, LIMIT_RULE)

@@ -6,6 +6,7 @@ const MAIN = { name: 'main', nodes: 3, durability: 'zero-loss', withoutStandby: 
 const PROXY = {
   host: '127.0.0.1',
   port: 6432,
+  workers: 'auto',
   maxClients: 10_000,
   maxClientsPerUser: null,
   maxClientsPerDatabase: null,

@@ -92,6 +92,7 @@ describe('a value of the wrong kind', () => {
     ],
     ['proxy: { tls: { cert: /c } }', '2:15: proxy.tls.key is missing'],
     ['proxy: { lanes: 0 }', '2:17: proxy.lanes must be a whole number from 1 to 64, not 0'],
+    ['proxy: { workers: 0 }', '2:19: proxy.workers must be a whole number from 1 to 64, or auto, not 0'],
     ['proxy: { lanes: two }', '2:17: proxy.lanes must be a whole number from 1 to 64, not "two"'],
     ['proxy: { adminUsers: ops }', '2:22: proxy.adminUsers must be a list of roles, not "ops"'],
     ['proxy: { adminUsers: [1] }', '2:23: proxy.adminUsers[0] must be the name of a role, not 1'],

@@ -332,6 +332,11 @@ function addProxy(program: Command): void {
     .option('--config <file>', 'YAML file with "nodes" and the fields of "proxy" in a spec')
     .option('--host <address>', 'where to listen (127.0.0.1)')
     .option('--port <port>', 'port to listen on, or "auto" for a free one (6432)', parsePort)
+    .option(
+      '--workers <count>',
+      'processes that serve clients, or "auto": by the number of cores',
+      parseWorkers,
+    )
     .option('--max-clients <count>', 'clients at once (10000)', parseAtLeastOne)
     .option('--max-servers <count>', 'own connections by node, user and database (20)', parseAtLeastOne)
     .option('--lanes <count>', 'shared connections by node, user and database (2)', parseAtLeastOne)
@@ -359,6 +364,13 @@ function parseAtLeastOne(text: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1) return count
   throw new InvalidArgumentError('It must be a whole number from 1.')
+}
+
+function parseWorkers(text: string): number | 'auto' {
+  const count = Number(text)
+  if (text === 'auto' || (Number.isInteger(count) && count >= 1 && count <= 64))
+    return text === 'auto' ? text : count
+  throw new InvalidArgumentError('It must be a whole number from 1 to 64, or "auto".')
 }
 
 function parseAddress(text: string): { host: string; port: number } {

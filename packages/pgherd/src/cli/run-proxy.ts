@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { HerdError } from '@pgherd/core'
 import { type ProxyFile, parseProxyFile } from '@pgherd/core/spec'
-import { type ProxyOptions, WireProxy } from '@pgherd/proxy'
+import { type ProxyOptions, type ProxyOwner, type ServingProxy, startProxy } from '@pgherd/proxy'
 import pc from 'picocolors'
 import { readProxyTls } from '../proxy-process/read-proxy-tls.js'
 
@@ -11,6 +11,7 @@ export interface ProxyFlags {
   nodes?: string[]
   host?: string
   port?: number | 'auto'
+  workers?: number | 'auto'
   maxClients?: number
   maxServers?: number
   lanes?: number
@@ -49,12 +50,9 @@ export async function runProxy(flags: ProxyFlags): Promise<number> {
   return 0
 }
 
-async function start(
-  options: ProxyOptions,
-  owner: Parameters<typeof WireProxy.start>[1],
-): Promise<WireProxy> {
+async function start(options: ProxyOptions, owner: ProxyOwner): Promise<ServingProxy> {
   try {
-    return await WireProxy.start(options, owner)
+    return await startProxy(options, owner)
   } catch (error) {
     throw whyNotListening(error)
   }
@@ -80,7 +78,7 @@ function whyNotListening(cause: unknown): unknown {
   }
 }
 
-function describe(proxy: WireProxy): string[] {
+function describe(proxy: ServingProxy): string[] {
   const show = ({ host, port }: { host: string; port: number }): string =>
     `${host.includes(':') ? `[${host}]` : host}:${port}`
   const { metricsAddress } = proxy
@@ -115,6 +113,7 @@ export function proxyOptions(
     nodes,
     host: flags.host ?? file.host,
     port: port === 'auto' ? 0 : port,
+    workers: flags.workers ?? file.workers,
     maxClients: flags.maxClients ?? file.maxClients,
     maxClientsPerUser,
     maxClientsPerDatabase,

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { WireProxy } from '@pgherd/proxy'
+import type { ServingProxy } from '@pgherd/proxy'
 import type { ProxyJob } from './proxy-job.js'
 
 /** What a proxy says of itself over its socket. */
@@ -12,7 +12,7 @@ export interface ProxyDescription {
 const ANSWER_MS = 5000
 
 interface Orders {
-  readonly proxy: WireProxy
+  readonly proxy: ServingProxy
   readonly fingerprint: string
   /** Takes over what can be changed while clients are connected. */
   reload(job: ProxyJob): Promise<void>
@@ -103,7 +103,7 @@ export class ProxyControlClient {
     return this.#ask('/v1/proxy', undefined, timeoutMs) as Promise<ProxyDescription>
   }
 
-  /** See `WireProxy.hold`. */
+  /** See `ServingProxy.hold`. */
   async hold(patienceMs: number, leaseMs: number): Promise<boolean> {
     const said = await this.#ask('/v1/hold', { patienceMs, leaseMs }, patienceMs + ANSWER_MS)
     return (said as { isQuiet: boolean }).isQuiet

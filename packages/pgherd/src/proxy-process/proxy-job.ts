@@ -25,6 +25,7 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
   const [group] = spec.groups
   if (spec.proxy === false || proxyAddress === null || group === undefined) return null
   const {
+    workers,
     maxClients,
     maxClientsPerUser,
     maxClientsPerDatabase,
@@ -39,6 +40,7 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
     ...proxyAddress,
     supervisor: paths.socket,
     metricsPort,
+    workers,
   }
   return {
     options: {

@@ -1,4 +1,4 @@
-import { type ProxyOptions, WireProxy } from '@pgherd/proxy'
+import { type ProxyOptions, type ServingProxy, startProxy } from '@pgherd/proxy'
 import { ProxyControl } from './proxy-control.js'
 import type { ProxyJob, ProxyReport } from './proxy-job.js'
 import { readProxyRecord, removeProxyRecord, writeProxyRecord } from './proxy-record.js'
@@ -19,9 +19,11 @@ export async function serveProxy(): Promise<void> {
   // Whoever printed for us may be gone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   writeProxyRecord(job.record, null)
-  let proxy: WireProxy
+  let proxy: ServingProxy
   let control: ProxyControl
   let isStopping = false
+  /** Named for a person who looks at a list of processes. */
+  const [folder] = process.argv.slice(2)
   const stop = (graceMs: number): void => {
     if (isStopping) end()
     isStopping = true
@@ -39,7 +41,11 @@ export async function serveProxy(): Promise<void> {
   }
   try {
     const { socket, fingerprint } = job
-    proxy = await WireProxy.start(await optionsNow(), { reload: optionsNow, shutdown: () => stop(GRACE_MS) })
+    proxy = await startProxy(await optionsNow(), {
+      reload: optionsNow,
+      shutdown: () => stop(GRACE_MS),
+      ...(folder === undefined ? {} : { label: folder }),
+    })
     control = await ProxyControl.listen(socket, { proxy, fingerprint, reload, stop })
   } catch (error) {
     removeProxyRecord(job.record)

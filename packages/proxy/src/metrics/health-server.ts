@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { LookUp, ProxyFacts } from '../proxy-facts.js'
+import type { ProcessFigures } from './process-figures.js'
 import { ProxyMetrics } from './proxy-metrics.js'
 
 /** Answers `/healthz`, `/readyz` and `/metrics` on a port of its own. */
@@ -13,8 +14,13 @@ export class HealthServer {
   }
 
   /** Rejects with what listening says (EADDRINUSE). */
-  static async listen(host: string, port: number, look: LookUp): Promise<HealthServer> {
-    const metrics = new ProxyMetrics(look)
+  static async listen(
+    host: string,
+    port: number,
+    look: LookUp,
+    otherProcesses: () => Promise<readonly ProcessFigures[]> = async () => [],
+  ): Promise<HealthServer> {
+    const metrics = new ProxyMetrics(look, otherProcesses)
     const server = createServer((request, response) => {
       answer(request.url ?? '', response, look, metrics).catch(() => response.destroy())
     })
@@ -47,7 +53,7 @@ async function answer(
       say(response, 200, 'text/plain', 'ok\n')
       break
     case '/readyz': {
-      const why = whyNotReady(await look('state', 'nodes'))
+      const why = whyNotReady(await look('state', 'nodes', 'workers'))
       say(response, why === null ? 200 : 503, 'text/plain', `${why ?? 'ok'}\n`)
       break
     }
@@ -60,8 +66,13 @@ async function answer(
 }
 
 /** What keeps it from taking new clients and their writes; null: nothing does. */
-export function whyNotReady({ state, nodes }: Pick<ProxyFacts, 'state' | 'nodes'>): string | null {
+export function whyNotReady({
+  state,
+  nodes,
+  workers,
+}: Pick<ProxyFacts, 'state' | 'nodes' | 'workers'>): string | null {
   if (state === 'stopping') return 'it is shutting down'
+  if (!workers.some((worker) => worker.state === 'serving')) return 'there is no worker'
   return nodes.some((node) => node.role === 'primary' && node.state === 'in') ? null : 'there is no primary'
 }
 

@@ -1,6 +1,7 @@
 import type { LatencySnapshot } from '@pgherd/client/internal'
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import { Counter, Gauge, type Metric, Registry } from 'prom-client'
 import type { LookUp, ProxyFacts } from '../proxy-facts.js'
+import { type ProcessFigures, processFiguresWith } from './process-figures.js'
 
 type Labels = Record<string, string>
 type Sample = readonly [labels: Labels, value: number]
@@ -12,13 +13,15 @@ type Measured = Pick<ProxyFacts, (typeof PARTS)[number]>
 /** Prometheus' figures of a proxy, looked up when somebody asks for them. */
 export class ProxyMetrics {
   readonly #look: LookUp
+  readonly #otherProcesses: () => Promise<readonly ProcessFigures[]>
   readonly #registry = new Registry()
   /** As they were when somebody asked last. */
   #measured: Measured | null = null
 
-  constructor(look: LookUp) {
+  /** `otherProcesses`: of a proxy that is several. */
+  constructor(look: LookUp, otherProcesses: () => Promise<readonly ProcessFigures[]>) {
     this.#look = look
-    collectDefaultMetrics({ register: this.#registry })
+    this.#otherProcesses = otherProcesses
     for (const [name, figure] of Object.entries(FIGURES)) this.#register(name, figure)
     this.#registry.registerMetric(latencyMetric(() => this.#now.meter.latency))
   }
@@ -28,8 +31,9 @@ export class ProxyMetrics {
   }
 
   async read(): Promise<string> {
-    this.#measured = await this.#look(...PARTS)
-    return this.#registry.metrics()
+    const [measured, others] = await Promise.all([this.#look(...PARTS), this.#otherProcesses()])
+    this.#measured = measured
+    return (await processFiguresWith(others)) + (await this.#registry.metrics())
   }
 
   get #now(): Measured {
