@@ -238,11 +238,14 @@ test('I9: a port that is taken is refused before anything is made', TIMEOUT, asy
   await new Promise((resolve) => holder.close(resolve))
 })
 
-test(
-  'ten switchovers under clients of the proxy that write and read: no error, and nothing lost',
+test.each([
+  { switchovers: 10, workers: 1 },
+  { switchovers: 3, workers: 2 },
+])(
+  '$switchovers switchovers under clients of a proxy with $workers serving processes that write and read: no error, nothing lost',
   TIMEOUT,
-  async () => {
-    const cwd = folderWith(SPEC)
+  async ({ switchovers, workers }) => {
+    const cwd = folderWith(`${SPEC}proxy: { workers: ${workers} }\n`)
     await done(['up', '--detach'], { cwd })
     await whenWhole(cwd)
     const dsn = await dsnOf(cwd)
@@ -273,7 +276,7 @@ test(
       }
       return n
     })
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < switchovers; round++) {
       const before = await primaryOf(cwd)
       await done(['switchover', 'main'], { cwd })
       expect(await primaryOf(cwd)).not.toBe(before)
