@@ -183,7 +183,8 @@ function cameAgain({ keeping }: ShapeRecord): void {
 const SETS_NOTHING: ReadonlySet<string> = new Set(['read', 'write', 'transaction', 'empty'])
 
 function natureOf({ kind, writes, statements }: StatementFacts, judgement: Judgement): TextNature {
-  const leavesTraces = judgement.traces.some((trace) => trace !== 'transaction')
+  // A COPY that has ended leaves nothing.
+  const leavesTraces = judgement.traces.some((trace) => trace !== 'transaction' && trace !== 'copy')
   const isSingle = statements === 1
   return {
     leavesTraces,

@@ -19,8 +19,8 @@ export interface ServerUser {
   error(sqlState: string | null, message: Buffer): void
   /** It was not prepared after all. */
   unparsed(parsing: Parsing): void
-  /** Nothing is prepared any more; after DISCARD ALL nothing else is left either. */
-  forgotten(isAll: boolean): void
+  /** Nothing is prepared any more but what comes after; after DISCARD ALL nothing else is left either. */
+  forgotten(isAll: boolean, parses: readonly Parsing[]): void
   parameter(name: string, value: string): void
   /** The server reads what comes for COPY … FROM STDIN. */
   copyIn(): void
@@ -41,6 +41,8 @@ const WITH_SCRIPT = notableTypes([...ALWAYS, ...SCRIPTED])
 const DEALLOCATED = commandComplete('DEALLOCATE ALL')
 const DISCARDED = commandComplete('DISCARD ALL')
 
+const NONE = (): boolean => false
+
 const FATAL: ReadonlySet<string> = new Set(['FATAL', 'PANIC'])
 
 /** A server connection that one client has to itself for a while. */
@@ -56,6 +58,8 @@ export class OwnServer {
   #swallow = 0
   #swallowedError: string | null = null
   #whenSwallowed: ((error: string | null) => void) | null = null
+  /** What is prepared on it was understood under other settings. */
+  staleStatements = false
   /** What a user left in its session stays until it is cleaned. */
   traced = false
   /** Cleaning would not take all of it away. */
@@ -125,6 +129,7 @@ export class OwnServer {
 
   /** Runs something of ours; resolves with the SQLSTATE of its error, or null. */
   ask(message: Buffer): Promise<string | null> {
+    if (this.ended) return Promise.resolve('08006')
     this.#swallow++
     this.script = null
     this.send([message])
@@ -133,24 +138,28 @@ export class OwnServer {
     })
   }
 
-  /** Takes away what was prepared for clients; what its user has prepared by SQL stays. */
-  forgetPrepared(): Promise<string | null> {
-    const texts = [...this.prepared].map(({ name }) => `deallocate ${name}`)
-    this.prepared.clear()
-    return this.ask(makeQuery(texts.join('; ')))
+  /**
+   * Takes away what was prepared for clients, but for what may be kept; what its user has prepared by SQL
+   * stays. Resolves as `ask` does; after an error nobody may use it any more.
+   */
+  async forgetPrepared(mayKeep: (statement: VirtualStatement) => boolean = NONE): Promise<string | null> {
+    const forgotten = [...this.prepared].filter((statement) => !mayKeep(statement))
+    for (const statement of forgotten) this.prepared.delete(statement)
+    this.staleStatements = false
+    if (forgotten.length === 0) return null
+    return this.ask(makeQuery(forgotten.map(({ name }) => `deallocate ${name}`).join('; ')))
   }
 
   /** Makes its settings those. Resolves with the SQLSTATE of an error, or null. */
   async adapt(settings: SessionSettings): Promise<string | null> {
     const steps = this.settings.stepsTo(settings)
     // What was prepared was understood under the settings of then.
-    if (this.prepared.size > 0 && this.settings.answerKey !== settings.answerKey) {
-      const error = await this.forgetPrepared()
-      if (error !== null) return error
-    }
-    const error = await this.ask(makeQuery(steps))
+    const isStale = this.staleStatements || this.settings.answerKey !== settings.answerKey
+    const notForgotten = isStale ? await this.forgetPrepared() : null
+    if (notForgotten !== null) return notForgotten
+    const error = steps === '' ? null : await this.ask(makeQuery(steps))
     if (error === null) this.settings = settings
-    return error
+    return this.ended ? '08006' : error
   }
 
   #pass(piece: Buffer): void {
@@ -199,8 +208,10 @@ export class OwnServer {
         return
       case FROM_SERVER.commandComplete:
         if (message.equals(DEALLOCATED) || message.equals(DISCARDED)) {
+          const { prepares = [], parses = [] } = this.#script?.upcoming ?? {}
           this.prepared.clear()
-          user.forgotten(message.equals(DISCARDED))
+          for (const statement of prepares) this.prepared.add(statement)
+          user.forgotten(message.equals(DISCARDED), parses)
         }
         break
       case FROM_SERVER.copyIn:

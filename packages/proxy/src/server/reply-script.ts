@@ -55,6 +55,15 @@ export class ReplyScript {
     return [...this.#prepares].filter(([at]) => at >= this.#failedAt).map(([, statement]) => statement)
   }
 
+  /** What is yet to be prepared, on the connection and for the client. */
+  get upcoming(): { readonly prepares: VirtualStatement[]; readonly parses: Parsing[] } {
+    const isAhead = ([at]: readonly [number, unknown]): boolean => at >= this.#at
+    return {
+      prepares: [...this.#prepares].filter(isAhead).map(([, statement]) => statement),
+      parses: [...this.#parses].filter(isAhead).map(([, parsing]) => parsing),
+    }
+  }
+
   /** Has something said that no server says. */
   say(message: Buffer): void {
     this.#sayings.set(this.#steps.length, message)

@@ -3,6 +3,16 @@ import { SessionSettings } from '../session/session-settings.js'
 import { OwnServer } from './own-server.js'
 import type { ServerConnection } from './server-connection.js'
 
+/** A server does not take a session's settings (any more). */
+export class SettingsRefused extends Error {
+  readonly sqlState: string
+
+  constructor(sqlState: string) {
+    super(`the settings of the session could not be made (${sqlState})`)
+    this.sqlState = sqlState
+  }
+}
+
 interface Waiter {
   readonly settings: SessionSettings
   readonly take: (server: OwnServer) => void
@@ -68,7 +78,7 @@ export class ServerPool {
   }
 
   #hand(server: OwnServer, waiter: Waiter): void {
-    if (server.settings.key === waiter.settings.key) {
+    if (server.settings.key === waiter.settings.key && !server.staleStatements) {
       this.#waiting.delete(waiter)
       waiter.take(server)
       return
@@ -82,7 +92,7 @@ export class ServerPool {
       else if (error === null) this.#offer(server)
       else {
         server.destroy()
-        if (isThere) waiter.fail(new Error(`the session's settings could not be made (${error})`))
+        if (isThere) waiter.fail(new SettingsRefused(error))
       }
     })
   }
@@ -160,6 +170,7 @@ export class ServerPool {
     if ((await server.ask(makeQuery('DISCARD ALL'))) !== null) throw new Error('not cleaned')
     server.prepared.clear()
     server.settings = SessionSettings.NONE
+    server.staleStatements = false
     server.traced = false
   }
 

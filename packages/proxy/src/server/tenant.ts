@@ -135,12 +135,13 @@ export class Tenant {
     let best: ProxyLane | null = null
     for (const lane of lanes) if (lane.usable && (best === null || lane.inFlight < best.inFlight)) best = lane
     if (best !== null && (best.inFlight < laneDepth || lanes.size >= maxLanes)) return best
-    for (const lane of lanes) if (!lane.usable && lane.inFlight === 0) lane.close()
     const opened = new ProxyLane(this.#openLane(name, settings), (lane) => {
       lanes.delete(lane)
       this.#forgetKind(name, settings.answerKey)
     })
     lanes.add(opened)
+    // Only now: without any lane its kind would be forgotten.
+    for (const lane of lanes) if (!lane.usable && lane.inFlight === 0) lane.close()
     return opened
   }
 

@@ -23,6 +23,9 @@ export interface Batch {
   readonly continues: boolean
   onPrimary: boolean
   onOwn: boolean
+  readonly isFunctionCall: boolean
+  /** It is with a server on a connection of its own: what goes on after a Flush may follow. */
+  isOut: boolean
   /** Something of the answer has gone to the client. */
   told: boolean
   /** A server has it. */
@@ -43,6 +46,7 @@ export function newBatch(
   patienceMs: number,
 ): Batch {
   const nowMs = performance.now()
+  const isFunctionCall = simple?.message[0] === FROM_CLIENT.functionCall
   return {
     simple,
     requests,
@@ -52,8 +56,10 @@ export function newBatch(
     partial,
     continues: before !== null,
     // What it is about may come after the Flush.
-    onPrimary: partial,
-    onOwn: partial || before !== null || simple?.message[0] === FROM_CLIENT.functionCall,
+    onPrimary: partial || isFunctionCall,
+    onOwn: partial || before !== null || isFunctionCall,
+    isFunctionCall,
+    isOut: false,
     told: before?.told ?? false,
     sent: before?.sent ?? false,
     afterKept: false,
@@ -69,6 +75,12 @@ export function settingOf({ records, simple, requests, partial, continues }: Bat
   if (record === undefined || records.length > 1 || partial || continues) return null
   if (simple === null && !requests.some(isExecute)) return null
   return settingChange(record)
+}
+
+/** RESET ALL or DISCARD ALL, and nothing else. */
+export function takesAllBack({ records }: Batch): boolean {
+  const [record] = records
+  return records.length === 1 && /^(?:reset|discard) all$/i.test(record?.shape ?? '')
 }
 
 function isExecute(request: Request): boolean {

@@ -155,6 +155,8 @@ export class ClientInput {
     const request = this.#statements.readParse(message, this.#user.hasFailed)
     this.#requests.push(request)
     this.#skipping = request.kind === 'refused'
+    // Errors are told at once, as PostgreSQL does; a client may wait for them before it says Sync.
+    if (this.#skipping) this.#ask(null, true)
   }
 
   /**

@@ -20,11 +20,11 @@ import type { OwnServer, ServerUser } from '../server/own-server.js'
 import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
 import type { Parsing } from '../server/reply-script.js'
 import { LoginRefused } from '../server/server-connection.js'
-import type { ServerPool } from '../server/server-pool.js'
+import { type ServerPool, SettingsRefused } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
-import { type Batch, newBatch, type SimpleMessage, settingOf } from './client-batch.js'
+import { type Batch, newBatch, type SimpleMessage, settingOf, takesAllBack } from './client-batch.js'
 import { ClientInput, type InputUser } from './client-input.js'
 import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
@@ -36,8 +36,8 @@ import { SessionSettings, type SettingChange } from './session-settings.js'
 import { SessionTraces } from './session-traces.js'
 import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
 import { executedBy, StatementMap } from './statement-map.js'
-import { endsTransaction, mayMeetOthers, opensReadOnly } from './statement-traits.js'
-import type { StatementNames } from './virtual-statement.js'
+import { endsTransaction, maySeePrepared, namesPrepared, opensReadOnly } from './statement-traits.js'
+import type { StatementNames, VirtualStatement } from './virtual-statement.js'
 
 const MAX_CUT_OFFS = 5
 
@@ -82,7 +82,8 @@ export class ClientSession implements ServerUser, InputUser {
   #own: OwnServer | null = null
   #pool: ServerPool | null = null
   readonly #traces = new SessionTraces()
-  #isUtf8 = true
+  #isUtf8 = false
+  #hasPlainStrings = true
   #status: TransactionStatus = 'I'
   /** As it began, and as it is: any connection it gets is made so. */
   readonly #startSettings: SessionSettings
@@ -111,7 +112,7 @@ export class ClientSession implements ServerUser, InputUser {
     this.#startSettings = this.#settings = SessionSettings.named(who.applicationName)
     this.#statements = new StatementMap(context.names, (command) => this.#obey(command))
     this.#input = new ClientInput(socket, this.#statements, this)
-    this.#useEncoding(tenant.parameters.get('client_encoding') ?? '')
+    for (const [name, value] of tenant.parameters) this.#heed(name, value)
     socket.on('data', (chunk: Buffer) => this.#input.read(chunk))
     socket.on('drain', () => this.#own?.connection.socket.resume())
     socket.on('close', () => this.#end())
@@ -136,7 +137,7 @@ export class ClientSession implements ServerUser, InputUser {
   // ---- from the client
 
   get isBusy(): boolean {
-    return this.#batch !== null && !(this.#batch.partial && this.#own !== null)
+    return this.#batch !== null && !(this.#batch.partial && this.#batch.isOut && this.#own !== null)
   }
 
   get hasFailed(): boolean {
@@ -166,7 +167,7 @@ export class ClientSession implements ServerUser, InputUser {
   #judge(batch: Batch): void {
     if (this.#batch !== batch || this.#closed) return
     const { simple, requests } = batch
-    if (!this.#isUtf8) {
+    if (!this.#isReadable) {
       batch.onOwn = batch.onPrimary = true
       this.#begin(batch)
       return
@@ -244,7 +245,8 @@ export class ClientSession implements ServerUser, InputUser {
   // ---- where it goes
 
   #run(batch: Batch): void {
-    if (this.#closed) return
+    // It may have been cancelled while it waited to be run again.
+    if (this.#closed || this.#batch !== batch) return
     const reads = batch.records.every(({ judgement }) => judgement.reads)
     const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
     // What leaves something in its session keeps the connection, and later writes must find a primary there.
@@ -286,7 +288,7 @@ export class ClientSession implements ServerUser, InputUser {
   #mayShare(record: StatementRecord): boolean {
     const { judgement, facts, pace } = record
     if (!judgement.shared || facts.statements > 1 || !pace.mayShare(performance.now())) return false
-    return !mayMeetOthers(record)
+    return !namesPrepared(record)
   }
 
   /** Waits for a node that can take it. */
@@ -392,6 +394,11 @@ export class ClientSession implements ServerUser, InputUser {
       this.#tell(batch, error.report)
       return
     }
+    if (error instanceof SettingsRefused && !error.sqlState.startsWith('08')) {
+      const hint = 'RESET ALL takes back what it has set.'
+      this.#tellError(batch, { severity: 'ERROR', code: error.sqlState, message: error.message, hint })
+      return
+    }
     if (++batch.cutOffs > MAX_CUT_OFFS) batch.onOwn = true
     if (performance.now() > batch.deadlineMs) {
       this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
@@ -402,8 +409,10 @@ export class ClientSession implements ServerUser, InputUser {
 
   #runOnOwn(batch: Batch, node: string, role: 'primary' | 'standby'): void {
     const pool = this.tenant.own(node)
+    // What takes all settings back must not fail because of one of them.
+    const settings = takesAllBack(batch) ? SessionSettings.NONE : this.#settings
     this.#stopWaiting = pool.take(
-      this.#settings,
+      settings,
       (server) => {
         this.#stopWaiting = null
         if (this.#closed || this.#batch !== batch) {
@@ -479,18 +488,20 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   #sendOwn(server: OwnServer, batch: Batch): void {
-    // What cannot be read may name them too.
-    const mayMeet = batch.records.some(mayMeetOthers) || (!this.#isUtf8 && !batch.continues)
-    if (server.prepared.size > 0 && this.#status !== 'E' && mayMeet) {
-      void server.forgetPrepared().then(() => {
-        if (this.#own === server && this.#batch === batch) this.#sendOwn(server, batch)
+    const preparing = this.#makeReady(server, batch)
+    if (preparing !== null) {
+      void preparing.then((error) => {
+        // What is prepared on it now is not known.
+        if (error !== null) server.destroy()
+        else if (this.#own === server && this.#batch === batch) this.#sendOwn(server, batch)
       })
       return
     }
     const traces = this.#traces
     traces.noteBeginning(server, batch.records, this.#status === 'I')
     batch.afterKept = traces.keeps
-    if (!this.#isUtf8) traces.noteUnread(server)
+    if (!this.#isReadable) traces.noteUnread(server)
+    if (batch.isFunctionCall) traces.noteFunctionCall(server)
     // In a transaction it may be undone.
     batch.setting = this.#status === 'I' ? settingOf(batch) : null
     if (batch.setting === null) traces.note(server, batch.records, this.#settings.has('synchronous_commit'))
@@ -498,7 +509,7 @@ export class ClientSession implements ServerUser, InputUser {
     const explains = isExplain(batch.records)
     const mayForget =
       explains ||
-      !this.#isUtf8 ||
+      !this.#isReadable ||
       batch.records.some(({ facts, nature }) => FORGETS.has(facts.command) || !nature.isSingle)
     if (batch.simple !== null) {
       server.script = null
@@ -516,6 +527,24 @@ export class ClientSession implements ServerUser, InputUser {
     if (batch.partial) parts.push(FLUSH)
     server.send(parts)
     server.sayDue()
+    if (!batch.partial) return
+    batch.isOut = true
+    this.#input.goOn()
+  }
+
+  /** What must be done on a connection before a batch may run on it; null: nothing. As `OwnServer.ask`. */
+  #makeReady(server: OwnServer, batch: Batch): Promise<string | null> | null {
+    if (batch.continues || this.#status === 'E') return null
+    if (this.#status === 'I' && server.settings.key !== this.#settings.key && !takesAllBack(batch))
+      return server.adapt(this.#settings)
+    if (server.prepared.size === 0) return null
+    const { records, isFunctionCall } = batch
+    // What cannot be read may name them too.
+    if (server.staleStatements || !this.#isReadable || isFunctionCall || records.some(namesPrepared))
+      return server.forgetPrepared()
+    if (!records.some(maySeePrepared)) return null
+    const isOurs = (statement: VirtualStatement): boolean => this.#statements.owns(statement)
+    return [...server.prepared].every(isOurs) ? null : server.forgetPrepared(isOurs)
   }
 
   /** On the connection that it has already. */
@@ -542,14 +571,22 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   parameter(name: string, value: string): void {
-    if (name === 'client_encoding') this.#useEncoding(value)
+    this.#heed(name, value)
     if (name !== 'in_hot_standby') this.#output.say(parameterStatus(name, value))
   }
 
-  /** A text in another encoding is not read here: what it would be judged by may not be what it says. */
-  #useEncoding(encoding: string): void {
-    this.#isUtf8 = encoding === 'UTF8'
-    this.#statements.isUtf8 = this.#isUtf8
+  /**
+   * A text in another encoding, or with backslashes that mean something, is not read here: what it would be
+   * judged by may not be what it says.
+   */
+  #heed(name: string, value: string): void {
+    if (name === 'client_encoding') this.#isUtf8 = value === 'UTF8'
+    else if (name === 'standard_conforming_strings') this.#hasPlainStrings = value === 'on'
+    this.#statements.isUtf8 = this.#isReadable
+  }
+
+  get #isReadable(): boolean {
+    return this.#isUtf8 && this.#hasPlainStrings
   }
 
   copyIn(): void {
@@ -574,7 +611,9 @@ export class ClientSession implements ServerUser, InputUser {
     this.#settings = this.#settings.after(change, this.#startSettings)
     if (change.kind === 'reset all') this.#consistency = this.#startConsistency
     const server = this.#own as OwnServer
-    server.settings = server.settings.after(change, SessionSettings.NONE)
+    const settings = server.settings.after(change, SessionSettings.NONE)
+    server.staleStatements ||= settings.answerKey !== server.settings.answerKey
+    server.settings = settings
   }
 
   /** A transaction has ended, or a statement that was one. */
@@ -588,10 +627,10 @@ export class ClientSession implements ServerUser, InputUser {
     if (!this.#traces.keeps) this.#release()
   }
 
-  forgotten(isAll: boolean): void {
-    this.#statements.clear()
-    // Outside of transactions only, and alone.
-    if (!isAll || this.#own === null) return
+  forgotten(isAll: boolean, parses: readonly Parsing[]): void {
+    this.#statements.clear(parses)
+    // What comes after it in a pipeline leaves traces of its own.
+    if (!isAll || this.#own === null || this.#batch?.records.length !== 1) return
     this.#own.traced = this.#traces.keeps = false
     this.#own.settings = SessionSettings.NONE
     this.#settings = this.#startSettings
@@ -647,7 +686,8 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   #loseStatement(batch: Batch, wrote: boolean, error: Error): void {
-    if (!wrote && !batch.told) this.#again(batch, '', { kind: 'cut off', error })
+    // Of what came before a Flush nothing is known any more.
+    if (!wrote && !batch.told && !batch.continues) this.#again(batch, '', { kind: 'cut off', error })
     else if (!wrote) this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
     else {
       this.#writes.noteWrite(false)
@@ -675,7 +715,7 @@ export class ClientSession implements ServerUser, InputUser {
 
   /** Ends a batch with a message of ours. */
   #tell(batch: Batch, message: Buffer): void {
-    if (this.#closed) return
+    if (this.#closed || this.#batch !== batch) return
     const { meter } = this.#context
     if (message[0] === FROM_SERVER.error) meter.failed(reportField(message, 'C'))
     meter.answered(performance.now() - batch.startedMs)

@@ -19,13 +19,16 @@ export type ProxyCommand =
   | { readonly kind: 'show plan' }
   | { readonly kind: 'refused'; readonly report: ServerReport }
 
-const FIRST_WORD = /^\s*(deallocate|set|show|reset)\b/i
+/** Blanks and comments, which frameworks put first. */
+const BEFORE = /^(?:\s+|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
+const FIRST_WORD = /^(deallocate|set|show|reset)\b/i
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 const OUR_SETTING = /^\s*(?:set|show|reset)\s+(session\s+|local\s+)?pgherd\.(\w+)\s*(.*?)[\s;]*$/is
 const VALUE = /^(?:=|to\b)\s*(?:'([^']*)'|([\w.]+))$/i
 
 /** Null: it is for a server. `isPrepared`: the client has prepared a statement of this name by the protocol. */
-export function readProxyCommand(text: string, isPrepared: (name: string) => boolean): ProxyCommand | null {
+export function readProxyCommand(given: string, isPrepared: (name: string) => boolean): ProxyCommand | null {
+  const text = given.replace(BEFORE, '')
   const word = FIRST_WORD.exec(text)?.[1]?.toLowerCase()
   if (word === undefined) return null
   if (word === 'deallocate') return readDeallocate(text, isPrepared)

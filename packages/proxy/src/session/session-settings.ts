@@ -22,10 +22,10 @@ const UNSEEN = new Set(
 const REPEATABLE: ReadonlySet<string> = new Set([
   ...UNSEEN,
   ...[
-    'search_path timezone datestyle intervalstyle extra_float_digits bytea_output xmlbinary xmloption',
-    'client_min_messages lc_monetary lc_numeric lc_time default_text_search_config row_security',
+    'search_path timezone intervalstyle extra_float_digits bytea_output xmlbinary xmloption',
+    'client_min_messages lc_monetary lc_numeric lc_time row_security',
     'escape_string_warning quote_all_identifiers array_nulls transform_null_equals check_function_bodies',
-    'synchronous_commit default_tablespace default_table_access_method',
+    'synchronous_commit',
     'work_mem hash_mem_multiplier maintenance_work_mem jit plan_cache_mode constraint_exclusion',
     'enable_bitmapscan enable_hashagg enable_hashjoin enable_indexonlyscan enable_indexscan enable_material',
     'enable_memoize enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash enable_seqscan',
@@ -40,6 +40,8 @@ const REPEATABLE: ReadonlySet<string> = new Set([
 const SET = /^\s*set\s+(?:session\s+)?(?:(time\s+zone)\s+|([a-z_]+)\s*(?:=\s*|\bto\s+))([^;]+?)[\s;]*$/i
 const RESET = /^\s*reset\s+(?:(all)|(time\s+zone)|([a-z_]+))[\s;]*$/i
 const COMMENT = /--|\/\*/
+/** With only one of its two parts the other stays what it was. */
+const BOTH_OF_DATESTYLE = /^'?(iso|sql|postgres|german)\s*,\s*(mdy|dmy|ymd)'?$/
 /** What is longer would be said again and again. */
 const LONGEST = 1000
 
@@ -50,8 +52,9 @@ export function settingChange({ facts, text }: StatementRecord): SettingChange |
     const match = SET.exec(text)
     if (match === null) return null
     const name = match[1] === undefined ? (match[2] as string).toLowerCase() : 'timezone'
-    if (!REPEATABLE.has(name)) return null
     const value = (match[3] as string).toLowerCase()
+    const isRepeatable = REPEATABLE.has(name) || (name === 'datestyle' && BOTH_OF_DATESTYLE.test(value))
+    if (!isRepeatable) return null
     const isReset = value === 'default' || (match[1] !== undefined && value === 'local')
     return isReset ? { kind: 'reset', name } : { kind: 'set', name, text: withoutEnd(text) }
   }
@@ -60,7 +63,7 @@ export function settingChange({ facts, text }: StatementRecord): SettingChange |
   if (match === null) return null
   if (match[1] !== undefined) return { kind: 'reset all' }
   const name = match[2] === undefined ? (match[3] as string).toLowerCase() : 'timezone'
-  return REPEATABLE.has(name) ? { kind: 'reset', name } : null
+  return REPEATABLE.has(name) || name === 'datestyle' ? { kind: 'reset', name } : null
 }
 
 /** The settings of one session, each as the text that makes it so. */
@@ -83,7 +86,9 @@ export class SessionSettings {
 
   static named(applicationName: string): SessionSettings {
     if (applicationName === '') return SessionSettings.NONE
-    const literal = `E'${applicationName.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    // As servers do, each in its way: other characters may not be there in the client's encoding.
+    const ascii = applicationName.replaceAll(/[^ -~]/gu, '?')
+    const literal = `E'${ascii.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
     return new SessionSettings(new Map([['application_name', `set application_name = ${literal}`]]))
   }
 

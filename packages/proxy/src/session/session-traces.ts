@@ -5,23 +5,29 @@ import { isPlainDdl, opensReadOnly, outlivesCleaning } from './statement-traits.
 
 const OTHER_ISOLATION = /isolation|deferrable/i
 
+const SETS: ReadonlySet<string> = new Set(['SET', 'RESET'])
+
 /** What a client has done on the connection that it has to itself, as far as that outlives its statements. */
 export class SessionTraces {
   /** Since the last transaction ended. */
   wrote = false
   #mayDeferFlush = false
   #changedCatalogue = false
+  /** A setting was changed, by which texts may mean something else, or their constants be others. */
+  #changedMeaning = false
   /** The session holds what the client may count on: settings, temporary tables, locks, … */
   keeps = false
   /** Texts that may have left traces, as far as was known when they were run. */
   readonly #suspects = new Set<string>()
+  /** Something was run that nobody here could read. */
+  #unread = false
   /** How its transaction on a standby began, while that has only read. */
   #beganThere: string | null = null
 
   /** `defersFlush`: a commit is acknowledged before it is on disk. */
   note(server: OwnServer, records: readonly StatementRecord[], defersFlush: boolean): void {
     for (const record of records) {
-      const { nature, text } = record
+      const { facts, nature, judgement, text } = record
       if (nature.leavesTraces) {
         server.traced = true
         server.tainted ||= outlivesCleaning(record)
@@ -30,6 +36,8 @@ export class SessionTraces {
           this.#suspects.add(text)
         }
       }
+      if (SETS.has(facts.command) || judgement.traces.includes('settings'))
+        server.staleStatements = this.#changedMeaning = true
       this.#changedCatalogue ||= changesCatalogue(record)
       // A standby writes nothing, whatever it is asked.
       this.wrote ||= nature.writes && !server.connection.isStandby
@@ -39,7 +47,12 @@ export class SessionTraces {
 
   /** Something is run that nobody here can read. */
   noteUnread(server: OwnServer): void {
-    server.traced = server.tainted = this.keeps = this.wrote = true
+    server.traced = server.tainted = server.staleStatements = this.keeps = this.wrote = this.#unread = true
+  }
+
+  /** A function is called by its number, with whatever that does: its connection is not used again. */
+  noteFunctionCall(server: OwnServer): void {
+    server.traced = server.tainted = server.staleStatements = this.wrote = this.#unread = true
   }
 
   noteBeginning(server: OwnServer, records: readonly StatementRecord[], isIdle: boolean): void {
@@ -70,18 +83,20 @@ export class SessionTraces {
       flushed: !this.#mayDeferFlush && !server.traced,
       changedCatalogue: this.#changedCatalogue,
     }
-    this.wrote = this.#mayDeferFlush = this.#changedCatalogue = false
+    // It may have been for the transaction alone.
+    server.staleStatements ||= this.#changedMeaning
+    this.wrote = this.#mayDeferFlush = this.#changedCatalogue = this.#changedMeaning = false
     return done
   }
 
   /** What was made in a transaction was not known to be harmless when it was used there. */
   areHarmless(look: (text: string) => StatementRecord): boolean {
-    return ![...this.#suspects].some((text) => look(text).nature.leavesTraces)
+    return !this.#unread && ![...this.#suspects].some((text) => look(text).nature.leavesTraces)
   }
 
   /** The connection is given back or gone. */
   clear(): void {
-    this.keeps = this.wrote = this.#mayDeferFlush = false
+    this.keeps = this.wrote = this.#mayDeferFlush = this.#unread = false
     this.#suspects.clear()
   }
 }

@@ -28,7 +28,7 @@ export function whyThere(
 /** What the answer to an EXPLAIN ends with. */
 export const EXPLAINED = commandComplete('EXPLAIN')
 /** Other formats are for programs. */
-const NOT_FOR_PEOPLE = /\bformat\s+'?(?:json|xml|yaml)/i
+const NOT_FOR_PEOPLE = /\bformat\s*['"]?(?:json|xml|yaml)/i
 
 /** It is answered with lines for people to read. */
 export function isExplain(records: readonly StatementRecord[]): boolean {

@@ -3,6 +3,7 @@ import type { StatementRecord } from '@pgherd/client/internal'
 import type { DatabaseBook } from '../database-book.js'
 import { readBind, readParse, readPortal, readTarget } from '../protocol/client-messages.js'
 import { BIND_COMPLETE, makeError, NO_PARAMETERS, PARSE_COMPLETE } from '../protocol/server-messages.js'
+import type { Parsing } from '../server/reply-script.js'
 import type { Request } from './batch.js'
 import { describeCommand, type ProxyAnswer, type ProxyCommand, readProxyCommand } from './proxy-command.js'
 import type { StatementNames, VirtualStatement } from './virtual-statement.js'
@@ -84,7 +85,11 @@ export class StatementMap {
 
   readClose(message: Buffer): Request {
     const { kind, name } = readTarget(message)
-    if (kind === 'P') return { kind: 'portal', message, step: 'close' }
+    if (kind === 'P') {
+      this.#portals.delete(name)
+      return { kind: 'portal', message, step: 'close' }
+    }
+    this.#commands.delete(name)
     const isOurs = this.#own.delete(name)
     if (!isOurs && !this.#isUtf8) return { kind: 'portal', message, step: 'close' }
     return { kind: 'close statement', clientName: name }
@@ -121,8 +126,18 @@ export class StatementMap {
     if (this.#own.get(clientName) === statement) this.#own.delete(clientName)
   }
 
-  clear(): void {
+  /** The client has prepared this, under whatever name. */
+  owns(statement: VirtualStatement): boolean {
+    for (const each of this.#own.values()) if (each === statement) return true
+    return false
+  }
+
+  /** All are gone, but for those that come later in the same batch. */
+  clear(parses: readonly Parsing[] = []): void {
     this.#own.clear()
+    for (const { clientName, statement } of parses) this.#own.set(clientName, statement)
+    this.#commands.clear()
+    this.#portals.clear()
   }
 }
 

@@ -17,10 +17,16 @@ export function endsTransaction({ facts }: StatementRecord): boolean {
 
 const ENDS_TRANSACTION = /^(COMMIT|ROLLBACK|END|ABORT|PREPARE TRANSACTION)/
 
-/** Statements of other clients are prepared on shared connections: nobody is to see or to run them (I6). */
-export function mayMeetOthers({ facts, shape, text, judgement }: StatementRecord): boolean {
+/** It names statements that are prepared for clients, or what lists them (I6). */
+export function namesPrepared({ facts, shape, text, judgement }: StatementRecord): boolean {
   // In a literal they matter only where it may be run as SQL.
   return judgement.shared ? namesOthers(facts, shape) : OTHERS.test(text)
+}
+
+/** It may see statements that are prepared for others without naming them: by a view, or in code (I6). */
+export function maySeePrepared({ facts, judgement }: StatementRecord): boolean {
+  if (judgement.shared) return false
+  return facts.kind === 'read' || facts.kind === 'write' || judgement.traces.includes('unknown')
 }
 
 const OTHERS = /pgherd_\d|pg_prepared_statement/i

@@ -16,7 +16,7 @@ const change = (text: string) => settingChange(record(text))
 
 test.each([
   ['set work_mem = 4096', 'work_mem', 'set work_mem = 4096'],
-  [' SET SESSION DateStyle TO German ; ', 'datestyle', 'SET SESSION DateStyle TO German'],
+  [' SET SESSION DateStyle TO German, DMY ; ', 'datestyle', 'SET SESSION DateStyle TO German, DMY'],
   ['set search_path=a,"B c", public', 'search_path', 'set search_path=a,"B c", public'],
   ["set time  zone 'UTC'", 'timezone', "set time  zone 'UTC'"],
   ['set search_path to local', 'search_path', 'set search_path to local'],
@@ -46,6 +46,8 @@ test.each([
   'set local work_mem = 4096',
   "set my.own = 'x'",
   'set role reader',
+  "set datestyle = 'ISO'",
+  "set default_text_search_config = 'mine'",
   'set session authorization reader',
   "set client_encoding = 'LATIN1'",
   "set names 'LATIN1'",
