@@ -69,7 +69,7 @@ const MOST_WORKERS = 64
 
 /** Servers and applications on the same machine want cores too; on few of them one process is no bottleneck. */
 export function workersFor(cores: number): number {
-  return cores < 4 ? 1 : Math.min(8, Math.floor(cores / 2))
+  return Math.max(1, Math.min(8, Math.floor(cores / 4)))
 }
 
 /** Throws OPTIONS_INVALID. Those of the nodes are checked where they are used. */

@@ -39,7 +39,7 @@ probes:
 proxy:   # one address for any client, with the whole herd behind it; or "proxy: false"
   host: 127.0.0.1
   port: 6432
-  workers: auto                 # processes that serve clients, or a number; auto: half the cores where there are 4 or more
+  workers: auto                 # processes that serve clients, or a number; auto: one for every 4 cores
   maxClients: 10000             # clients at once
   maxClientsPerUser: null       # of each user, and
   maxClientsPerDatabase: null   # of each database; null: as many as in all

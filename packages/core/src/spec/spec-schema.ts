@@ -148,7 +148,7 @@ const proxyFields = {
     .union([wholeNumber(1, 64, WORKERS_RULE), z.literal('auto')], WORKERS_RULE)
     .default('auto')
     .describe(
-      'Processes that serve clients, each on a core of its own. `auto`: 1 on fewer than 4 cores, else half of them, at most 8. `maxServers` and `lanes` are shared out among them, at least 1 for each.',
+      'Processes that serve clients, each on a core of its own. `auto`: 1 for every 4 cores, at least 1 and at most 8. `maxServers` and `lanes` are shared out among them, at least 1 for each.',
     ),
   maxClients: wholeNumber(1, 100_000).default(10_000).describe('Clients at once.'),
   maxClientsPerUser: wholeNumber(1, 100_000, LIMIT_RULE)

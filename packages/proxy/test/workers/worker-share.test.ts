@@ -29,9 +29,9 @@ describe('what is limited', () => {
 test.each([
   [1, 1],
   [2, 1],
-  [3, 1],
-  [4, 2],
-  [9, 4],
+  [7, 1],
+  [8, 2],
+  [18, 4],
   [64, 8],
 ])('on %i cores there are %i workers unless somebody says otherwise', (cores, workers) => {
   expect(workersFor(cores)).toBe(workers)
