@@ -14,6 +14,8 @@ const FREE: FunctionTreatment = { standby: true, shared: true, trace: null }
 const OF_THE_NODE: FunctionTreatment = { standby: false, shared: true, trace: null }
 /** Asks about its own session, so that it must be one of the caller's own. */
 const OF_THE_SESSION: FunctionTreatment = { standby: false, shared: false, trace: null }
+/** The same, and a standby's is as good. */
+const OF_ANY_SESSION: FunctionTreatment = { standby: true, shared: false, trace: null }
 const WRITES: FunctionTreatment = { standby: false, shared: true, trace: null }
 
 /** Reads SQL from its arguments and runs it, or the checks of a type named in them. */
@@ -40,9 +42,10 @@ const TREATMENTS: ReadonlyMap<string, FunctionTreatment> = new Map([
     'currval lastval pg_backend_pid pg_listening_channels pg_my_temp_schema pg_prepared_statement pg_cursor',
     'pg_current_xact_id_if_assigned txid_current_if_assigned pg_trigger_depth inet_client_addr',
     'inet_client_port pg_stat_get_backend_idset pg_get_backend_memory_contexts',
-    // Shared connections have a statement_timeout and a name of our own.
-    'current_setting pg_show_all_settings',
+    'pg_show_all_settings',
   ]),
+  // Shared connections have a statement_timeout of ours.
+  ...treat(OF_ANY_SESSION, ['current_setting']),
   ...treat(OF_THE_NODE, [
     'pg_is_in_recovery inet_server_addr inet_server_port pg_postmaster_start_time pg_conf_load_time',
     'pg_current_wal_lsn pg_current_wal_insert_lsn pg_current_wal_flush_lsn pg_last_wal_receive_lsn',

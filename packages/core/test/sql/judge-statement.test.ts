@@ -37,7 +37,10 @@ const native = (volatility: Volatility): Call => ['public', 'native', volatility
 
 const CATALOGUE = readCatalogue([
   ...builtins('i', 'lower count sum abs generate_series'),
-  ...builtins('s', 'now to_char query_to_xml table_to_xml pg_stat_get_activity txid_current pg_backend_pid'),
+  ...builtins(
+    's',
+    'now to_char query_to_xml table_to_xml pg_stat_get_activity txid_current pg_backend_pid current_setting pg_show_all_settings',
+  ),
   ...builtins(
     'v',
     'random clock_timestamp gen_random_uuid pg_sleep nextval currval lastval set_config setseed',
@@ -127,6 +130,8 @@ test.each<[string, string]>([
   ['select * from public.twice', 'standby, lane'],
   ["select currval('s'), lastval()", 'primary, alone'],
   ['select pg_backend_pid()', 'primary, alone'],
+  ["select current_setting('statement_timeout')", 'standby, alone'],
+  ['select pg_show_all_settings()', 'primary, alone'],
   ["select set_config('a', 'b', true)", 'primary, alone'],
   ['select setseed(0.5)', 'primary, alone'],
   ['select pg_advisory_lock(1)', 'primary, alone'],
