@@ -181,3 +181,14 @@ test('EXPLAIN ends with the node it was made on', async () => {
   expect(rows).toHaveLength(1)
   expect(rows[0]['QUERY PLAN'][0].Plan['Node Type']).toBe('Seq Scan')
 })
+
+test('a comment of any length before a statement harms nobody', async () => {
+  const comment = 'x'.repeat(30_000_000)
+  expect((await client.query(`/*${comment}*/ select 1 as one`)).rows).toEqual([{ one: 1 }])
+  await expect(client.query(`/*${comment}`)).rejects.toMatchObject({ code: '42601' })
+  await client.query(`/* web */ -- here\n set pgherd.consistency = 'primary'`)
+  expect((await client.query('show pgherd.consistency')).rows).toEqual([{ 'pgherd.consistency': 'primary' }])
+  await expect(client.query(`deallocate "${comment}"`)).rejects.toMatchObject({ code: '26000' })
+  await expect(client.query(`set pgherd.x =${' '.repeat(100_000)}y`)).rejects.toMatchObject({ code: '42601' })
+  expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+})

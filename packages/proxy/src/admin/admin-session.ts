@@ -1,13 +1,13 @@
 import type net from 'node:net'
-import { FROM_CLIENT, frame, readQuery } from '../protocol/client-messages.js'
+import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
 import {
+  BIND_COMPLETE,
   CLOSE_COMPLETE,
   commandComplete,
   dataRow,
   EMPTY_QUERY,
-  FROM_SERVER,
   makeError,
   PARSE_COMPLETE,
   readyForQuery,
@@ -165,8 +165,6 @@ export class AdminSession {
     this.#fatal({ severity: 'FATAL', code: '57P01', message })
   }
 }
-
-const BIND_COMPLETE = frame(FROM_SERVER.bindComplete, [])
 
 class CommandRefused extends Error {
   readonly report: ServerReport

@@ -1,6 +1,6 @@
-import { frame, readBind, readParse, readTarget } from '../protocol/client-messages.js'
+import { readBind, readParse, readTarget } from '../protocol/client-messages.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
-import { FROM_SERVER, rowDescription } from '../protocol/server-messages.js'
+import { NO_DATA, NO_PARAMETERS, rowDescription } from '../protocol/server-messages.js'
 import { type AdminCommand, AdminSyntaxError, parseAdminCommands } from './admin-command.js'
 import { SHOWN_COLUMNS } from './admin-table.js'
 
@@ -13,9 +13,6 @@ export class UnknownName extends Error {
     this.sqlState = kind === 'portal' ? '34000' : '26000'
   }
 }
-
-const NO_PARAMETERS = frame(FROM_SERVER.parameterDescription, [Buffer.alloc(2)])
-const NO_DATA = frame(FROM_SERVER.noData, [])
 
 /**
  * What one client of the admin database has prepared and bound: drivers that speak the extended protocol do

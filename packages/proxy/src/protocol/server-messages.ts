@@ -47,13 +47,6 @@ export function makeOldError({ severity, message }: ServerReport): Buffer {
   return cString(`E${severity}:  ${message}\n`)
 }
 
-export function makeNotice({ severity, code, message, detail, hint }: ServerReport): Buffer {
-  return frame(
-    FROM_SERVER.notice,
-    reportFields({ S: severity, V: severity, C: code, M: message, D: detail, H: hint }),
-  )
-}
-
 function reportFields(fields: Record<string, string | undefined>): Buffer[] {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)
   return [...given.map(([field, value]) => cString(field + value)), Buffer.from([0])]

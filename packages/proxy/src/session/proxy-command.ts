@@ -19,8 +19,8 @@ export type ProxyCommand =
   | { readonly kind: 'show plan' }
   | { readonly kind: 'refused'; readonly report: ServerReport }
 
-/** Blanks and comments, which frameworks put first. */
-const BEFORE = /^(?:\s+|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
+/** Statements of the proxy's own are short; expressions with repetitions are for short texts only. */
+const LONGEST = 1000
 const FIRST_WORD = /^(deallocate|set|show|reset)\b/i
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 const OUR_SETTING = /^\s*(?:set|show|reset)\s+(session\s+|local\s+)?pgherd\.(\w+)\s*(.*?)[\s;]*$/is
@@ -28,9 +28,10 @@ const VALUE = /^(?:=|to\b)\s*(?:'([^']*)'|([\w.]+))$/i
 
 /** Null: it is for a server. `isPrepared`: the client has prepared a statement of this name by the protocol. */
 export function readProxyCommand(given: string, isPrepared: (name: string) => boolean): ProxyCommand | null {
-  const text = given.replace(BEFORE, '')
+  const text = afterComments(given)
   const word = FIRST_WORD.exec(text)?.[1]?.toLowerCase()
   if (word === undefined) return null
+  if (text.length > LONGEST) return /^\w+\s+pgherd\./.test(text) ? refused(SYNTAX) : null
   if (word === 'deallocate') return readDeallocate(text, isPrepared)
   const [, scope = '', name = '', rest = ''] = OUR_SETTING.exec(text) ?? []
   if (name === '') return null
@@ -54,6 +55,24 @@ export function readProxyCommand(given: string, isPrepared: (name: string) => bo
       })
   }
 }
+
+/** From the first word on: frameworks put comments before it. */
+function afterComments(text: string): string {
+  for (let at = 0; ; ) {
+    while (BLANK.has(text.charCodeAt(at))) at++
+    const end = text.startsWith('--', at)
+      ? text.indexOf('\n', at) + 1
+      : text.startsWith('/*', at)
+        ? text.indexOf('*/', at + 2) + 2
+        : at
+    if (end === at) return at === 0 ? text : text.slice(at)
+    // It does not end.
+    if (end < at) return ''
+    at = end
+  }
+}
+
+const BLANK: ReadonlySet<number> = new Set([...' \t\n\r\f\v'].map((blank) => blank.charCodeAt(0)))
 
 function readDeallocate(text: string, isPrepared: (name: string) => boolean): ProxyCommand | null {
   const match = DEALLOCATE.exec(text)
