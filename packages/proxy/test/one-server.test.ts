@@ -272,3 +272,73 @@ test('comments before SET pgherd.consistency do not make it the server’s', asy
   await say(one, query(`/* web */ -- here\n set pgherd.consistency = 'primary'`))
   expect(await show(one, 'pgherd.consistency')).toContain('primary')
 })
+
+test('I6: what is prepared by SQL keeps no connection, and is its client’s alone', async () => {
+  const [one, other] = [await raw(), await raw()]
+  await say(one, query(`prepare p (int) as select 'one' as who, $1 + 1`))
+  expect(await say(other, query('execute p (1)'))).toContain('26000')
+  await say(other, query(`PREPARE "p" AS select 'other' as who`))
+  for (let at = 0; at < 3; at++) {
+    expect(await say(one, query(`execute p (${at})`))).toContain(`D one|${at + 1}`)
+    expect(await say(other, query('EXECUTE P;'))).toContain('D other')
+    expect(await say(one, ...run('execute p (7)'), sync)).toContain('D one|8')
+  }
+  expect(await say(one, bind('p', ['4']), execute(), sync)).toContain('D one|5')
+  expect(await say(one, query('select name from pg_prepared_statements where from_sql'))).toMatch(/^D p$/m)
+  expect(await say(one, query('prepare p as select 1'))).toContain('42P05')
+  expect(await say(one, query('deallocate p'))).toContain('C DEALLOCATE')
+  expect(await say(one, query('execute p (1)'))).toContain('26000')
+  expect(await say(one, query('deallocate p'))).toContain('26000')
+  expect(await say(other, query('execute p'))).toContain('D other')
+  for (const end of ['deallocate all', 'discard all']) {
+    await say(one, query(`prepare again as select 'again'`))
+    await say(one, query('reset all'))
+    expect(await say(one, query('execute again'))).toContain('D again')
+    expect(await say(one, query(end))).toContain(`C ${end.toUpperCase()}`)
+    expect(await say(one, query('execute again'))).toContain('26000')
+    expect(await say(other, query('execute p'))).toContain('D other')
+  }
+})
+
+test('EXECUTE is judged by what it runs', async () => {
+  const [one, other] = [await raw(), await raw()]
+  await direct.query('create table if not exists judged (id int)')
+  await say(one, query('prepare lock (int) as select pg_advisory_lock($1)'))
+  await say(one, query('prepare add (int) as insert into judged values ($1) returning id'))
+  expect(await say(one, query('execute add (3)'))).toContain('D 3')
+  // It holds nothing, so another client gets its turn.
+  expect(await say(other, query('select count(*), txid_current() > 0 from judged'))).toContain('D 1|')
+  await say(one, query('execute lock (78)'))
+  one.end()
+  expect(await say(other, query(ownLocks))).toContain('D 0')
+})
+
+test('what is prepared by SQL keeps its meaning, whatever is set later', async () => {
+  const [one, other] = [await raw(), await raw()]
+  const text = `prepare noon as select timestamptz '2026-01-01 12:00' = timestamptz '2026-01-01 12:00+00' as is_utc`
+  await say(one, query(`set timezone = 'UTC'`))
+  await say(one, query(text))
+  await say(other, query(`set timezone = 'Asia/Tokyo'`))
+  await say(other, query(text))
+  expect(await say(one, query('execute noon'))).toContain('D t')
+  expect(await say(other, query('execute noon'))).toContain('D f')
+  expect(await say(one, query('execute noon'))).toContain('D t')
+  other.end()
+  await say(one, query(`set timezone = 'America/New_York'`))
+  expect(await say(one, query('execute noon'))).toContain('D t')
+})
+
+test('what cannot be prepared again is missed by those who execute it, and by nobody else', async () => {
+  const [one, other] = [await raw(), await raw()]
+  await direct.query('create table dropped (id int)')
+  await say(one, query('prepare gone as select * from dropped'))
+  await say(one, query('prepare kept as select 9'))
+  await say(other, query(`set work_mem = '1MB'`))
+  await direct.query('drop table dropped')
+  await say(other, query('select txid_current()'))
+  expect(await say(one, query('select txid_current() > 0'))).toContain('D t')
+  expect(await say(one, query('execute gone'))).toContain('26000')
+  expect(await say(one, query('execute kept'))).toContain('D 9')
+  await say(one, query('deallocate gone'))
+  expect(await say(one, query('select name from pg_prepared_statements where from_sql'))).toMatch(/^D kept$/m)
+})

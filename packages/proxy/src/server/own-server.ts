@@ -158,8 +158,11 @@ export class OwnServer {
     const notForgotten = isStale ? await this.forgetPrepared() : null
     if (notForgotten !== null) return notForgotten
     const error = steps === '' ? null : await this.ask(makeQuery(steps))
-    if (error === null) this.settings = settings
-    return this.ended ? '08006' : error
+    if (error !== null) return error
+    // Where one cannot be prepared any more, it is not there for those who execute it.
+    for (const text of this.settings.preparationsFor(settings)) await this.ask(makeQuery(text))
+    this.settings = settings
+    return this.ended ? '08006' : null
   }
 
   #pass(piece: Buffer): void {

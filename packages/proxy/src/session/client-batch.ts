@@ -2,6 +2,7 @@ import type { StatementRecord } from '@pgherd/client/internal'
 import { FROM_CLIENT } from '../protocol/client-messages.js'
 import type { Request } from './batch.js'
 import { type SettingChange, settingChange } from './session-settings.js'
+import { type PreparedChange, preparedChange } from './sql-prepared.js'
 
 /** A Query, or a FunctionCall, as it came. */
 export interface SimpleMessage {
@@ -32,8 +33,8 @@ export interface Batch {
   sent: boolean
   /** Its session held, before it, what the client may count on. */
   afterKept: boolean
-  /** All it does is change a setting that can be said again elsewhere. */
-  setting: SettingChange | null
+  /** All it does is change a setting, or what is prepared by SQL, which can be said again elsewhere. */
+  setting: SettingChange | PreparedChange | null
   /** An error was part of the answer. */
   failed: boolean
   cutOffs: number
@@ -69,12 +70,13 @@ export function newBatch(
   }
 }
 
-/** The setting that a batch changes outside of a transaction, where it does nothing else. */
-export function settingOf({ records, simple, requests, partial, continues }: Batch): SettingChange | null {
+/** What a batch changes outside of a transaction, where it does nothing else. */
+export function settingOf(batch: Batch): Batch['setting'] {
+  const { records, simple, requests, partial, continues } = batch
   const [record] = records
   if (record === undefined || records.length > 1 || partial || continues) return null
   if (simple === null && !requests.some(isExecute)) return null
-  return settingChange(record)
+  return settingChange(record) ?? preparedChange(record)
 }
 
 /** RESET ALL or DISCARD ALL, and nothing else. */

@@ -32,9 +32,10 @@ import { sayFarewell } from './farewell.js'
 import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from './loss-reports.js'
 import type { PauseGate } from './pause-gate.js'
 import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
-import { SessionSettings, type SettingChange } from './session-settings.js'
+import { SessionSettings } from './session-settings.js'
 import { SessionTraces } from './session-traces.js'
 import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
+import { executedName } from './sql-prepared.js'
 import { executedBy, StatementMap } from './statement-map.js'
 import { endsTransaction, maySeePrepared, namesPrepared, opensReadOnly } from './statement-traits.js'
 import type { StatementNames, VirtualStatement } from './virtual-statement.js'
@@ -173,7 +174,8 @@ export class ClientSession implements ServerUser, InputUser {
       return
     }
     if (this.#book.loading === null) {
-      batch.records = simple === null ? executedBy(requests, this.#book) : [this.#book.look(simple.text)]
+      const records = simple === null ? executedBy(requests, this.#book) : [this.#book.look(simple.text)]
+      batch.records = records.map((record) => this.#preparedBySql(record, batch) ?? record)
       // In a transaction it may be about what only that transaction knows.
       if (this.#own !== null || !batch.records.some(isUnknown) || !this.#book.missed()) {
         this.#begin(batch)
@@ -181,6 +183,15 @@ export class ClientSession implements ServerUser, InputUser {
       }
     }
     void this.#book.loading?.then(() => this.#judge(batch))
+  }
+
+  /** What EXECUTE runs; null: it is no such statement, or it cannot be said. */
+  #preparedBySql(record: StatementRecord, batch: Batch): StatementRecord | null {
+    const name = executedName(record)
+    // What the session keeps may be another statement of that name.
+    if (name === null || this.#traces.keeps) return null
+    batch.onOwn = true
+    return this.#book.look(this.#settings.prepared(name) ?? NOTHING)
   }
 
   #begin(batch: Batch): void {
@@ -503,7 +514,7 @@ export class ClientSession implements ServerUser, InputUser {
     if (!this.#isReadable) traces.noteUnread(server)
     if (batch.isFunctionCall) traces.noteFunctionCall(server)
     // In a transaction it may be undone.
-    batch.setting = this.#status === 'I' ? settingOf(batch) : null
+    batch.setting = this.#status === 'I' ? this.#settingOf(batch) : null
     if (batch.setting === null) traces.note(server, batch.records, this.#settings.has('synchronous_commit'))
     batch.sent = true
     const explains = isExplain(batch.records)
@@ -530,6 +541,11 @@ export class ClientSession implements ServerUser, InputUser {
     if (!batch.partial) return
     batch.isOut = true
     this.#input.goOn()
+  }
+
+  #settingOf(batch: Batch): Batch['setting'] {
+    const change = settingOf(batch)
+    return change !== null && this.#settings.canChange(change, this.#startSettings) ? change : null
   }
 
   /** What must be done on a connection before a batch may run on it; null: nothing. As `OwnServer.ask`. */
@@ -597,7 +613,9 @@ export class ClientSession implements ServerUser, InputUser {
     const batch = this.#batch
     if (batch !== null) {
       this.#context.meter.answered(performance.now() - batch.startedMs)
-      if (batch.setting !== null && !batch.failed) this.#noteSetting(batch.setting)
+      // What could not be prepared again has nothing to take away.
+      if (batch.setting?.kind === 'deallocate' || (batch.setting !== null && !batch.failed))
+        this.#noteSetting(batch.setting)
     }
     this.#batch = null
     this.#input.endCopy()
@@ -607,7 +625,7 @@ export class ClientSession implements ServerUser, InputUser {
     this.#input.goOn()
   }
 
-  #noteSetting(change: SettingChange): void {
+  #noteSetting(change: Exclude<Batch['setting'], null>): void {
     this.#settings = this.#settings.after(change, this.#startSettings)
     if (change.kind === 'reset all') this.#consistency = this.#startConsistency
     const server = this.#own as OwnServer
@@ -629,6 +647,7 @@ export class ClientSession implements ServerUser, InputUser {
 
   forgotten(isAll: boolean, parses: readonly Parsing[]): void {
     this.#statements.clear(parses)
+    this.#noteSetting({ kind: 'deallocate all' })
     // What comes after it in a pipeline leaves traces of its own.
     if (!isAll || this.#own === null || this.#batch?.records.length !== 1) return
     this.#own.traced = this.#traces.keeps = false
@@ -778,6 +797,8 @@ export class ClientSession implements ServerUser, InputUser {
 let turns = 0
 
 const QUERY_CANCELED = '57014'
+/** What is run by the name of a statement that is not there. */
+const NOTHING = ''
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
 /** Errors of lanes' own making: their patience, and prepared plans and names. */
 const LANE_ONLY: ReadonlySet<string> = new Set([QUERY_CANCELED, '26000', '42P05', '0A000'])

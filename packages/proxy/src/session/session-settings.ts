@@ -1,4 +1,5 @@
 import type { StatementRecord } from '@pgherd/client/internal'
+import { type PreparedChange, quoted, type SqlPrepared, withoutEnd } from './sql-prepared.js'
 
 /** What a statement does to a setting that can be said again on another connection. */
 export type SettingChange =
@@ -66,21 +67,24 @@ export function settingChange({ facts, text }: StatementRecord): SettingChange |
   return REPEATABLE.has(name) || name === 'datestyle' ? { kind: 'reset', name } : null
 }
 
-/** The settings of one session, each as the text that makes it so. */
+/** The settings of one session, and what it has prepared by SQL, each as the text that makes it so. */
 export class SessionSettings {
-  static readonly NONE = new SessionSettings(new Map())
+  static readonly NONE = new SessionSettings(new Map(), new Map())
 
   readonly #texts: ReadonlyMap<string, string>
+  readonly #prepared: ReadonlyMap<string, SqlPrepared>
   /** The same for the same settings, in whatever order they were made. */
   readonly key: string
   /** The same where answers are. */
   readonly answerKey: string
 
-  private constructor(texts: ReadonlyMap<string, string>) {
+  private constructor(texts: ReadonlyMap<string, string>, prepared: ReadonlyMap<string, SqlPrepared>) {
     this.#texts = texts
-    const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1))
+    this.#prepared = prepared
+    const sorted = [...texts].sort(byName)
     const seen = sorted.filter(([name]) => !UNSEEN.has(name))
-    this.key = sorted.length === 0 ? '' : JSON.stringify(sorted)
+    const statements = [...prepared].sort(byName).map(([, { text }]) => text)
+    this.key = sorted.length + statements.length === 0 ? '' : JSON.stringify([sorted, statements])
     this.answerKey = seen.length === 0 ? '' : JSON.stringify(seen)
   }
 
@@ -89,21 +93,45 @@ export class SessionSettings {
     // As servers do, each in its way: other characters may not be there in the client's encoding.
     const ascii = applicationName.replaceAll(/[^ -~]/gu, '?')
     const literal = `E'${ascii.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
-    return new SessionSettings(new Map([['application_name', `set application_name = ${literal}`]]))
+    return new SessionSettings(
+      new Map([['application_name', `set application_name = ${literal}`]]),
+      new Map(),
+    )
   }
 
   has(name: string): boolean {
     return this.#texts.has(name)
   }
 
+  /** What EXECUTE of a name runs; null: not known here. */
+  prepared(name: string): string | null {
+    return this.#prepared.get(name)?.runs ?? null
+  }
+
   /** After a change; what is reset is again as it was at the `start` of the session. */
-  after(change: SettingChange, start: SessionSettings): SessionSettings {
-    if (change.kind === 'reset all') return start
-    const texts = new Map(this.#texts)
-    const text = change.kind === 'set' ? change.text : start.#texts.get(change.name)
-    if (text === undefined) texts.delete(change.name)
-    else texts.set(change.name, text)
-    return new SessionSettings(texts)
+  after(change: SettingChange | PreparedChange, start: SessionSettings): SessionSettings {
+    switch (change.kind) {
+      case 'reset all':
+        return new SessionSettings(start.#texts, this.#prepared)
+      case 'deallocate all':
+        return this.#prepared.size === 0 ? this : new SessionSettings(this.#texts, start.#prepared)
+      case 'prepare':
+        return new SessionSettings(this.#texts, withEntry(this.#prepared, change.name, change.statement))
+      case 'deallocate':
+        return new SessionSettings(this.#texts, withEntry(this.#prepared, change.name, undefined))
+      default: {
+        const text = change.kind === 'set' ? change.text : start.#texts.get(change.name)
+        return new SessionSettings(withEntry(this.#texts, change.name, text), this.#prepared)
+      }
+    }
+  }
+
+  /**
+   * Whether the change could be said again elsewhere: what is prepared keeps the meaning that the settings of
+   * then gave it.
+   */
+  canChange(change: SettingChange | PreparedChange, start: SessionSettings): boolean {
+    return this.#prepared.size === 0 || this.after(change, start).answerKey === this.answerKey
   }
 
   /** What makes a session with these settings one with those; empty: nothing. */
@@ -114,6 +142,17 @@ export class SessionSettings {
     return steps.join('; ')
   }
 
+  /** What makes what is prepared in a session with these settings what is in one with those; each for itself. */
+  preparationsFor(wanted: SessionSettings): string[] {
+    // What it means comes from the settings under which it was prepared.
+    const isSame = this.answerKey === wanted.answerKey
+    const isKept = (name: string): boolean =>
+      isSame && wanted.#prepared.get(name)?.text === this.#prepared.get(name)?.text
+    const gone = [...this.#prepared.keys()].filter((name) => !isKept(name))
+    const missing = [...wanted.#prepared].filter(([name]) => !isKept(name))
+    return [...gone.map((name) => `deallocate ${quoted(name)}`), ...missing.map(([, { text }]) => text)]
+  }
+
   /** What makes answers those of such a session, where it was opened for many. */
   get stepsForAnswers(): string {
     const seen = [...this.#texts].filter(([name]) => !UNSEEN.has(name))
@@ -121,6 +160,13 @@ export class SessionSettings {
   }
 }
 
-function withoutEnd(text: string): string {
-  return text.replace(/[\s;]+$/, '').trimStart()
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1
+}
+
+function withEntry<T>(entries: ReadonlyMap<string, T>, name: string, value: T | undefined): Map<string, T> {
+  const changed = new Map(entries)
+  if (value === undefined) changed.delete(name)
+  else changed.set(name, value)
+  return changed
 }
