@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { Consistency, GroupEvent, GroupView } from '@pgherd/core/routing'
-import { isParserReady, loadParser, StatementReader } from '@pgherd/core/sql'
+import { loadParser } from '@pgherd/core/sql'
 import pg from 'pg'
 import { orAborted } from './abort.js'
 import {
@@ -14,16 +14,11 @@ import {
   rejectHere,
   signalOf,
 } from './calls.js'
-import { CatalogueLoader } from './catalogue-loader.js'
-import { Checkouts } from './checkouts.js'
-import { Dispatcher, releaseClean } from './dispatcher.js'
-import { encodeValues } from './encode-values.js'
-import { GroupWatch } from './group-watch.js'
+import { type Call, GroupPool } from './group-pool.js'
 import { LazyClient } from './lazy-client.js'
-import { NodeFinder } from './node-finder.js'
-import { ANY_NATURE, type ClientWatch, type OwnedClient } from './owned-client.js'
+import type { OwnedClient } from './owned-client.js'
 import type { PgCallback } from './pg-internals.js'
-import { PoolNode, poolClosed } from './pool-node.js'
+import { poolClosed } from './pool-node.js'
 import {
   checkConsistency,
   type Policy,
@@ -31,10 +26,8 @@ import {
   readOptions,
   type Settings,
 } from './pool-options.js'
-import { isConnectionLoss } from './server-error.js'
 import { currentSession, formatToken, readToken, Session } from './session.js'
-import type { Answer, Statement, StatementOptions } from './statement.js'
-import { StatementBook } from './statement-book.js'
+import type { Answer, StatementOptions } from './statement.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
 import { SupervisorFeed } from './supervisor-feed.js'
 import { Telemetry } from './telemetry.js'
@@ -88,16 +81,10 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** As they were given, with the defaults of `pg.Pool`. */
   options: PoolOptions & pg.PoolOptions
   readonly #settings: Settings
-  readonly #nodes: ReadonlyMap<string, PoolNode>
-  readonly #watch: GroupWatch
+  readonly #group: GroupPool
   readonly #feed: SupervisorFeed | null
-  readonly #finder: NodeFinder
-  readonly #checkouts: Checkouts
-  readonly #dispatcher: Dispatcher
   readonly #statistics = new Statistics()
   readonly #telemetry = Telemetry.find()
-  readonly #loader: CatalogueLoader
-  readonly #book: StatementBook
   readonly #session = new Session()
   /** Texts by the names that callers gave them. */
   readonly #names = new Map<string, string>()
@@ -112,40 +99,25 @@ export class Pool extends EventEmitter<PoolEvents> {
     super()
     this.options = withDefaults(options)
     this.#settings = readOptions(options, process.env)
-    this.#book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), SHARD)
-    const watch: ClientWatch = {
-      natureOf: (text) => (this.#book.ready && isParserReady() ? this.#book.look(text).nature : ANY_NATURE),
-    }
-    this.#nodes = new Map(
-      this.#settings.addresses.map((address) => [
-        address.name,
-        new PoolNode(address, this.#settings, watch, {
-          connected: (client) => this.#tellConnected(client as pg.PoolClient),
-          acquired: (client) => this.emit('acquire', client as pg.PoolClient),
-          released: (error, client) => this.emit('release', error as Error, client as pg.PoolClient),
-          removed: (client) => this.emit('remove', client as pg.PoolClient),
-          lost: (node, error, client) => this.#lost(node, error, client),
-        }),
-      ]),
-    )
-    this.#watch = new GroupWatch(SHARD, this.#nodes, this.#settings)
-    this.#watch.on('event', (event) => this.#tell(event))
+    this.#group = new GroupPool(SHARD, {
+      settings: this.#settings,
+      statistics: this.#statistics,
+      telemetry: this.#telemetry,
+      listener: {
+        connected: (client) => this.#tellConnected(client),
+        acquired: (client) => this.emit('acquire', client),
+        released: (error, client) => this.emit('release', error, client),
+        removed: (client) => this.emit('remove', client),
+        lost: (error, client) => {
+          // pg.Pool ends the process when nobody listens; here the next statement just gets another connection.
+          if (this.listenerCount('error') > 0) this.emit('error', error, client)
+        },
+        event: (event) => this.#tell(event),
+      },
+    })
     const { supervisor } = this.#settings
-    this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
-    this.#finder = new NodeFinder(this.#nodes, this.#watch, this.#settings)
-    this.#checkouts = new Checkouts(this.#finder, this.#watch, this.#settings)
-    this.#dispatcher = new Dispatcher(
-      this.#finder,
-      this.#checkouts,
-      this.#watch,
-      this.#settings,
-      this.#statistics,
-      this.#telemetry,
-    )
-    this.#loader = new CatalogueLoader(
-      (work, role) => this.#borrow(work, role),
-      (catalogue) => this.#book.useCatalogue(catalogue),
-    )
+    this.#feed =
+      supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#group.watch.lookAround())
   }
 
   // ---- what pg.Pool has
@@ -164,20 +136,20 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Connections that callers have to themselves, of all nodes; lanes and probes come on top. */
   get totalCount(): number {
-    return this.#sum((node) => node.totalCount)
+    return this.#group.sum((node) => node.totalCount)
   }
 
   get idleCount(): number {
-    return this.#sum((node) => node.idleCount)
+    return this.#group.sum((node) => node.idleCount)
   }
 
   get expiredCount(): number {
-    return this.#sum((node) => node.expiredCount)
+    return this.#group.sum((node) => node.expiredCount)
   }
 
   /** Callers that wait, for a connection or for a node. */
   get waitingCount(): number {
-    return this.#finder.waiting + this.#sum((node) => node.waitingCount)
+    return this.#group.waitingCount
   }
 
   get ending(): boolean {
@@ -186,12 +158,6 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   get ended(): boolean {
     return this.#state === 'ended'
-  }
-
-  #sum(count: (node: PoolNode) => number): number {
-    let sum = 0
-    for (const node of this.#nodes.values()) sum += count(node)
-    return sum
   }
 
   /** Runs one statement. Takes what `pg.Pool.query` takes, and `consistency` and `signal` in its config. */
@@ -263,20 +229,36 @@ export class Pool extends EventEmitter<PoolEvents> {
       settle()
       resolve(answer)
     }
-    const failed = (error: Error): void => {
+    const refused = (error: Error): void => {
       settle()
       reject(error)
     }
     const begin = (): void => {
       try {
-        const call = { startedAtMs, surroundings, resolve: answered, reject: failed }
-        this.#dispatch(input, values, policy, call)
+        const config: Exclude<QueryInput, string> = typeof input === 'string' ? { text: input } : input
+        const text = checkText(config)
+        this.#checkName(config.name, text)
+        if (config.consistency !== undefined) checkConsistency(config.consistency, 'consistency')
+        this.#dispatch({
+          config,
+          text,
+          values: values ?? (config.values as unknown[] | undefined),
+          policy,
+          session: this.#currentSession(),
+          startedAtMs,
+          surroundings,
+          resolve: answered,
+          reject: (error) => {
+            if (config.name !== undefined) this.#names.delete(config.name)
+            refused(error)
+          },
+        })
       } catch (error) {
-        failed(error as Error)
+        refused(error as Error)
       }
     }
     if (this.#ready) begin()
-    else orAborted(this.#open(), signalOf(input)).then(begin, failed)
+    else orAborted(this.#open(), signalOf(input)).then(begin, refused)
   }
 
   /** Rows come as events of the object: that is for a client of its own. */
@@ -292,63 +274,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     })
   }
 
-  #dispatch(
-    input: QueryInput,
-    given: unknown[] | undefined,
-    policy: Policy | null,
-    { startedAtMs, surroundings, resolve, reject }: Call,
-  ): void {
-    const config: Exclude<QueryInput, string> = typeof input === 'string' ? { text: input } : input
-    const text = checkText(config)
-    const values = given ?? (config.values as unknown[] | undefined)
-    this.#checkName(config.name, text)
-    if (config.consistency !== undefined) checkConsistency(config.consistency, 'consistency')
-    this.#loader.touch(startedAtMs)
-    const record = this.#book.look(text)
-    const consistency = config.consistency ?? policy?.consistency ?? this.#settings.consistency
-    const plan = this.#book.plan(record, consistency)
-    const signal = config.signal ?? null
-    const session = this.#currentSession()
-    const statement: Statement = {
-      config: {
-        text,
-        values: values === undefined ? undefined : encodeValues(values),
-        rowMode: config.rowMode,
-        types: config.types,
-        binary: config.binary,
-        name: config.name,
-        query_timeout: config.query_timeout,
-        // Of several statements, or of nobody knows how many, only the simple protocol takes the text.
-        ...(record.facts.statements !== 1 && values === undefined ? {} : { queryMode: 'extended' }),
-      },
-      record,
-      plan,
-      session,
-      afterWrites: session.writes,
-      startedAtMs,
-      surroundings,
-      deadlineMs: startedAtMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
-      signal,
-      synchronousCommit: plan.repeatable ? null : (policy?.synchronousCommit ?? null),
-      resolve: record.judgement.reads ? resolve : (answer) => this.#wrote(record.facts.kind, answer, resolve),
-      reject: (error) => {
-        if (config.name !== undefined) this.#names.delete(config.name)
-        if (isUnknownName(error)) this.#loader.missed()
-        reject(error)
-      },
-      settled: false,
-      underWay: false,
-      onPrimary: false,
-      onOwn: false,
-      guessed: false,
-      sentTo: null,
-      repeats: 0,
-      cutOffs: 0,
-      stopWaiting: null,
-      onSettled: null,
-    }
-    if (record.judgement.why?.endsWith('is not known')) this.#loader.missed()
-    this.#dispatcher.submit(statement)
+  #dispatch(call: Call): void {
+    this.#group.run(this.#group.knowledge.book.look(call.text), call)
   }
 
   /** Throws what `pg` says when a connection knows the name for another text; here every one does. */
@@ -360,18 +287,6 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (before !== undefined) return
     if (this.#names.size >= MOST_NAMES) this.#names.clear()
     this.#names.set(name, text)
-  }
-
-  #wrote(kind: string, answer: Answer, resolve: (answer: Answer) => void): void {
-    if (kind === 'read' || kind === 'write') {
-      resolve(answer)
-      return
-    }
-    // It may have changed what names mean: the next statement is judged by what is there then.
-    this.#loader.loadAnew().then(
-      () => resolve(answer),
-      () => resolve(answer),
-    )
   }
 
   /** A client of the primary for the caller alone, until its `release()`; as `pg.Pool.connect`. */
@@ -406,31 +321,15 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#state !== 'open') throw poolClosed()
     if (consistency !== undefined) checkConsistency(consistency, 'consistency')
     void this.#open().catch(() => {})
-    const session = this.#currentSession()
-    const { client, release } = await this.#checkouts.checkout({
+    const client = await this.#group.checkout({
       consistency: readOnly ? (consistency ?? policy?.consistency ?? this.#settings.consistency) : 'primary',
-      session,
-      deadlineMs: this.#deadlineMs(policy),
+      session: this.#currentSession(),
+      policy,
       signal: signal ?? null,
     })
-    if (this.#state !== 'open') {
-      release()
-      throw poolClosed()
-    }
-    const commits = policy?.synchronousCommit !== 'off'
-    client.onWrite = (flushed) => this.#finder.stamper.wrote(session, flushed && commits)
-    const owned = client as OwnedClient & pg.PoolClient
-    let done = false
-    owned.release = (error?: Error | boolean) => {
-      if (done)
-        throw new HerdError(
-          'CLIENT_RELEASED',
-          'Release called on client which has already been released to the pool.',
-        )
-      done = true
-      releaseClean(client, release, error)
-    }
-    return owned
+    if (this.#state === 'open') return client
+    client.release()
+    throw poolClosed()
   }
 
   async #connectLazily(options: ConnectOptions): Promise<pg.PoolClient> {
@@ -438,7 +337,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     await orAborted(this.#open(), options.signal ?? null)
     const client = new LazyClient({
       isShared: (text) => {
-        const { facts, judgement } = this.#book.look(text)
+        const { facts, judgement } = this.#group.knowledge.book.look(text)
         return judgement.shared && facts.statements === 1
       },
       query: (input, values, thrownAway) => {
@@ -449,10 +348,6 @@ export class Pool extends EventEmitter<PoolEvents> {
       connect: () => this.#connect(options, null),
     })
     return client as unknown as pg.PoolClient
-  }
-
-  #deadlineMs(policy: Policy | null): number {
-    return performance.now() + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs)
   }
 
   /** Lets what is under way finish, then closes every connection. Rejects with POOL_CLOSED the second time. */
@@ -471,15 +366,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #end(): Promise<void> {
     if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
     this.#state = 'ending'
-    this.#checkouts.close(poolClosed())
+    this.#group.checkouts.close(poolClosed())
     if (this.#underWay > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
     this.#feed?.close()
-    this.#watch.close()
-    this.#finder.replay.close()
-    await Promise.all([...this.#nodes.values()].map((node) => node.close()))
+    await this.#group.close()
     this.#state = 'ended'
     this.emit('closed')
   }
@@ -527,7 +420,7 @@ export class Pool extends EventEmitter<PoolEvents> {
         // I4: whoever looks whether it took effect must see it if it did.
         if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
           this.#statistics.unknown++
-          this.#finder.stamper.wrote(session, false)
+          this.#group.finder.stamper.wrote(session, false)
         }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
@@ -551,7 +444,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   async sessionToken(): Promise<string> {
     if (this.#state === 'ended') throw poolClosed()
     await this.#open()
-    return formatToken(await this.#checkouts.positionOf(this.#currentSession(), this.#deadlineMs(null), null))
+    const { checkouts } = this.#group
+    const lsn = await checkouts.positionOf(this.#currentSession(), this.#group.deadlineMs(null), null)
+    return formatToken(lsn)
   }
 
   #currentSession(): Session {
@@ -575,15 +470,15 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Every node as it is known now. */
   get topology(): GroupView {
-    return this.#watch.view
+    return this.#group.watch.view
   }
 
   get statistics(): PoolStatistics {
-    const nodes = [...this.#nodes.values()].map((node) => [node.name, node.counts] as const)
+    const nodes = [...this.#group.nodes.values()].map((node) => [node.name, node.counts] as const)
     return this.#statistics.read({
       waiting: this.waitingCount,
       nodes: Object.fromEntries(nodes),
-      cache: this.#book.counts,
+      cache: this.#group.knowledge.book.counts,
     })
   }
 
@@ -599,10 +494,10 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   async #prepare(): Promise<void> {
-    this.#watch.start()
+    const started = this.#group.start()
     this.#feed?.start()
-    await this.#finder.ensureOneCluster()
-    await Promise.all([loadParser(), this.#loader.load()])
+    await started
+    await Promise.all([loadParser(), this.#group.knowledge.loader.load()])
     this.#ready = true
   }
 
@@ -610,27 +505,6 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #tellConnected(client: pg.PoolClient): Promise<void> {
     const told = this.rawListeners('connect').map((listener) => listener.call(this, client) as unknown)
     await Promise.all(told)
-  }
-
-  /** A connection for reading catalogues: of the primary when it must see what was just changed. */
-  async #borrow<T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby'): Promise<T> {
-    const deadlineMs = this.#deadlineMs(null)
-    for (;;) {
-      const node = await this.#checkouts.nodeFor(role, this.#session, deadlineMs)
-      try {
-        return await node.visit(work)
-      } catch (error) {
-        this.#watch.look(node)
-        if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
-        await sleep(20)
-      }
-    }
-  }
-
-  #lost(node: PoolNode, error: Error, client: pg.Client | null): void {
-    this.#watch.look(node)
-    // pg.Pool ends the process when nobody listens; here the next statement just gets another connection.
-    if (client !== null && this.listenerCount('error') > 0) this.emit('error', error, client as pg.PoolClient)
   }
 
   #tell(event: GroupEvent): void {
@@ -666,15 +540,6 @@ function withDefaults(options: PoolOptions): PoolOptions & pg.PoolOptions {
   // So that nobody prints it by accident.
   if ('password' in options) Object.defineProperty(full, 'password', { enumerable: false })
   return full
-}
-
-/** Who made a call, and when. */
-type Call = Pick<Statement, 'startedAtMs' | 'surroundings' | 'resolve' | 'reject'>
-
-const UNKNOWN_NAMES: ReadonlySet<string> = new Set(['42P01', '42883', '42704'])
-
-function isUnknownName(error: Error): boolean {
-  return UNKNOWN_NAMES.has((error as { code?: string }).code ?? '')
 }
 
 function isUsable(client: pg.PoolClient): boolean {

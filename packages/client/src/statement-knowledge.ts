@@ -1,0 +1,18 @@
+import { StatementReader } from '@pgherd/core/sql'
+import type pg from 'pg'
+import { CatalogueLoader } from './catalogue-loader.js'
+import { StatementBook } from './statement-book.js'
+
+/** Lends a connection for a query of our own. */
+export type Borrow = <T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby') => Promise<T>
+
+/** What is known of the statements of one database: what they are, and what its catalogue says of their names. */
+export class StatementKnowledge {
+  readonly book: StatementBook
+  readonly loader: CatalogueLoader
+
+  constructor(group: string, borrow: Borrow) {
+    this.book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), group)
+    this.loader = new CatalogueLoader(borrow, (catalogue) => this.book.useCatalogue(catalogue))
+  }
+}
