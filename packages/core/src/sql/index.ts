@@ -10,6 +10,7 @@ export {
 } from './lex-statement.js'
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
+export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
 export { type InsertPart, type InsertRows, splitInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
