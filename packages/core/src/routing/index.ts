@@ -10,4 +10,5 @@ export {
 } from './group-view.js'
 export { type Failure, judgeFailure, type Progress, type Verdict } from './judge-failure.js'
 export { forgetPosition, noteReplay, type Observed, observeGroup, whyMixed } from './observe-group.js'
+export { type PlacedNames, planSchemaChange, type SchemaPlan } from './plan-schema-change.js'
 export { type Consistency, type Plan, planStatement, type StatementNature } from './plan-statement.js'
