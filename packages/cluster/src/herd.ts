@@ -1,7 +1,9 @@
 import { HerdError, type HerdStatus } from '@pgherd/core'
+import type { Placement, ShardMap } from '@pgherd/core/sharding'
 import type { HerdSpec } from '@pgherd/core/spec'
 import type { ChangeSignal } from './change-signal.js'
 import { type DsnRole, dsnNodes, formatDsn, formatDsnOf, hostAndPort } from './dsn.js'
+import type { PlacementKeeper } from './sharding/placement-keeper.js'
 import type { EventLog, HerdEvent } from './state/event-log.js'
 import type { Secrets } from './state/herd-identity.js'
 import type { HerdPaths } from './state/herd-paths.js'
@@ -24,6 +26,8 @@ export interface HerdParts {
   secrets: Secrets
   lock: SupervisorRecord
   groups: readonly GroupSupervisor[]
+  /** Null: nothing is sharded. */
+  keeper: PlacementKeeper | null
   changes: ChangeSignal
   /** Where the proxy is to listen; null: there is to be none. */
   proxyAddress: { host: string; port: number } | null
@@ -45,6 +49,7 @@ export class Herd {
   readonly #secrets: Secrets
   readonly #lock: SupervisorRecord
   readonly #groups: readonly GroupSupervisor[]
+  readonly #keeper: PlacementKeeper | null
   readonly #changes: ChangeSignal
   #closing: Promise<void> | null = null
 
@@ -58,6 +63,7 @@ export class Herd {
     this.#secrets = parts.secrets
     this.#lock = parts.lock
     this.#groups = parts.groups
+    this.#keeper = parts.keeper
     this.#changes = parts.changes
   }
 
@@ -74,9 +80,9 @@ export class Herd {
     }
   }
 
-  /** Every group is steady, every standby streams and counts. */
+  /** Every group is steady, every standby streams and counts; if sharded, every group has the placement. */
   isWhole(): boolean {
-    return this.#groups.every((group) => group.isWhole())
+    return this.#groups.every((group) => group.isWhole()) && this.#keeper?.isSettled !== false
   }
 
   /** Resolves when the herd is whole. Rejects with why a server cannot be started, or when `timeoutMs` pass. */
@@ -84,6 +90,7 @@ export class Herd {
     const deadline = performance.now() + timeoutMs
     while (!this.isWhole()) {
       if (signal?.aborted) throw new HerdError('INTERRUPTED', 'Interrupted while the herd was coming up.')
+      if (this.#keeper?.failure) throw this.#keeper.failure
       for (const group of this.#groups) {
         const failure = group.startFailure()
         const failures = Math.max(...[...group.nodes.values()].map((node) => node.record.failures))
@@ -128,6 +135,24 @@ export class Herd {
     const { epoch } = supervisor
     await supervisor.order({ kind: 'switchover', to })
     await this.#whenAnnounced(supervisor, epoch)
+  }
+
+  /** Where rows belong, once every group knows it; null before that, and where nothing is sharded. */
+  placement(): Placement | null {
+    return this.#keeper?.placement ?? null
+  }
+
+  /**
+   * Puts another shard map in force. Afterwards no session runs any more, on any node, that began under
+   * the map before; groups that lose something were first. What was cut off at any point is finished by
+   * doing it again, or by the next start.
+   *
+   * Throws SHARD_MAP_INVALID where the map does not follow the one in force, NOT_SUPPORTED, OPERATION_FAILED.
+   */
+  async changePlacement(change: { readonly map: ShardMap }): Promise<void> {
+    if (this.#keeper === null)
+      throw new HerdError('NOT_SUPPORTED', `Nothing is sharded in the herd "${this.name}".`)
+    await this.#keeper.change(change.map)
   }
 
   /** For experiments: `kill` is kill -9 of the postmaster, `pause` stops every process of the node. */
@@ -189,6 +214,7 @@ export class Herd {
   async #close(stopServers: boolean): Promise<void> {
     // A start that is still under way would leave a server behind that nobody stops.
     const patienceMs = stopServers ? STOP_PATIENCE_MS : LEAVE_PATIENCE_MS
+    await this.#keeper?.close(patienceMs)
     await Promise.all(this.#groups.map((group) => group.close(patienceMs)))
     if (stopServers) await Promise.all(this.#groups.map((group) => group.stopServers()))
     await this.events.flush()

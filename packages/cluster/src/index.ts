@@ -11,7 +11,6 @@ export {
   stopLeftServers,
 } from './left-herd.js'
 export { type HerdOptions, openHerd } from './open-herd.js'
-export { refuseUnsupported } from './refuse-unsupported.js'
 export { withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'
 export { makePrivateFolder } from './state/durable-file.js'

@@ -17,8 +17,8 @@ import {
 import { newSystemIdentifier } from './postgres/pg-control.js'
 import { findFreePorts, isPortFree } from './postgres/ports.js'
 import { findServerProcesses } from './postgres/server-processes.js'
-import { refuseUnsupported } from './refuse-unsupported.js'
 import { recoverReplaced } from './replication/replace-folder.js'
+import { PlacementKeeper } from './sharding/placement-keeper.js'
 import { makePrivateFolder } from './state/durable-file.js'
 import { EventLog } from './state/event-log.js'
 import {
@@ -55,7 +55,6 @@ export interface HerdOptions {
  * PERMISSION_DENIED, NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
  */
 export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Promise<Herd> {
-  refuseUnsupported(spec)
   const paths = herdPaths(stateDir, spec.name)
   await makePrivateFolder(paths.root)
   const lock = takeLock(paths.lock, paths.socket)
@@ -68,7 +67,7 @@ export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Pr
     await events.open()
     const nodes = nodesOf(identity)
     await prepareNodes(nodes, binaries)
-    const { herd, groups } = assemble({
+    const { herd, groups, keeper } = assemble({
       paths,
       identity: { ...identity, spec },
       secrets,
@@ -79,6 +78,7 @@ export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Pr
       user,
     })
     for (const group of groups) await group.open()
+    keeper?.start()
     return herd
   } catch (error) {
     releaseLock(paths.lock, lock)
@@ -100,6 +100,7 @@ interface Parts {
 function assemble({ paths, identity, secrets, events, lock, nodes, binaries, user }: Parts): {
   herd: Herd
   groups: GroupSupervisor[]
+  keeper: PlacementKeeper | null
 } {
   const { spec } = identity
   const changes = new ChangeSignal()
@@ -130,8 +131,13 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
   const { proxyPort } = identity
   const proxyAddress =
     spec.proxy === false || proxyPort === undefined ? null : { host: spec.proxy.host, port: proxyPort }
-  const herd = new Herd({ paths, spec, events, secrets, lock, groups, changes, proxyAddress })
-  return { herd, groups }
+  const { sharding } = spec
+  const tell = (kind: string, group: string | null, message: string): void =>
+    events.add({ at: new Date().toISOString(), kind, group, node: null, message })
+  const keeper =
+    sharding === undefined ? null : new PlacementKeeper({ spec, sharding, secrets, groups, changes, tell })
+  const herd = new Herd({ paths, spec, events, secrets, lock, groups, keeper, changes, proxyAddress })
+  return { herd, groups, keeper }
 }
 
 async function establishIdentity(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { done, newFolder, pgherd, start } from './scratch-cli.js'
@@ -123,20 +123,6 @@ test.each([
   }
   const { stderr } = await pgherd(['up', 'bad.yaml', '--json'], { cwd })
   expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'SPEC_INVALID', retryable: false } })
-})
-
-test('a spec that shards is right, and refused until herds can: nothing is made', async () => {
-  const cwd = newFolder()
-  const text = 'name: shop\ngroups: [{ name: home }, { name: s, count: 2 }]\nsharding: { groups: [s1, s2] }\n'
-  writeFileSync(join(cwd, 'herd.yaml'), text)
-  for (const args of [['up'], ['up', '--detach']]) {
-    const { code, stdout, stderr } = await pgherd(args, { cwd })
-    expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(
-      /^NOT_SUPPORTED: The herd "shop" cannot be brought up: herds do not run sharded yet\.\n/,
-    )
-    expect(readdirSync(cwd)).toEqual(['herd.yaml'])
-  }
 })
 
 test.each(['bash', 'zsh', 'fish'])(

@@ -9,6 +9,7 @@ import type { Secrets } from '../state/herd-identity.js'
 import type { NodePaths } from '../state/herd-paths.js'
 import { APPLICATION_ROLE, REPLICATION_ROLE } from './node-settings.js'
 import { replaceFolder } from './replace-folder.js'
+import { scramVerifier } from './scram-verifier.js'
 
 /** The name the application's database has in the template; a herd gives it its own. */
 const TEMPLATE_DATABASE = 'pgherd_application'
@@ -67,5 +68,5 @@ export async function populate(client: pg.Client, spec: HerdSpec, secrets: Secre
 }
 
 async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
-  await client.query(`alter role ${role} password ${client.escapeLiteral(password)}`)
+  await client.query(`alter role ${role} password ${client.escapeLiteral(scramVerifier(role, password))}`)
 }

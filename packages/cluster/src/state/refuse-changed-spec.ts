@@ -1,5 +1,7 @@
 import { HerdError } from '@pgherd/core'
-import type { HerdSpec } from '@pgherd/core/spec'
+import type { HerdSpec, ShardingSpec } from '@pgherd/core/spec'
+import { placedTables } from '../sharding/first-placement.js'
+import { describeTables, placementChanged } from '../sharding/refuse-changed-placement.js'
 
 /**
  * What a herd was made from cannot be edited under it; settings, durability, probes, ports and the proxy can.
@@ -12,7 +14,10 @@ export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
     differs('host', made.host, wanted.host),
     differs('groups', groupsOf(made), groupsOf(wanted)),
   ].filter((difference) => difference !== null)
-  if (differences.length === 0) return
+  if (differences.length === 0) {
+    refuseChangedSharding(made, wanted)
+    return
+  }
   throw new HerdError(
     'SPEC_CHANGED',
     `The herd "${made.name}" exists already, with ${differences.join(', and ')}.`,
@@ -20,6 +25,31 @@ export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
       hint: 'Change the spec back, give the new herd another name, or destroy the old one: pgherd down --destroy',
     },
   )
+}
+
+/** Where rows belong follows from all of it, and rows are there already. */
+function refuseChangedSharding(made: HerdSpec, wanted: HerdSpec): void {
+  const [old, young] = [describeSharding(made.sharding), describeSharding(wanted.sharding)]
+  const differences = Object.keys({ ...old, ...young })
+    .map((field) => differs(field, old[field] ?? 'absent', young[field] ?? 'absent'))
+    .filter((difference) => difference !== null)
+  if (differences.length === 0) return
+  throw placementChanged(`The herd "${made.name}" exists already, with ${differences.join(', and ')}.`)
+}
+
+function describeSharding(sharding: ShardingSpec | undefined): Record<string, string> {
+  if (sharding === undefined) return {}
+  const { strategy, groups, home, virtualNodes, loadLimit, keyType, splits } = sharding
+  return {
+    'sharding.strategy': strategy,
+    'sharding.groups': groups.join(', '),
+    'sharding.home': home,
+    'sharding.tables': describeTables(placedTables(sharding)),
+    'sharding.virtualNodes': String(virtualNodes),
+    'sharding.loadLimit': String(loadLimit),
+    'sharding.keyType': keyType,
+    'sharding.splits': splits.length === 0 ? 'none' : splits.join(', '),
+  }
 }
 
 function groupsOf(spec: HerdSpec): string {

@@ -154,6 +154,8 @@ async function finishForming(
   running: RunningServer,
 ): Promise<void> {
   const flushed = syncDirectory(node.node.paths.data)
+  // Where the server does not come up its data is taken away under this, and that failure is the one to tell.
+  flushed.catch(() => {})
   await waitReady(node.node.server, running, 60_000)
   await populateWithTemplatePassword(context, node)
   await flushed

@@ -24,6 +24,15 @@ export { locateHash, locateKey, locateRead, locateRow, locateWireKey, positionOf
 export { moduloMap } from './modulo.js'
 export { type Move, moveStretch, moveStretches, withoutShard, withShard } from './move-stretch.js'
 export { type Moved, movedStretches } from './moved-stretches.js'
+export { type PackedShardMap, packShardMap, type ShardMapHead, unpackShardMap } from './packed-shard-map.js'
+export {
+  type PlacedGroup,
+  type PlacedTable,
+  type Placement,
+  type PlacementRow,
+  readPlacement,
+  samePlacement,
+} from './placement.js'
 export { type Proposal, type ProposalLimits, type ProposedMove, proposeMoves } from './propose-moves.js'
 export { proposeSplits } from './propose-splits.js'
 export { rangeMap } from './range.js'

@@ -26,7 +26,12 @@ export function packNumberStarts(starts: readonly bigint[]): NumberStarts {
     highs[index] = high
     lows[index] = low
   }
-  const bits = Math.ceil(Math.log2(Math.min(MOST_BUCKETS, Math.max(2, 2 * starts.length))))
+  return numberStartsOf(highs, lows)
+}
+
+/** The same of halves that are in order already. They are kept, not copied. */
+export function numberStartsOf(highs: Int32Array, lows: Uint32Array): NumberStarts {
+  const bits = Math.ceil(Math.log2(Math.min(MOST_BUCKETS, Math.max(2, 2 * highs.length))))
   const shift = 32 - bits
   return { kind: 'numbers', highs, lows, buckets: cutIntoBuckets(highs, lows, shift), shift }
 }

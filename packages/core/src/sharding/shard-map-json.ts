@@ -24,10 +24,7 @@ export function shardMapFromJson(data: unknown): ShardMap {
   const json = record(data, 'it')
   if (json.format !== 1) throw invalid(`its format is ${show(json.format)}, and this program knows 1`)
   const line = readLine(json.line)
-  const shards = list(json.shards, 'shards').map((shard) => {
-    if (typeof shard !== 'string' || shard === '') throw invalid(`a shard is called ${show(shard)}`)
-    return shard
-  })
+  const shards = readShards(json.shards)
   const starts = list(json.starts, 'starts')
   const owners = list(json.owners, 'owners')
   if (starts.length !== owners.length)
@@ -41,12 +38,19 @@ export function shardMapFromJson(data: unknown): ShardMap {
   return makeShardMap({ epoch: readEpoch(json.epoch), line, shards, stretches })
 }
 
-function readEpoch(data: unknown): number {
+export function readShards(data: unknown): string[] {
+  return list(data, 'shards').map((shard) => {
+    if (typeof shard !== 'string' || shard === '') throw invalid(`a shard is called ${show(shard)}`)
+    return shard
+  })
+}
+
+export function readEpoch(data: unknown): number {
   if (typeof data === 'number') return data
   throw invalid(`the epoch must be a whole number from 1, not ${show(data)}`)
 }
 
-function readLine(data: unknown): Line {
+export function readLine(data: unknown): Line {
   const { kind, modulus, family } = record(data, 'line')
   if (kind === 'hash') return { kind }
   if (kind === 'remainder') {
@@ -62,21 +66,21 @@ function isFamily(family: unknown): family is KeyFamily {
   return KEY_FAMILIES.some((each) => each === family)
 }
 
-function record(data: unknown, name: string): Record<string, unknown> {
+export function record(data: unknown, name: string): Record<string, unknown> {
   if (typeof data === 'object' && data !== null && !Array.isArray(data))
     return data as Record<string, unknown>
   throw invalid(`${name} must be a mapping, not ${show(data)}`)
 }
 
-function list(data: unknown, name: string): unknown[] {
+export function list(data: unknown, name: string): unknown[] {
   if (Array.isArray(data)) return data
   throw invalid(`${name} must be a list, not ${show(data)}`)
 }
 
-function show(data: unknown): string {
+export function show(data: unknown): string {
   return data === undefined ? 'missing' : JSON.stringify(data).slice(0, 60)
 }
 
-function invalid(what: string): HerdError {
+export function invalid(what: string): HerdError {
   return new HerdError('SHARD_MAP_INVALID', `This is no shard map: ${what}.`)
 }

@@ -77,7 +77,7 @@ export const shardingSchema = z
     'a mapping',
   )
   .describe(
-    'Which tables are spread over which groups. Not in use yet: `pgherd up` refuses a spec that has it.',
+    'Which tables are spread over which groups. Fixed when the herd is made: a change of placement is a move, not an edit.',
   )
 
 /** The section with every field right by itself. */

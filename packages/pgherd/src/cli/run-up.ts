@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Herd, herdPaths, makePrivateFolder, openHerd, refuseUnsupported } from '@pgherd/cluster'
+import { type Herd, herdPaths, makePrivateFolder, openHerd } from '@pgherd/cluster'
 import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
 import pc from 'picocolors'
 import { ControlServer } from '../control/control-server.js'
@@ -134,7 +134,6 @@ export async function startDetached(
   located: LocatedSpec,
   argumentsForChild: readonly string[],
 ): Promise<Extract<DetachedReport, { kind: 'up' }>> {
-  refuseUnsupported(located.spec)
   const { supervisorLog, root } = herdPaths(located.stateDir, located.spec.name)
   await makePrivateFolder(root)
   const log = openSync(supervisorLog, 'a', 0o600)

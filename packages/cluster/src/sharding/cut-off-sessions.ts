@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
+
+const POLL_MS = 10
+
+/**
+ * Ends every client's session on this node once it shows the row of `epoch`: whoever comes after that is
+ * judged by the row, and whoever came before is gone. By what is there and not by when it began, since the
+ * clock of a server can go back. Resolves to how many sessions there were.
+ *
+ * The supervisor's own stay, which are a superuser's: nobody else can pass for one.
+ *
+ * Throws OPERATION_FAILED: the row does not come, a session does not end, or a prepared transaction is left
+ * that could still be committed.
+ */
+export async function cutOffSessions(
+  client: pg.Client,
+  node: string,
+  epoch: number,
+  timeoutMs: number,
+): Promise<number> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await shows(client, epoch))) await again(deadline, `${node} has not replayed epoch ${epoch} yet`)
+  const ended = await terminate(client)
+  while (await anyLeft(client, ended)) await again(deadline, `a session on ${node} does not end`)
+  await refusePrepared(client, node)
+  return ended.length
+}
+
+async function shows(client: pg.Client, epoch: number): Promise<boolean> {
+  const { rowCount } = await client.query('select from pgherd.placement where epoch >= $1', [epoch])
+  return rowCount === 1
+}
+
+const OTHERS = `datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+  and not (application_name = 'pgherd supervisor'
+    and usesysid in (select oid from pg_roles where rolsuper))`
+
+async function terminate(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ session: string }>(
+    `select pid || ' ' || backend_start as session, pg_terminate_backend(pid) from pg_stat_activity where ${OTHERS}`,
+  )
+  return rows.map(({ session }) => session)
+}
+
+async function anyLeft(client: pg.Client, sessions: readonly string[]): Promise<boolean> {
+  if (sessions.length === 0) return false
+  const { rowCount } = await client.query(
+    `select from pg_stat_activity where pid || ' ' || backend_start = any ($1) limit 1`,
+    [sessions],
+  )
+  return rowCount !== 0
+}
+
+async function refusePrepared(client: pg.Client, node: string): Promise<void> {
+  const { rows } = await client.query<{ gid: string }>(
+    'select gid from pg_prepared_xacts where database = current_database() and not pg_is_in_recovery()',
+  )
+  if (rows.length === 0) return
+  throw new HerdError(
+    'OPERATION_FAILED',
+    `On ${node} the prepared transaction ${JSON.stringify(rows[0]?.gid)} is left from before the change of placement.`,
+    { hint: 'Commit it or roll it back, and try again.' },
+  )
+}
+
+async function again(deadline: number, what: string): Promise<void> {
+  if (performance.now() > deadline)
+    throw new HerdError('OPERATION_FAILED', `The placement is not changed everywhere: ${what}.`)
+  await sleep(POLL_MS)
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
+
+/** As many as ten bits of an id can tell apart. */
+export const MOST_GROUPS = 1024
+
+/**
+ * What every group has of its herd's placement, in schema `pgherd`; docs/sharding.md says what each is for.
+ * May be run again. `groupNumber` is the group's place in the order of all groups, which stays.
+ */
+export function placementObjects(groupNumber: number): string {
+  const text = [SCHEMA, PLACEMENT, ENTER, nextId(groupNumber)].join('\n')
+  return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
+}
+
+/** Whether all of them are there, as this version of pgherd makes them. */
+export async function havePlacementObjects(client: pg.Client, groupNumber: number): Promise<boolean> {
+  const version = /'([^']*)';$/.exec(placementObjects(groupNumber))?.[1]
+  const { rows } = await client.query<{ there: boolean }>(
+    `select obj_description(to_regnamespace('pgherd'), 'pg_namespace') = $1
+       and to_regclass('pgherd.placement') is not null
+       and to_regclass('pgherd.id_counter') is not null
+       and to_regclass('pgherd.id_gate') is not null
+       and to_regprocedure('pgherd.enter(bigint, text)') is not null
+       and to_regprocedure('pgherd.next_id()') is not null
+       and to_regprocedure('pgherd.advance_ids()') is not null as there`,
+    [version],
+  )
+  return rows[0]?.there === true
+}
+
+/**
+ * A schema of that name which somebody else made would be theirs to change: who routes by it would be led
+ * astray. Throws OPERATION_FAILED.
+ */
+export async function refuseForeignSchema(client: pg.Client, group: string): Promise<void> {
+  const { rows } = await client.query<{ owner: string }>(
+    `select rolname as owner from pg_namespace join pg_roles on pg_roles.oid = nspowner
+     where nspname = 'pgherd' and not rolsuper`,
+  )
+  const [foreign] = rows
+  if (foreign === undefined) return
+  throw new HerdError(
+    'OPERATION_FAILED',
+    `In group ${group} there is a schema "pgherd" of the role ${foreign.owner}, where the placement has to be.`,
+    { hint: 'Give that schema another name: alter schema pgherd rename to …' },
+  )
+}
+
+function versionOf(text: string): string {
+  return `Where rows belong, kept by pgherd (${createHash('sha256').update(text).digest('hex').slice(0, 16)})`
+}
+
+const SCHEMA = `
+create schema if not exists pgherd;
+grant usage on schema pgherd to public;`
+
+// Bytes that are random do not compress: they are kept, and read, as they are.
+const PLACEMENT = `
+create table if not exists pgherd.placement (
+  only_row bool primary key default true check (only_row),
+  epoch bigint not null,
+  fenced_epoch bigint not null,
+  map jsonb not null,
+  stretches bytea not null,
+  tables jsonb not null,
+  groups jsonb not null,
+  home text not null,
+  this_group text not null);
+alter table pgherd.placement alter stretches set storage external;
+revoke all on pgherd.placement from public;
+grant select on pgherd.placement to public;`
+
+const ENTER = `
+create or replace function pgherd.enter(wanted_epoch bigint, wanted_group text) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  placed record;
+begin
+  select epoch, this_group into placed from pgherd.placement;
+  if placed.epoch is distinct from wanted_epoch then
+    raise exception 'this shard is under epoch %, not %', placed.epoch, wanted_epoch using errcode = 'PH001';
+  end if;
+  if placed.this_group is distinct from wanted_group then
+    raise exception 'this shard is %, not %', placed.this_group, wanted_group using errcode = 'PH001';
+  end if;
+end $$;`
+
+/**
+ * The counter holds milliseconds and a number within the millisecond, 12 bits. While it is not behind the
+ * clock, ids are what it counts. One who finds it behind sets it forward, under a lock that is a
+ * subtransaction's: undone with it, so that nobody keeps it till the end of his transaction, however he
+ * ends. Why no id can come twice: docs/decisions/2026-11-21-ids-over-shards.md.
+ */
+function nextId(groupNumber: number): string {
+  return `
+create sequence if not exists pgherd.id_counter as bigint minvalue 1 no cycle;
+create table if not exists pgherd.id_gate ();
+revoke all on pgherd.id_gate from public;
+revoke all on sequence pgherd.id_counter from public;
+grant usage on sequence pgherd.id_counter to public;
+create or replace function pgherd.advance_ids() returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  now_ms bigint;
+  counted bigint;
+begin
+  begin
+    lock table pgherd.id_gate in exclusive mode;
+    now_ms := floor(extract(epoch from clock_timestamp()) * 1000) - ${IDS_BEGIN_MS};
+    select last_value into counted from pgherd.id_counter;
+    if counted >> 12 < now_ms - 2 then
+      perform setval('pgherd.id_counter', now_ms << 12, false);
+    end if;
+    counted := nextval('pgherd.id_counter');
+    raise exception using errcode = 'PH002';
+  exception when sqlstate 'PH002' then
+    return counted;
+  end;
+end $$;
+create or replace function pgherd.next_id() returns bigint
+language plpgsql volatile as $$
+declare
+  counted bigint := nextval('pgherd.id_counter');
+begin
+  if counted >> 12 < floor(extract(epoch from clock_timestamp()) * 1000)::bigint - ${IDS_BEGIN_MS + 1} then
+    counted := pgherd.advance_ids();
+  end if;
+  return ((counted >> 12) << 22) | ${groupNumber << 12} | (counted & 4095);
+end $$;`
+}
+
+/** 2025-01-01, in milliseconds since 1970. */
+const IDS_BEGIN_MS = Date.UTC(2025, 0, 1)
