@@ -13,6 +13,17 @@ export {
 export { type HerdOptions, openHerd } from './open-herd.js'
 export { withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'
+export {
+  type DescribedTable,
+  describeTables,
+  type FederatedGroup,
+  federationDatabase,
+  type Reader,
+  type SkippedTable,
+  type SyncOptions,
+  type SyncReport,
+  syncFederation,
+} from './sharding/federation/index.js'
 export { makePrivateFolder } from './state/durable-file.js'
 export { type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
