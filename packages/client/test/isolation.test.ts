@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Pool } from '../src/index.js'
 import { failureOf } from './failure-of.js'
-import { connect, scratchHerd, scratchPool } from './scratch-herd.js'
+import { connect, scratchHerd, scratchPool, unhurried } from './scratch-herd.js'
 
 let herd: Herd
 let dsn: string
@@ -174,7 +174,7 @@ describe('I6: of what one user had', () => {
 })
 
 test('I6: callers of one lane get their own answers and their own errors', async () => {
-  const pool = scratchPool({ nodes: [dsn], lanes: { max: 1 } })
+  const pool = scratchPool(unhurried({ nodes: [dsn], lanes: { max: 1 } }))
   await pool.query('select 1')
   const kinds: [string, (n: number) => Promise<unknown>][] = [
     ['rows', async (n) => expect((await pool.query('select $1::int as n', [n])).rows).toEqual([{ n }])],

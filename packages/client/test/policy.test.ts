@@ -1,7 +1,15 @@
 import type { Herd } from '@pgherd/cluster'
 import { beforeAll, expect, test } from 'vitest'
 import { openBreakableRelay } from './breakable-relay.js'
-import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } from './scratch-herd.js'
+import {
+  connect,
+  nodesOfHerd,
+  PATIENCE_MS,
+  scratchHerd,
+  scratchPool,
+  unhurried,
+  until,
+} from './scratch-herd.js'
 
 let herd: Herd
 let nodes: string[]
@@ -35,7 +43,7 @@ test('a policy holds for a transaction, and not for what comes after it on the c
 
 test('a read-only transaction is answered where its policy says', async () => {
   const policies = { strong: { consistency: 'primary' }, loose: { consistency: 'eventual' } } as const
-  const pool = scratchPool({ nodes, policies })
+  const pool = scratchPool(unhurried({ nodes, policies }))
   const isStandby = async (policy: 'strong' | 'loose'): Promise<boolean> =>
     await pool.with(policy).transaction(
       async (tx) => {
@@ -116,7 +124,7 @@ test('consistency is that of the query, else of the policy, else of the pool', a
     loose: { consistency: 'eventual' },
     plain: {},
   } as const
-  const pool = scratchPool({ nodes, policies, consistency: 'primary' })
+  const pool = scratchPool(unhurried({ nodes, policies, consistency: 'primary' }))
   await pool.query('select 1')
   const roleOf = async (run: () => Promise<unknown>): Promise<string> => {
     const before = pool.statistics.statements

@@ -1,6 +1,6 @@
 import type { Herd } from '@pgherd/cluster'
 import { beforeAll, expect, test } from 'vitest'
-import { nodesOfHerd, scratchHerd, scratchPool, until } from './scratch-herd.js'
+import { nodesOfHerd, scratchHerd, scratchPool, unhurried, until } from './scratch-herd.js'
 
 let herd: Herd
 let nodes: string[]
@@ -34,7 +34,7 @@ test('a pool answers as pg.Pool does', async () => {
 })
 
 test('reads are spread over the standbys, writes find the primary', async () => {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   for (let at = 0; at < 10; at++) await pool.query('select * from goods where id = $1', [at])
   await pool.query('update goods set stock = stock + 1 where id = 1')
   const { standby, primary } = pool.statistics.statements
@@ -44,7 +44,7 @@ test('reads are spread over the standbys, writes find the primary', async () => 
 
 test('I4: a read sees what its session wrote a moment ago', async () => {
   // More reads at once than the primary is given as long as it is the only one that is sure to know.
-  const pool = scratchPool({ nodes, lanes: { max: 1, depth: 1 } })
+  const pool = scratchPool(unhurried({ nodes, lanes: { max: 1, depth: 1 } }))
   for (let at = 1; at <= 100; at++) {
     await pool.query('update goods set stock = $1 where id = 2', [at])
     const reads = Array.from({ length: 8 }, () => pool.query('select stock from goods where id = 2'))
@@ -57,7 +57,7 @@ test('I4: a read sees what its session wrote a moment ago', async () => {
 
 test('a read right after a write is the primary’s, and soon a standby’s again', async () => {
   // No probe tells meanwhile how far standbys are.
-  const pool = scratchPool({ nodes, probe: { intervalMs: 600_000 } })
+  const pool = scratchPool(unhurried({ nodes, probe: { intervalMs: 600_000 } }))
   const read = async (): Promise<'primary' | 'standby'> => {
     const before = pool.statistics.statements.standby.lane
     await pool.query('select stock from goods where id = 3')

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Pool } from '../src/index.js'
 import { failureOf } from './failure-of.js'
-import { connect, nodesOfHerd, scratchHerd, scratchPool, until } from './scratch-herd.js'
+import { connect, nodesOfHerd, scratchHerd, scratchPool, unhurried, until } from './scratch-herd.js'
 
 let herd: Herd
 let nodes: string[]
@@ -36,7 +36,7 @@ afterEach(async () => {
 })
 
 async function openPool(): Promise<Pool> {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   expect(await count(pool)).toBe(0)
   return pool
 }
@@ -193,7 +193,7 @@ test('I4: a session sees its write although that failed half-way or its outcome 
 
 test('a session that reads over and over while it writes never goes back', async () => {
   for (const standby of standbys) await standby.query('select pg_wal_replay_resume()')
-  const pool = scratchPool({ nodes, lanes: { max: 1, depth: 1 } })
+  const pool = scratchPool(unhurried({ nodes, lanes: { max: 1, depth: 1 } }))
   await pool.session(async () => {
     let known = 0
     const reads: Promise<void>[] = []

@@ -3,7 +3,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { Herd } from '@pgherd/cluster'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { nodesOfHerd, scratchHerd, scratchPool } from './scratch-herd.js'
+import { nodesOfHerd, scratchHerd, scratchPool, unhurried } from './scratch-herd.js'
 
 const exporter = new InMemorySpanExporter()
 let herd: Herd
@@ -30,7 +30,7 @@ afterAll(() => {
 })
 
 test('a statement is a span of its caller, with its shape, node, role and connection', async () => {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   const tracer = trace.getTracer('test')
   await tracer.startActiveSpan('request', async (request) => {
     await pool.query({ text: `select name from goods where name <> 'secret'`, consistency: 'eventual' })
@@ -65,7 +65,7 @@ test('a span of a failed statement says how it failed', async () => {
 })
 
 test('statistics count and time statements, and show what is remembered', async () => {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   for (let at = 0; at < 20; at++) await pool.query(`select * from goods where id = ${at}`)
   await pool.query('select 1 / $1::int', [0]).catch(() => {})
   await pool.query('delete from goods where id = $1', [99])

@@ -8,7 +8,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import { integer, numeric, pgTable, serial, text, timestamp } from 'drizzle-orm/pg-core'
 import { beforeAll, expect, test } from 'vitest'
 import type { Pool } from '../../src/index.js'
-import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } from '../scratch-herd.js'
+import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, unhurried, until } from '../scratch-herd.js'
 import { killPrimary } from './kill-primary.js'
 
 const goods = pgTable('goods', {
@@ -65,7 +65,7 @@ function drizzleOn(pool: Pool): NodePgDatabase<typeof schema> {
 }
 
 test('reads from standbys, and sees what it wrote', async () => {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   const db = drizzleOn(pool)
   for (let at = 1; at <= 20; at++) {
     const [made] = await db
@@ -113,7 +113,7 @@ test('updates, deletes, joins and reads along relations', async () => {
 })
 
 test('prepares statements, on standbys too', async () => {
-  const pool = scratchPool({ nodes })
+  const pool = scratchPool(unhurried({ nodes }))
   const db = drizzleOn(pool)
   const [made] = await db.insert(goods).values({ name: 'prepared' }).returning()
   const byId = db

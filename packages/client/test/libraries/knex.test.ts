@@ -2,7 +2,7 @@ import type { Herd } from '@pgherd/cluster'
 import knex, { type Knex } from 'knex'
 import { beforeAll, expect, test } from 'vitest'
 import type { Pool, PoolOptions } from '../../src/index.js'
-import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } from '../scratch-herd.js'
+import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, unhurried, until } from '../scratch-herd.js'
 import { killPrimary } from './kill-primary.js'
 
 interface Goods {
@@ -147,7 +147,7 @@ test('does not end the pool it was given', async () => {
 })
 
 test('reads from standbys, and sees what it wrote', async () => {
-  const pool = shopPool()
+  const pool = shopPool(unhurried())
   const db = knexOn(pool)
   for (let stock = 1; stock <= 20; stock++) {
     const id = await addGoods(db, 'chair', stock)

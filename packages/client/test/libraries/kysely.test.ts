@@ -3,7 +3,7 @@ import { type Generated, Kysely, type Migration, Migrator, PostgresDialect, sql 
 import Cursor from 'pg-cursor'
 import { beforeAll, expect, test } from 'vitest'
 import type { Pool, PoolOptions } from '../../src/index.js'
-import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } from '../scratch-herd.js'
+import { nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, unhurried, until } from '../scratch-herd.js'
 import { killPrimary } from './kill-primary.js'
 
 interface Shop {
@@ -146,7 +146,7 @@ test('streams', async () => {
 })
 
 test('reads from standbys, and sees what it wrote', async () => {
-  const pool = shopPool()
+  const pool = shopPool(unhurried())
   const db = kyselyOn(pool)
   for (let stock = 1; stock <= 20; stock++) {
     const made = db.insertInto('goods').values({ name: 'chair', stock }).returning('id')
