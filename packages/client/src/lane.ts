@@ -57,26 +57,24 @@ export class Lane {
     this.#onEnd = onEnd
     const { query_timeout = 0, ...rest } = config
     this.#timeoutMs = query_timeout
-    this.#client = new pg.Client({
-      ...rest,
-      statement_timeout: patienceMs,
-      pipeline: true,
-    } as pg.ClientConfig)
+    this.#client = new pg.Client({ ...rest, pipeline: true } as pg.ClientConfig)
     internalsOf(this.#client).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'in_hot_standby') this.isStandby = parameterValue === 'on'
     })
     this.#client.on('error', () => this.#end())
     this.#client.once('end', () => this.#end())
-    this.#opened = this.#open(setUp)
+    this.#opened = this.#open(patienceMs, setUp)
     this.#opened.catch(() => this.#end())
   }
 
-  async #open(setUp: (client: pg.Client) => Promise<void>): Promise<void> {
+  async #open(patienceMs: number, setUp: (client: pg.Client) => Promise<void>): Promise<void> {
     await this.#client.connect()
     await setUp(this.#client)
     if (this.#state === 'ended') throw new Error('The connection ended.')
     this.#state = 'open'
     gatherWrites(internalsOf(this.#client).connection)
+    // Setting up may take longer. In the pipeline nobody has to wait for this; it fails with the connection.
+    this.#client.query(`SET statement_timeout TO ${Math.ceil(patienceMs)}`).catch(() => {})
     if (this.inFlight === 0) internalsOf(this.#client).unref()
     for (const send of this.#waiting.splice(0)) send()
   }

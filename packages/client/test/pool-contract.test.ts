@@ -12,7 +12,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { PoolOptions } from '../src/index.js'
+import type { Pool, PoolOptions } from '../src/index.js'
 import { connect, scratchHerd, scratchPool, until } from './scratch-herd.js'
 
 /** A herd of one, so that counts can be held against those of pg.Pool. */
@@ -360,6 +360,13 @@ describe.each(ALL)('ending: %s', (_name, open) => {
     const late = await new Promise((resolve) => pool.query('select 1', resolve))
     expect((late as Error).message).toContain('after calling end')
   })
+})
+
+test('what onConnect does may take longer than a read on a lane', async () => {
+  const onConnect = (client: pg.ClientBase): Promise<unknown> => client.query('select pg_sleep(0.8)')
+  const pool = openOurs({ lanes: { patienceMs: 500 }, onConnect } as PoolOptions) as Pool
+  expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  expect(pool.statistics).toMatchObject({ repeats: 0, statements: { primary: { lane: 1, own: 0 } } })
 })
 
 test('who waits for a client hears at once that the pool ends (pg.Pool forgets them)', async () => {
