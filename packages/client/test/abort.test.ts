@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Pool, PoolOptions } from '../src/index.js'
 import { type BreakableRelay, openBreakableRelay } from './breakable-relay.js'
 import { failureOf } from './failure-of.js'
-import { connect, scratchHerd, scratchPool, until } from './scratch-herd.js'
+import { connect, PATIENCE_MS, scratchHerd, scratchPool, unhurried, until } from './scratch-herd.js'
 
 let herd: Herd
 let dsn: string
@@ -91,17 +91,23 @@ describe('a signal', () => {
     await pool.query("insert into notes values ('first')")
     const written = ['first']
     let undone = 0
+    // About as long as a write takes here and now, found by trying.
+    let paceMs = 4
     for (let at = 0; at < 60; at++) {
       const stop = new AbortController()
       const text = `insert into notes select 'note ${at}' from pg_sleep(0.004)`
       const write = pool.query({ text, signal: stop.signal }).then(
-        () => written.push(`note ${at}`),
+        () => {
+          written.push(`note ${at}`)
+          paceMs /= 1.3
+        },
         (error) => {
           expect(error).toBe(reason)
           undone++
+          paceMs *= 1.3
         },
       )
-      setTimeout(() => stop.abort(reason), at % 10)
+      setTimeout(() => stop.abort(reason), (paceMs * (at % 10)) / 5)
       const next = pool.query('insert into notes select $1 from pg_sleep(0.002)', [`next ${at}`])
       await Promise.all([write, next])
       written.push(`next ${at}`)
@@ -129,12 +135,13 @@ describe('a signal', () => {
   })
 
   test('gives up waiting for a node, and for the first answer of all', async () => {
-    const pool = scratchPool({ nodes: [dsn], probe: { intervalMs: 50, timeoutMs: 300 } })
+    const probe = { intervalMs: 50, timeoutMs: 300 }
+    const pool = scratchPool({ nodes: [dsn], probe, failoverWaitMs: PATIENCE_MS })
     await pool.query('select 1')
     await herd.disturb('main-1', 'pause')
     try {
       await until('it is left out', () => Object.values(pool.topology.nodes)[0]?.state === 'out')
-      const fresh = scratchPool({ nodes: [dsn] })
+      const fresh = scratchPool(unhurried({ nodes: [dsn] }))
       const stop = new AbortController()
       const { signal } = stop
       const all = [
@@ -146,10 +153,9 @@ describe('a signal', () => {
         fresh.connect({ signal }),
       ].map(failureOf)
       await until('they wait', () => pool.waitingCount === 4)
-      const startedMs = performance.now()
+      // Nothing else ends their waiting before the node goes on.
       stop.abort(reason)
       expect(await Promise.all(all)).toEqual(all.map(() => reason))
-      expect(performance.now() - startedMs).toBeLessThan(200)
       expect(pool.waitingCount).toBe(0)
     } finally {
       await herd.disturb('main-1', 'resume')
@@ -178,9 +184,8 @@ describe('query_timeout', () => {
     const pass = relay.hold()
     const late = failureOf(pool.query({ text: "select 'late' as n", query_timeout: 200 } as pg.QueryConfig))
     const neighbours = [1, 2, 3].map((n) => pool.query('select $1::int as n', [n]))
-    const startedMs = performance.now()
+    // No answer comes through before that.
     expect((await late).message).toBe('Query read timeout')
-    expect(performance.now() - startedMs).toBeLessThan(1000)
     pass()
     expect((await Promise.all(neighbours)).map(({ rows }) => rows[0].n)).toEqual([1, 2, 3])
     expect((await pool.query('select 4 as n')).rows).toEqual([{ n: 4 }])
@@ -202,10 +207,18 @@ describe('query_timeout', () => {
 test('a slow read that is sent away from its lane delays its neighbours by its patience only', async () => {
   const pool = scratchPool({ nodes: [dsn], lanes: { max: 1, patienceMs: 30 } })
   await pool.query('select 1')
-  const slow = pool.query("select count(*)::int as n, 'slow' from generate_series(1, 6000000)")
-  const startedMs = performance.now()
+  const locker = await connect(dsn)
+  await locker.query('begin; lock table notes')
+  let isAnswered = false
+  const slow = pool.query("select count(*)::int as n, 'slow' from notes").then(({ rows }) => {
+    isAnswered = true
+    return rows[0].n
+  })
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
-  expect(performance.now() - startedMs).toBeLessThan(500)
-  expect((await slow).rows[0].n).toBe(6_000_000)
-  expect(pool.statistics.lanePatienceEnded).toBe(1)
+  // On a connection of its own nobody ends its waiting.
+  await until('it runs elsewhere', async () => pool.totalCount > 0 && (await busy()).length === 2)
+  expect(isAnswered).toBe(false)
+  await locker.query('insert into notes values (1); commit')
+  expect(await slow).toBe(1)
+  expect(pool.statistics.lanePatienceEnded).toBeGreaterThan(0)
 })

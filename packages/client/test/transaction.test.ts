@@ -445,6 +445,7 @@ describe('a signal', () => {
       for (const name of standbys) await herd.disturb(name, 'resume')
     }
     await herd.whenWhole(PATIENCE_MS)
+    await until('the server has done with it', async () => (await busy()).length === 0)
     // Whether it is there nobody knows, but it is so for everybody, and once.
     const seen = (await pool.query("select note from notes where note = 'first'")).rowCount
     expect((await notes()).filter((note) => note === 'first')).toHaveLength(seen as number)
