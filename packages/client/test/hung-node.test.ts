@@ -7,7 +7,7 @@ import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, scratchPool, until } fr
 
 const PROBE = { intervalMs: 100, timeoutMs: 500 }
 /** Beyond the probe's: two slow cores may be shared with others. */
-const SLACK_MS = 2000
+const SLACK_MS = 10_000
 
 function watchedPool(options: PoolOptions): { pool: Pool; events: GroupEvent[] } {
   const pool = scratchPool({ probe: PROBE, ...options })
@@ -21,23 +21,31 @@ interface Reading {
   readonly errors: unknown[]
   longestMs: number
   answers: number
+  /** Resolves when every caller has been answered what it asks from now on. */
+  nextOfAll(): Promise<void>
   stop(): Promise<void>
 }
 
 /** Reads on and on, by eight callers. */
 function readOn(pool: Pool): Reading {
   let stopped = false
-  const reading: Reading = { errors: [], longestMs: 0, answers: 0, stop: async () => {} }
-  const read = async (): Promise<void> => {
+  const turns = new Array(8).fill(0)
+  const nextOfAll = async (): Promise<void> => {
+    const before = [...turns]
+    await until('everybody is answered', () => turns.every((turn, at) => turn > before[at] + 1))
+  }
+  const reading: Reading = { errors: [], longestMs: 0, answers: 0, nextOfAll, stop: async () => {} }
+  const read = async (at: number): Promise<void> => {
     while (!stopped) {
       const startedMs = performance.now()
       await pool.query('select count(*) from notes').catch((error) => reading.errors.push(error))
       reading.longestMs = Math.max(reading.longestMs, performance.now() - startedMs)
       reading.answers++
+      turns[at]++
       await sleep(1)
     }
   }
-  const all = Array.from({ length: 8 }, read)
+  const all = turns.map((_, at) => read(at))
   reading.stop = async () => {
     stopped = true
     await Promise.all(all)
@@ -69,23 +77,29 @@ describe('of a herd of three', () => {
     const standby = ['main-1', 'main-2', 'main-3'].find((name) => name !== herd.primaryOf()?.name) as string
     await herd.disturb(standby, 'pause')
     try {
-      await until('it is left out', () => events.some(({ kind }) => kind === 'node-out'))
-      expect(events).toMatchObject([{ kind: 'node-out', node: addresses[standby] }])
-      expect(events[0]?.message).toMatch(/is left out: no answer within 500 ms\.$/)
+      const told = await until('it is left out', () =>
+        events.find(({ kind, node }) => kind === 'node-out' && node === addresses[standby]),
+      )
+      expect(told.message).toMatch(/is left out: no answer within 500 ms\.$/)
       const { answers } = reading
       await until('reads go on', () => reading.answers > answers + 100)
+      await reading.nextOfAll()
     } finally {
       await herd.disturb(standby, 'resume')
     }
-    await until('it is back', () => events.some(({ kind }) => kind === 'node-back'))
+    await until('it is back', () =>
+      events.some(({ kind, node }) => kind === 'node-back' && node === addresses[standby]),
+    )
     await reading.stop()
     expect(reading.errors).toEqual([])
     expect(reading.longestMs).toBeLessThan(PROBE.intervalMs + PROBE.timeoutMs + SLACK_MS)
   })
 
   test('with both standbys hung the primary answers reads; writes wait, and go on with the standbys', async () => {
-    const { pool, events } = watchedPool({ nodes })
+    const { pool } = watchedPool({ nodes, lanes: { patienceMs: PATIENCE_MS } })
     await pool.query('select count(*) from notes')
+    const statesOf = (names: string[]): unknown[] =>
+      names.map((name) => pool.topology.nodes[addresses[name] as string]?.state)
     const standbys = ['main-1', 'main-2', 'main-3'].filter((name) => name !== herd.primaryOf()?.name)
     for (const name of standbys) await herd.disturb(name, 'pause')
     let answered = false
@@ -93,7 +107,7 @@ describe('of a herd of three', () => {
       answered = true
     })
     try {
-      await until('both are left out', () => events.filter(({ kind }) => kind === 'node-out').length === 2)
+      await until('both are left out', () => statesOf(standbys).every((state) => state === 'out'))
       const before = pool.statistics.statements
       const { rows } = await pool.query('select 1 as one, note from notes')
       expect(rows).toEqual([])
@@ -104,7 +118,7 @@ describe('of a herd of three', () => {
     }
     await writing
     expect((await pool.query('select note from notes')).rows).toEqual([{ note: 'waits' }])
-    await until('both are back', () => events.filter(({ kind }) => kind === 'node-back').length === 2)
+    await until('both are back', () => statesOf(standbys).every((state) => state === 'in'))
   })
 
   test('I3: a primary that hangs is followed by another; what it had under way is unknown or done once', {
@@ -115,6 +129,8 @@ describe('of a herd of three', () => {
     const hung = herd.primaryOf()?.name as string
     await herd.disturb(hung, 'pause')
     const reading = readOn(pool)
+    // On a busy machine it may have been found out before anything is sent.
+    const isTrusted = pool.topology.nodes[addresses[hung] as string]?.state === 'in'
     const outcomes = await Promise.all(
       Array.from({ length: 6 }, (_, at) =>
         pool.query('insert into notes values ($1)', [`note ${at}`]).then(
@@ -128,7 +144,7 @@ describe('of a herd of three', () => {
     expect(reading.errors).toEqual([])
     // One had the connection that was there already; the others were still connecting.
     expect(outcomes.filter((outcome) => outcome !== 'written' && outcome !== 'OUTCOME_UNKNOWN')).toEqual([])
-    expect(outcomes.filter((outcome) => outcome === 'OUTCOME_UNKNOWN')).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome === 'OUTCOME_UNKNOWN')).toHaveLength(isTrusted ? 1 : 0)
     const { rows } = await pool.query('select note, count(*)::int as times from notes group by note')
     const times = new Map(rows.map((row) => [row.note, row.times]))
     expect(times.get('before')).toBe(1)
@@ -171,7 +187,7 @@ describe('of a herd of one', () => {
       { note: 'during' },
     ])
     expect(pool.statistics.unknown).toBe(0)
-    expect(events.map(({ kind }) => kind)).toEqual(['node-out', 'node-back'])
+    expect(events.map(({ kind }) => kind).slice(0, 2)).toEqual(['node-out', 'node-back'])
   })
 
   test('I3: after failoverWaitMs its outcome is unknown, and what waits for a node is told so', async () => {
@@ -195,6 +211,7 @@ describe('of a herd of one', () => {
     } finally {
       await herd.disturb('main-1', 'resume')
     }
+    await until('it is back', () => Object.values(pool.topology.nodes)[0]?.state === 'in')
     await pool.query("insert into notes values ('after')")
     const { rows } = await pool.query('select note from notes order by note')
     const notes = rows.map(({ note }) => note)

@@ -104,12 +104,12 @@ describe.each(ALL)('sizing: %s', (_name, open) => {
   })
 
   test('gives up waiting in the queue after connectionTimeoutMillis', async () => {
-    const pool = open({ max: 1, connectionTimeoutMillis: 300 })
+    const pool = open({ max: 1, connectionTimeoutMillis: 1500 })
     const client = await pool.connect()
     const startedMs = performance.now()
     const error = await failureOf(pool.connect())
     expect(error.message).toBe('timeout exceeded when trying to connect')
-    expect(performance.now() - startedMs).toBeGreaterThan(250)
+    expect(performance.now() - startedMs).toBeGreaterThan(1450)
     client.release()
     expect(pool.waitingCount).toBe(0)
     const again = await pool.connect()
@@ -298,10 +298,13 @@ describe.each(COUNTED)('statements and clients: %s', (_name, open) => {
   })
 
   test('statements of one moment that find no client in time fail', async () => {
-    const pool = open({ max: 1, connectionTimeoutMillis: 300 })
-    const slow = pool.query('select pg_sleep(1)')
-    await sleep(50)
+    const pool = open({ max: 1, connectionTimeoutMillis: 1500 })
+    const locker = await connect(dsn)
+    await locker.query('begin; lock table goods')
+    const slow = pool.query('select count(*) from goods')
+    await until('it has the connection', () => pool.totalCount === 1 && pool.waitingCount === 0)
     expect((await failureOf(pool.query('select 1'))).message).toBe('timeout exceeded when trying to connect')
+    await locker.query('rollback')
     await slow
   })
 })
@@ -363,8 +366,8 @@ describe.each(ALL)('ending: %s', (_name, open) => {
 })
 
 test('what onConnect does may take longer than a read on a lane', async () => {
-  const onConnect = (client: pg.ClientBase): Promise<unknown> => client.query('select pg_sleep(0.8)')
-  const pool = openOurs({ lanes: { patienceMs: 500 }, onConnect } as PoolOptions) as Pool
+  const onConnect = (client: pg.ClientBase): Promise<unknown> => client.query('select pg_sleep(1.2)')
+  const pool = openOurs({ lanes: { patienceMs: 1000 }, onConnect } as PoolOptions) as Pool
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   expect(pool.statistics).toMatchObject({ repeats: 0, statements: { primary: { lane: 1, own: 0 } } })
 })
@@ -693,7 +696,7 @@ describe.each(ALL)('errors: %s', (_name, open) => {
   })
 
   test('a query that takes longer than query_timeout is given up', async () => {
-    const pool = open({ query_timeout: 200 })
+    const pool = open({ query_timeout: 1500 })
     expect((await failureOf(pool.query('select pg_sleep(5)'))).message).toBe('Query read timeout')
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     const patient = open()
@@ -702,9 +705,9 @@ describe.each(ALL)('errors: %s', (_name, open) => {
   })
 
   test('statement_timeout is the server’s', async () => {
-    const pool = open({ statement_timeout: 200 })
+    const pool = open({ statement_timeout: 1500 })
     expect(await failureOf(pool.query('select pg_sleep(5)'))).toMatchObject({ code: '57014' })
-    expect((await pool.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '200ms' }])
+    expect((await pool.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '1500ms' }])
   })
 })
 
@@ -808,19 +811,20 @@ describe('a script that used a pool', () => {
     client.release()
     console.log('done')`
 
+  const LONG_IDLE = 'idleTimeoutMillis: 120_000'
+
   // It runs what was built, as an application does.
   test.each([
-    ['pg.Pool', 'new pg.Pool({ connectionString: process.env.DSN, allowExitOnIdle: true })'],
-    ['a pool', 'createPool({ nodes: [process.env.DSN], allowExitOnIdle: true })'],
+    ['pg.Pool', `new pg.Pool({ connectionString: process.env.DSN, allowExitOnIdle: true, ${LONG_IDLE} })`],
+    ['a pool', `createPool({ nodes: [process.env.DSN], allowExitOnIdle: true, ${LONG_IDLE} })`],
     ['a pool with a short idle time', 'createPool({ nodes: [process.env.DSN], idleTimeoutMillis: 200 })'],
   ])('ends by itself with allowExitOnIdle or when all is idle: %s', async (_name, make) => {
-    const startedMs = performance.now()
+    // What takes longer is ended, and an error.
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', script(make)],
-      { cwd: ROOT, env: { ...process.env, DSN: dsn }, timeout: 20_000 },
+      { cwd: ROOT, env: { ...process.env, DSN: dsn }, timeout: 40_000 },
     )
     expect([stdout, stderr]).toEqual(['done\n', ''])
-    expect(performance.now() - startedMs).toBeLessThan(9000)
   })
 })
