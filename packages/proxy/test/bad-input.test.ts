@@ -1,6 +1,6 @@
 import type { Herd } from '@pgherd/cluster'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd, until } from '../../../test/scratch-herd.js'
+import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, until } from '../../../test/scratch-herd.js'
 import { ScramClient } from '../src/auth/scram-client.js'
 import { WireProxy } from '../src/index.js'
 import { FROM_CLIENT, frame } from '../src/protocol/client-messages.js'
@@ -21,8 +21,7 @@ beforeAll(async () => {
   proxy = await WireProxy.start({
     nodes: await nodesOfHerd(herd, 'superuser'),
     port: 0,
-    loginTimeoutMs: 1500,
-    failoverWaitMs: 500,
+    probe: { timeoutMs: PATIENCE_MS },
     maxClients: 5,
   })
   direct = new URL(herd.dsn((herd.primaryOf() as { name: string }).name))
@@ -224,13 +223,21 @@ test.each([
   ['an SSL request', SSL],
   ['no password', startup],
 ])('who says %s and stays is let go after the time for a login', async (_name, bytes) => {
-  const socket = await knock(through)
+  const impatient = await WireProxy.start({
+    nodes: await nodesOfHerd(herd, 'superuser'),
+    port: 0,
+    loginTimeoutMs: 1500,
+  })
+  const url = new URL(through)
+  url.port = String(impatient.address.port)
   const beganMs = performance.now()
+  const socket = await knock(url)
   if (bytes.length > 0) socket.say(bytes)
   await socket.farewell()
   const tookMs = performance.now() - beganMs
-  expect(tookMs).toBeGreaterThan(1300)
-  expect(tookMs).toBeLessThan(10_000)
+  await impatient.close()
+  expect(tookMs).toBeGreaterThan(1450)
+  expect(tookMs).toBeLessThan(30_000)
 })
 
 // ---- who may log in
@@ -324,8 +331,9 @@ test('the challenge and the time of a login do not tell whether a user exists', 
       times[user]?.push(performance.now() - beganMs)
     }
   }
-  const median = (user: string): number => times[user]?.sort((a, b) => a - b)[20] as number
-  expect(Math.abs(median('app') - median('nobody'))).toBeLessThan(Math.max(1, 0.5 * median('app')))
+  // The quickest ones: whatever else the machine does makes a login slower, never quicker.
+  const quick = (user: string): number => times[user]?.sort((a, b) => a - b)[3] as number
+  expect(Math.abs(quick('app') - quick('nobody'))).toBeLessThan(Math.max(1, 0.5 * quick('app')))
 })
 
 test('a storm of wrong passwords costs servers next to nothing, and others log in meanwhile', async () => {

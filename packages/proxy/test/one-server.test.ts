@@ -21,6 +21,9 @@ import {
 
 // Clients that have one server connection between them: whatever one leaves on it, another would find.
 
+/** Who has heard nothing for so long is not going to be answered, however busy the machine. */
+const SILENCE_MS = 30_000
+
 let herd: Herd
 let proxy: WireProxy
 let url: string
@@ -76,8 +79,11 @@ function plainly(messages: readonly Buffer[]): string {
 
 /** What it is told up to ReadyForQuery. */
 async function say(client: RawClient, ...messages: Buffer[]): Promise<string> {
-  const silence = new Promise<Buffer[]>((resolve) => setTimeout(resolve, 5000, []))
-  return plainly(await Promise.race([client.ask(...messages), silence]))
+  let timer: NodeJS.Timeout | undefined
+  const silence = new Promise<Buffer[]>((resolve) => {
+    timer = setTimeout(resolve, SILENCE_MS, [])
+  })
+  return plainly(await Promise.race([client.ask(...messages), silence]).finally(() => clearTimeout(timer)))
 }
 
 const run = (text: string): Buffer[] => [parse('', text), bind(''), execute()]

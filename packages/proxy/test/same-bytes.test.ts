@@ -1,6 +1,6 @@
 import type { Herd } from '@pgherd/cluster'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd } from '../../../test/scratch-herd.js'
+import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd } from '../../../test/scratch-herd.js'
 import { WireProxy } from '../src/index.js'
 import { frame } from '../src/protocol/client-messages.js'
 import {
@@ -27,7 +27,13 @@ let through: string
 
 beforeAll(async () => {
   herd = await scratchHerd()
-  proxy = await WireProxy.start({ nodes: await nodesOfHerd(herd, 'superuser'), port: 0 })
+  // Where statements go is not to depend on what else the machine does.
+  proxy = await WireProxy.start({
+    nodes: await nodesOfHerd(herd, 'superuser'),
+    port: 0,
+    lanes: { patienceMs: PATIENCE_MS },
+    probe: { timeoutMs: PATIENCE_MS },
+  })
   direct = herd.dsn((herd.primaryOf() as { name: string }).name)
   const url = new URL(direct)
   url.port = String(proxy.address.port)
@@ -439,7 +445,7 @@ async function play(url: string, script: Script, settings: Record<string, string
   return heard
 }
 
-test.each(Object.entries(SCRIPTS))('%s', { timeout: 15_000 }, async (_name, script) => {
+test.each(Object.entries(SCRIPTS))('%s', async (_name, script) => {
   const wanted = await play(direct, script)
   expect(await play(through, script)).toEqual(wanted)
   // And again, when everything has been seen and prepared before.

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Herd } from '@pgherd/cluster'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { connect, nodesOfHerd, scratchHerd, until } from '../../../../test/scratch-herd.js'
+import { connect, nodesOfHerd, PATIENCE_MS, scratchHerd, until } from '../../../../test/scratch-herd.js'
 // As it was built: workers are programs.
 import { type ProxyOptions, type ServingProxy, startProxy } from '../../dist/index.js'
 import { RawSocket } from '../raw-socket.js'
@@ -16,7 +16,14 @@ let adminUrl: string
 
 beforeAll(async () => {
   herd = await scratchHerd('groups: [{ nodes: 2 }]')
-  options = { nodes: await nodesOfHerd(herd, 'superuser'), port: 0, workers: 2, metricsPort: 0 }
+  options = {
+    nodes: await nodesOfHerd(herd, 'superuser'),
+    port: 0,
+    workers: 2,
+    metricsPort: 0,
+    // Where short statements go, and how often, is not to depend on what else the machine does.
+    lanes: { patienceMs: 1000 },
+  }
   proxy = await startProxy(options)
   url = through(proxy, herd.dsn('main-1'))
   adminUrl = through(proxy, herd.dsn('main-1', 'superuser'), 'pgherd')
@@ -252,7 +259,7 @@ describe('what is ordered is done by all workers', () => {
     await one.query('begin')
     expect(await proxy.hold({ patienceMs: 20, leaseMs: 60_000 })).toBe(false)
     await one.query('commit')
-    expect(await proxy.hold({ patienceMs: 5000, leaseMs: 60_000 })).toBe(true)
+    expect(await proxy.hold({ patienceMs: PATIENCE_MS, leaseMs: 60_000 })).toBe(true)
     const held = [one, two].map((client) => client.query('select 1 as one'))
     for (const client of [one, two]) await until('it waits', async () => (await stateOf(client)) === 'paused')
     proxy.release()
