@@ -47,7 +47,9 @@ async function listening(started: Started): Promise<number> {
 test('a proxy alone says where it listens, and stops when transactions have ended', TIMEOUT, async () => {
   const started = start(['proxy', '--nodes', ...nodes, '--port', 'auto', '--metrics', '0'], { cwd })
   const port = await listening(started)
-  expect(started.output()).toMatch(/127\.0\.0\.1:\d+ {2}primary\n +127\.0\.0\.1:\d+ {2}standby/)
+  await until('it says who is what', () =>
+    /127\.0\.0\.1:\d+ {2}primary\n +127\.0\.0\.1:\d+ {2}standby/.test(started.output()),
+  )
   const metrics = /http:\/\/\S+/.exec(started.output())?.[0] as string
   expect(await (await fetch(metrics)).text()).toContain('pgherd_proxy_node_in{')
   const [idle, busy] = [await connect(port), await connect(port)]

@@ -60,7 +60,9 @@ test('the fence ends backends whose postmaster is gone', async () => {
   const { rows } = await client.query('select pg_backend_pid() as pid')
   // A backend that waits leaves by itself when its postmaster dies; one that computes does not notice.
   const busy = client.query('do $$ begin loop end loop; end $$').catch(() => 'cut off')
-  await sleep(30)
+  const watcher = await connect()
+  const state = `select 1 from pg_stat_activity where pid = ${rows[0].pid} and state = 'active'`
+  while ((await watcher.query(state)).rowCount === 0) await sleep(5)
   process.kill(running.pid, 'SIGKILL')
   await running.exited
   expect(findServerProcesses(server.dataDir).others).toContain(rows[0].pid)
@@ -87,7 +89,7 @@ test('a running server is adopted, and its end is noticed', async () => {
   const adopted = await adoptServer(server)
   expect(adopted).toMatchObject({ pid: running.pid, startedByUs: false })
   if (!adopted) return
-  await waitReady(server, adopted, 1000)
+  await waitReady(server, adopted, 10_000)
   await stopServer(server, adopted, 'fast', 10_000)
   expect(await adopted.exited).toEqual({ code: null, signal: null })
 })
