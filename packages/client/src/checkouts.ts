@@ -40,6 +40,11 @@ export class Checkouts {
     setMaxListeners(0, this.#closing.signal)
   }
 
+  /** Aborted when nobody gets a connection any more. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
   /** Who waits for a connection hears `reason` now. */
   close(reason: Error): void {
     this.#closing.abort(reason)

@@ -16,6 +16,9 @@ const FOR_LIBPQ = ['target_session_attrs', 'load_balance_hosts']
 
 const DEFAULT_PORT = 5432
 
+/** Scheme, user and password, hosts, and all that follows. */
+const CONNECTION_STRING = /^(postgres(?:ql)?):\/\/(?:(.*)@)?([^@/?#]*)(.*)$/s
+
 /**
  * The nodes that options and environment name. `options.nodes` counts first, then a connection string or
  * host (which may name several), then `PGHOST` and `PGPORT`, as libpq reads them.
@@ -34,6 +37,28 @@ export function nodeAddresses(
   const twice = addresses.find(({ name }) => !names.delete(name))
   if (twice !== undefined) throw invalid(`${twice.name} is named twice in \`nodes\`.`)
   return addresses
+}
+
+/** The same login at another server (`host:port`), and in another database if one is named. */
+export function addressElsewhere(
+  { config }: NodeAddress,
+  name: string,
+  database: string | null = null,
+): NodeAddress {
+  const { host, port } = splitHost(name)
+  if (config.connectionString === undefined)
+    return { name, config: { ...config, host, port, ...(database === null ? {} : { database }) } }
+  const [, scheme, user, , rest = ''] = CONNECTION_STRING.exec(config.connectionString) ?? []
+  const [path = '', query] = splitOnce(rest, '?')
+  const tail =
+    (database === null ? path : `/${encodeURIComponent(database)}`) + (query === null ? '' : `?${query}`)
+  const connectionString = `${scheme}://${user === undefined ? '' : `${user}@`}${host}:${port}${tail}`
+  return { name, config: { ...config, connectionString } }
+}
+
+function splitOnce(text: string, at: string): [string, string | null] {
+  const index = text.indexOf(at)
+  return index < 0 ? [text, null] : [text.slice(0, index), text.slice(index + 1)]
 }
 
 function addressesOf(
@@ -61,7 +86,7 @@ function addressesOf(
 
 /** `postgres://user:password@a:1,b:2/database?…` is one string for each host. */
 function splitConnectionString(text: string): { text: string; host: string; port: number }[] {
-  const match = /^(postgres(?:ql)?):\/\/(?:(.*)@)?([^@/?#]*)(.*)$/s.exec(text)
+  const match = CONNECTION_STRING.exec(text)
   if (match === null) {
     throw invalid(
       'A connection string must look like postgres://user:password@host:5432/database; this one does not.',

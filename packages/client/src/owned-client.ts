@@ -107,6 +107,11 @@ export class OwnedClient extends pg.Client {
     connection.on('readyForQuery', ({ status }) => this.#noteReady(status))
   }
 
+  /** As of a client of several groups. */
+  get clients(): readonly OwnedClient[] {
+    return [this]
+  }
+
   get #internals(): PgClientInternals {
     return internalsOf(this)
   }

@@ -14,7 +14,7 @@ import {
   rejectHere,
   signalOf,
 } from './calls.js'
-import { type Call, GroupPool } from './group-pool.js'
+import { type Call, type GroupContext, type GroupListener, GroupPool } from './group-pool.js'
 import { LazyClient } from './lazy-client.js'
 import type { OwnedClient } from './owned-client.js'
 import type { PgCallback } from './pg-internals.js'
@@ -27,6 +27,7 @@ import {
   type Settings,
 } from './pool-options.js'
 import { currentSession, formatToken, readToken, Session } from './session.js'
+import { ShardRouter } from './shards/shard-router.js'
 import type { Answer, StatementOptions } from './statement.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
 import { SupervisorFeed } from './supervisor-feed.js'
@@ -81,13 +82,17 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** As they were given, with the defaults of `pg.Pool`. */
   options: PoolOptions & pg.PoolOptions
   readonly #settings: Settings
+  readonly #context: GroupContext
+  /** The nodes that were named: all, or those of one group of a sharded herd. */
   readonly #group: GroupPool
+  #router: ShardRouter | null = null
   readonly #feed: SupervisorFeed | null
   readonly #statistics = new Statistics()
   readonly #telemetry = Telemetry.find()
   readonly #session = new Session()
   /** Texts by the names that callers gave them. */
   readonly #names = new Map<string, string>()
+  #routing: Promise<void> | null = null
   #opening: Promise<void> | null = null
   #ready = false
   #state: 'open' | 'ending' | 'ended' = 'open'
@@ -99,25 +104,36 @@ export class Pool extends EventEmitter<PoolEvents> {
     super()
     this.options = withDefaults(options)
     this.#settings = readOptions(options, process.env)
-    this.#group = new GroupPool(SHARD, {
+    const listener: GroupListener = {
+      connected: (client) => this.#tellConnected(client),
+      acquired: (client) => this.emit('acquire', client),
+      released: (error, client) => this.emit('release', error, client),
+      removed: (client) => this.emit('remove', client),
+      lost: (error, client) => {
+        // pg.Pool ends the process when nobody listens; here the next statement just gets another connection.
+        if (this.listenerCount('error') > 0) this.emit('error', error, client)
+      },
+      event: (event) => this.#tell(event),
+    }
+    this.#context = {
       settings: this.#settings,
       statistics: this.#statistics,
       telemetry: this.#telemetry,
-      listener: {
-        connected: (client) => this.#tellConnected(client),
-        acquired: (client) => this.emit('acquire', client),
-        released: (error, client) => this.emit('release', error, client),
-        removed: (client) => this.emit('remove', client),
-        lost: (error, client) => {
-          // pg.Pool ends the process when nobody listens; here the next statement just gets another connection.
-          if (this.listenerCount('error') > 0) this.emit('error', error, client)
-        },
-        event: (event) => this.#tell(event),
-      },
-    })
+      listener,
+    }
+    const entering = async (client: pg.PoolClient): Promise<void> => {
+      const router = this.#router
+      if (router === null) await listener.connected(client)
+      else await router.enter(router.firstName, client, listener)
+    }
+    this.#group = new GroupPool(SHARD, { ...this.#context, listener: { ...listener, connected: entering } })
     const { supervisor } = this.#settings
     this.#feed =
-      supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#group.watch.lookAround())
+      supervisor === null
+        ? null
+        : new SupervisorFeed(supervisor, () => {
+            for (const group of this.#groups) group.watch.lookAround()
+          })
   }
 
   // ---- what pg.Pool has
@@ -136,20 +152,20 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Connections that callers have to themselves, of all nodes; lanes and probes come on top. */
   get totalCount(): number {
-    return this.#group.sum((node) => node.totalCount)
+    return this.#sum((group) => group.sum((node) => node.totalCount))
   }
 
   get idleCount(): number {
-    return this.#group.sum((node) => node.idleCount)
+    return this.#sum((group) => group.sum((node) => node.idleCount))
   }
 
   get expiredCount(): number {
-    return this.#group.sum((node) => node.expiredCount)
+    return this.#sum((group) => group.sum((node) => node.expiredCount))
   }
 
   /** Callers that wait, for a connection or for a node. */
   get waitingCount(): number {
-    return this.#group.waitingCount
+    return this.#sum((group) => group.waitingCount)
   }
 
   get ending(): boolean {
@@ -158,6 +174,14 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   get ended(): boolean {
     return this.#state === 'ended'
+  }
+
+  get #groups(): GroupPool[] {
+    return this.#router === null ? [this.#group] : [...this.#router.groups.values()]
+  }
+
+  #sum(count: (group: GroupPool) => number): number {
+    return this.#groups.reduce((sum, group) => sum + count(group), 0)
   }
 
   /** Runs one statement. Takes what `pg.Pool.query` takes, and `consistency` and `signal` in its config. */
@@ -275,7 +299,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #dispatch(call: Call): void {
-    this.#group.run(this.#group.knowledge.book.look(call.text), call)
+    if (this.#router === null) this.#group.run(this.#group.knowledge.book.look(call.text), call)
+    else this.#router.run(call)
   }
 
   /** Throws what `pg` says when a connection knows the name for another text; here every one does. */
@@ -320,7 +345,17 @@ export class Pool extends EventEmitter<PoolEvents> {
   ): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw poolClosed()
     if (consistency !== undefined) checkConsistency(consistency, 'consistency')
-    void this.#open().catch(() => {})
+    const { closing } = this.#group.checkouts
+    if (!this.#ready) {
+      void this.#open().catch(() => {})
+      // What went wrong is told by what is done next.
+      const routed = this.#route().catch(() => {})
+      await orAborted(routed, signal === undefined ? closing : AbortSignal.any([signal, closing]))
+    }
+    if (this.#router !== null) {
+      if (!this.#ready) await this.#open()
+      return this.#router.client(this.#currentSession(), policy) as unknown as pg.PoolClient
+    }
     const client = await this.#group.checkout({
       consistency: readOnly ? (consistency ?? policy?.consistency ?? this.#settings.consistency) : 'primary',
       session: this.#currentSession(),
@@ -335,6 +370,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #connectLazily(options: ConnectOptions): Promise<pg.PoolClient> {
     if (this.#state !== 'open') throw poolClosed()
     await orAborted(this.#open(), options.signal ?? null)
+    if (this.#router !== null) return this.#connect(options, null)
     const client = new LazyClient({
       isShared: (text) => {
         const { facts, judgement } = this.#group.knowledge.book.look(text)
@@ -366,13 +402,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #end(): Promise<void> {
     if (this.#state !== 'open') throw new HerdError('POOL_CLOSED', 'Called end on pool more than once')
     this.#state = 'ending'
-    this.#group.checkouts.close(poolClosed())
+    for (const group of this.#groups) group.checkouts.close(poolClosed())
     if (this.#underWay > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
     this.#feed?.close()
-    await this.#group.close()
+    await Promise.all([this.#group.close(), this.#router?.close()])
     this.#state = 'ended'
     this.emit('closed')
   }
@@ -420,7 +456,7 @@ export class Pool extends EventEmitter<PoolEvents> {
         // I4: whoever looks whether it took effect must see it if it did.
         if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
           this.#statistics.unknown++
-          this.#group.finder.stamper.wrote(session, false)
+          for (const group of this.#groups) group.finder.stamper.wrote(this.#sessionIn(session, group), false)
         }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
@@ -444,9 +480,18 @@ export class Pool extends EventEmitter<PoolEvents> {
   async sessionToken(): Promise<string> {
     if (this.#state === 'ended') throw poolClosed()
     await this.#open()
+    if (this.#router !== null)
+      throw new HerdError(
+        'NOT_SUPPORTED',
+        'Of a sharded herd a session has no token yet: its groups are many.',
+      )
     const { checkouts } = this.#group
     const lsn = await checkouts.positionOf(this.#currentSession(), this.#group.deadlineMs(null), null)
     return formatToken(lsn)
+  }
+
+  #sessionIn(session: Session, group: GroupPool): Session {
+    return group === this.#group ? session : session.inGroup(group.name)
   }
 
   #currentSession(): Session {
@@ -474,7 +519,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   get statistics(): PoolStatistics {
-    const nodes = [...this.#group.nodes.values()].map((node) => [node.name, node.counts] as const)
+    const all = this.#groups.flatMap((group) => [...group.nodes.values()])
+    const nodes = all.map((node) => [node.name, node.counts] as const)
     return this.#statistics.read({
       waiting: this.waitingCount,
       nodes: Object.fromEntries(nodes),
@@ -494,11 +540,24 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   async #prepare(): Promise<void> {
-    const started = this.#group.start()
     this.#feed?.start()
-    await started
+    await this.#route()
     await Promise.all([loadParser(), this.#group.knowledge.loader.load()])
     this.#ready = true
+  }
+
+  /** Finds out whether there is one group or several. */
+  #route(): Promise<void> {
+    this.#routing ??= this.#findGroups().catch((error: unknown) => {
+      this.#routing = null
+      throw error
+    })
+    return this.#routing
+  }
+
+  async #findGroups(): Promise<void> {
+    await this.#group.start()
+    this.#router = await ShardRouter.open(this.#group, this.#context)
   }
 
   /** The event 'connect'; unlike `pg.Pool` waits for listeners that return promises, and fails with them. */

@@ -31,10 +31,10 @@ export function isOfConnection(error: Error): boolean {
   return 'code' in error || /connection|timeout|queryable/i.test(error.message)
 }
 
-/** Refusals that will not go away by waiting: password, role, database, TLS. */
+/** Refusals that will not go away by waiting: password, role, database, TLS, another epoch of the shard map. */
 export function isRefusal(error: Error): boolean {
   const state = sqlStateOf(error)
-  if (state !== null) return state.startsWith('28') || state === '3D000'
+  if (state !== null) return state.startsWith('28') || state === '3D000' || state === 'PH001'
   return /SSL|SASL|SCRAM|certificate/i.test(error.message)
 }
 

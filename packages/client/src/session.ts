@@ -20,6 +20,19 @@ export class Session {
   #writes = 0
   /** Of the last write that may have been acknowledged before it was flushed. */
   #lastUnflushed = 0
+  /** The same user's in other groups, whose WAL is their own. */
+  #elsewhere: Map<string, Session> | null = null
+
+  /** What the same user has written in another group. */
+  inGroup(group: string): Session {
+    this.#elsewhere ??= new Map()
+    let session = this.#elsewhere.get(group)
+    if (session === undefined) {
+      session = new Session()
+      this.#elsewhere.set(group, session)
+    }
+    return session
+  }
 
   /** A standby that has replayed this much shows every write that is stamped. */
   get lsn(): Lsn {

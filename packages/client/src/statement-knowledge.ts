@@ -1,4 +1,4 @@
-import { StatementReader } from '@pgherd/core/sql'
+import { type Catalogue, StatementReader } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { CatalogueLoader } from './catalogue-loader.js'
 import { StatementBook } from './statement-book.js'
@@ -10,9 +10,19 @@ export type Borrow = <T>(work: (client: pg.Client) => Promise<T>, role: 'primary
 export class StatementKnowledge {
   readonly book: StatementBook
   readonly loader: CatalogueLoader
+  #catalogue: Catalogue | null = null
 
   constructor(group: string, borrow: Borrow) {
     this.book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), group)
-    this.loader = new CatalogueLoader(borrow, (catalogue) => this.book.useCatalogue(catalogue))
+    this.loader = new CatalogueLoader(borrow, (catalogue) => {
+      this.#catalogue = catalogue
+      this.book.useCatalogue(catalogue)
+    })
+  }
+
+  /** Once it has been loaded. */
+  get catalogue(): Catalogue {
+    if (this.#catalogue === null) throw new Error('the catalogue has not been loaded yet')
+    return this.#catalogue
   }
 }

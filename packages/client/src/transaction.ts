@@ -61,6 +61,16 @@ export class TransactionFailure extends Error {
   }
 }
 
+/** What a transaction runs on: one connection, or one in each of several groups. */
+export interface TransactionClient
+  extends Pick<OwnedClient, 'opening' | 'refusal' | 'dead' | 'answering' | 'unreplicated'> {
+  /** Those that statements of it are under way on. */
+  readonly clients: readonly OwnedClient[]
+  query(text: string): unknown
+  once(event: 'error', listener: () => void): unknown
+  removeListener(event: 'error', listener: () => void): unknown
+}
+
 /**
  * Runs `fn` on `client` in a transaction, which begins with the first statement, and commits it. After a
  * failure the client is not to be used again if it is `dead` or has a `refusal`.
@@ -68,7 +78,7 @@ export class TransactionFailure extends Error {
  * Throws TransactionFailure; inside it OUTCOME_UNKNOWN when nobody has heard how COMMIT ended.
  */
 export async function runTransaction<T>(
-  client: OwnedClient,
+  client: TransactionClient,
   fn: (transaction: Transaction) => Promise<T>,
   opening: readonly string[],
   signal: AbortSignal | null,
@@ -80,7 +90,7 @@ export async function runTransaction<T>(
   client.once('error', onError)
   client.opening = opening
   try {
-    const result = await orAborted(fn(client), signal)
+    const result = await orAborted(fn(client as unknown as Transaction), signal)
     if (client.opening !== null) return result
     // COMMIT would not even be sent, so that nothing of it stays.
     if (client.dead) throw new Error('Connection terminated')
@@ -94,7 +104,7 @@ export async function runTransaction<T>(
     }
     const gone = lost || client.dead
     // Without COMMIT nothing of it stays; a connection that is gone has rolled it back.
-    if (!gone && client.opening === null) await client.query('ROLLBACK').catch(() => {})
+    if (!gone && client.opening === null) await (client.query('ROLLBACK') as Promise<unknown>).catch(() => {})
     if (gone && isConnectionLoss(error as Error))
       throw new TransactionFailure(rolledBack(error as Error), true)
     throw new TransactionFailure(error as Error, gone || mayTryAgain(error as Error))
@@ -105,12 +115,12 @@ export async function runTransaction<T>(
 }
 
 /** What `fn` still asks of the client is answered with the signal's reason; the connection is not for others. */
-function refuse(client: OwnedClient, signal: AbortSignal): void {
+function refuse(client: TransactionClient, signal: AbortSignal): void {
   client.refusal = signal.reason as Error
-  if (client.answering) void cancelStatement(client)
+  for (const each of client.clients) if (each.answering) void cancelStatement(each)
 }
 
-async function commit(client: OwnedClient, signal: AbortSignal | null): Promise<void> {
+async function commit(client: TransactionClient, signal: AbortSignal | null): Promise<void> {
   let command: string
   try {
     command = (await orAborted(client.query('COMMIT') as Promise<pg.QueryResult>, signal)).command

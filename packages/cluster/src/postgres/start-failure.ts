@@ -10,14 +10,6 @@ interface Pattern {
 /** Most telling first: PostgreSQL often names a cause and then, on later lines, its consequences. */
 const PATTERNS: readonly Pattern[] = [
   {
-    matches: /No space left on device/,
-    code: 'NO_SPACE',
-    say: (server) => ({
-      message: `${server.name} did not start: the file system of ${server.dataDir} has no space left.`,
-      hint: 'Free some space and start it again.',
-    }),
-  },
-  {
     matches: /pre-existing shared memory block/,
     code: 'SERVER_START_FAILED',
     say: (server) => ({
@@ -31,7 +23,16 @@ const PATTERNS: readonly Pattern[] = [
     code: 'NO_SHARED_MEMORY',
     say: (server, match) => ({
       message: `${server.name} did not start: the system gave PostgreSQL no shared memory (${match[0].trim()}).`,
-      hint: 'Lower shared_buffers in the spec, or give the machine or container more memory (Docker: --shm-size).',
+      hint: 'Lower shared_buffers in the spec, or give the machine or container more memory (Docker: --shm-size) or segments (kernel.shmmni; `ipcs -m` lists those in use).',
+    }),
+  },
+  // Of shared memory too the system says that there is no space left.
+  {
+    matches: /No space left on device/,
+    code: 'NO_SPACE',
+    say: (server) => ({
+      message: `${server.name} did not start: the file system of ${server.dataDir} has no space left.`,
+      hint: 'Free some space and start it again.',
     }),
   },
   {

@@ -6,6 +6,8 @@ export const REPLICATION_ROLE = 'pgherd_replication'
 /** The application's role, owner of its database. */
 export const APPLICATION_ROLE = 'app'
 
+const MOST_PREPARED = 100
+
 export interface NodeRoleSettings {
   name: string
   spec: HerdSpec
@@ -36,6 +38,8 @@ export function nodeSettings(node: NodeRoleSettings): ServerSettings {
     wal_retrieve_retry_interval: '50ms',
     password_encryption: 'scram-sha-256',
     log_line_prefix: '%m [%p] ',
+    // Transactions over several groups are prepared in each before they are committed in any.
+    ...(node.spec.sharding === undefined ? {} : { max_prepared_transactions: MOST_PREPARED }),
     ...node.spec.postgres.settings,
     synchronous_standby_names: formatRule(node.rule),
     primary_conninfo:

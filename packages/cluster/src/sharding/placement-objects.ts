@@ -10,7 +10,7 @@ export const MOST_GROUPS = 1024
  * May be run again. `groupNumber` is the group's place in the order of all groups, which stays.
  */
 export function placementObjects(groupNumber: number): string {
-  const text = [SCHEMA, PLACEMENT, ENTER, nextId(groupNumber)].join('\n')
+  const text = [SCHEMA, PLACEMENT, ENTER, DECISION, nextId(groupNumber)].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
 }
 
@@ -20,6 +20,7 @@ export async function havePlacementObjects(client: pg.Client, groupNumber: numbe
   const { rows } = await client.query<{ there: boolean }>(
     `select obj_description(to_regnamespace('pgherd'), 'pg_namespace') = $1
        and to_regclass('pgherd.placement') is not null
+       and to_regclass('pgherd.decision') is not null
        and to_regclass('pgherd.id_counter') is not null
        and to_regclass('pgherd.id_gate') is not null
        and to_regprocedure('pgherd.enter(bigint, text)') is not null
@@ -86,6 +87,16 @@ begin
     raise exception 'this shard is %, not %', placed.this_group, wanted_group using errcode = 'PH001';
   end if;
 end $$;`
+
+// How transactions over several groups were decided of which this one was to decide. Who does not know the
+// id, which is drawn at random, has no part in it.
+const DECISION = `
+create table if not exists pgherd.decision (
+  id uuid primary key,
+  committed bool not null,
+  at timestamptz not null default clock_timestamp());
+revoke all on pgherd.decision from public;
+grant insert (id, committed) on pgherd.decision to public;`
 
 /**
  * The counter holds milliseconds and a number within the millisecond, 12 bits. While it is not behind the

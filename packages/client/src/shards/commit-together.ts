@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { HerdError } from '@pgherd/core'
+import type { OwnedClient } from '../owned-client.js'
+import { isHarmless } from '../server-error.js'
+
+/** A connection of one group, inside a transaction that is part of a larger one. */
+export interface Participant {
+  readonly group: string
+  readonly client: OwnedClient
+}
+
+/** Ends what was prepared, over another connection when the one that prepared it is gone. */
+export type EndPrepared = (group: string, statement: string) => Promise<void>
+
+/** How the name of a prepared transaction of ours begins; then the group that decides, and the decision's id. */
+export const PREPARED_PREFIX = 'pgherd'
+
+/**
+ * Commits the transactions of several groups, all or none: two-phase commit in which the last participant
+ * decides by committing (Gray, Notes on Data Base Operating Systems, 1978; "last agent" in Gray and Reuter,
+ * Transaction Processing, 1993). All but the first are prepared; the first writes the decision into
+ * `pgherd.decision` in its own transaction, and by its commit it is durable; then the others follow. Who
+ * finds a prepared transaction whose decision is not there writes that it is to be undone, under the same
+ * primary key: one of the two is first, and that one holds.
+ *
+ * Throws what a participant throws when nothing of it took effect, and OUTCOME_UNKNOWN.
+ */
+export async function commitTogether(
+  [decider, ...others]: readonly [Participant, ...Participant[]],
+  endPrepared: EndPrepared,
+): Promise<void> {
+  const id = randomUUID()
+  const name = `'${PREPARED_PREFIX}:${decider.group}:${id}'`
+  const prepared = await Promise.allSettled(
+    others.map(({ client }) => client.query(`PREPARE TRANSACTION ${name}`)),
+  )
+  const refused = prepared.find((each) => each.status === 'rejected')
+  if (refused !== undefined) {
+    await undo(decider, others, name, endPrepared)
+    throw undone(refused.reason as Error)
+  }
+  try {
+    await decider.client.query({
+      text: `insert into pgherd.decision (id, committed) values ($1, true)`,
+      values: [id],
+    })
+  } catch (error) {
+    await undo(decider, others, name, endPrepared)
+    throw undone(error as Error)
+  }
+  try {
+    const { command } = await decider.client.query('COMMIT')
+    if (command !== 'COMMIT') throw new Error('its transaction had failed')
+  } catch (error) {
+    if (!isHarmless(error as Error)) throw unknown(error as Error)
+    await undo(decider, others, name, endPrepared)
+    throw error
+  }
+  await Promise.all(others.map(({ group }) => endPrepared(group, `COMMIT PREPARED ${name}`)))
+}
+
+/** Best effort: what stays prepared without a decision is undone by the supervisor. */
+async function undo(
+  decider: Participant,
+  others: readonly Participant[],
+  name: string,
+  endPrepared: EndPrepared,
+): Promise<void> {
+  await Promise.allSettled([
+    decider.client.query('ROLLBACK'),
+    ...others.map(({ group }) => endPrepared(group, `ROLLBACK PREPARED ${name}`)),
+  ])
+}
+
+/** A connection that is gone has not decided: nothing of it takes effect. */
+function undone(error: Error): Error {
+  if (isHarmless(error)) return error
+  return new HerdError(
+    'TRANSACTION_LOST',
+    `A connection ended before the transaction was decided (${error.message}), so nothing of it takes effect.`,
+    { hint: 'Run it again, or let that be done by { retry: true }.', cause: error },
+  )
+}
+
+function unknown(cause: Error): HerdError {
+  return new HerdError(
+    'OUTCOME_UNKNOWN',
+    `The connection ended while a transaction over several shards was being decided (${cause.message}); all of it took effect or nothing.`,
+    { hint: 'Look whether it did before you run it again.', cause },
+  )
+}

@@ -1,0 +1,114 @@
+import { HerdError } from '@pgherd/core'
+import type { ShardedTable } from '@pgherd/core/routing'
+import {
+  KEY_TYPES,
+  type KeyType,
+  type Placement,
+  type PlacementRow,
+  readPlacement,
+} from '@pgherd/core/sharding'
+import type pg from 'pg'
+
+export type FullPlacement = Placement & { readonly thisGroup: string }
+
+/** Where rows belong, as a group says; null: the herd is not sharded. Throws SHARD_MAP_INVALID. */
+export async function fetchPlacement(client: pg.Client): Promise<FullPlacement | null> {
+  const { rows: found } = await client.query<{ found: boolean }>(
+    `select to_regclass('pgherd.placement') is not null as found`,
+  )
+  if (found[0]?.found !== true) return null
+  const { rows } = await client.query<PlacementRow>(
+    'select map, stretches, tables, groups, home, this_group from pgherd.placement',
+  )
+  return rows[0] === undefined ? null : readPlacement(rows[0])
+}
+
+/** A column of a table that is spread, as the shards have it. */
+export interface PlacedColumn {
+  readonly schema: string
+  readonly table: string
+  readonly column: string
+  readonly type: string
+  /** Equal text is the same bytes. */
+  readonly deterministic: boolean
+  /** What it holds where nothing is said is another on each server. */
+  readonly varying: boolean
+}
+
+export interface PlacedCatalogue {
+  /** Of all tables that are spread and exist by now, in their tables' order. */
+  readonly columns: readonly PlacedColumn[]
+  /** Indexes and sequences of those, as `schema.name`. */
+  readonly relations: ReadonlySet<string>
+}
+
+/** What shards have of the tables that are called so, as `schema.name`. */
+export async function fetchPlacedCatalogue(
+  client: pg.Client,
+  names: readonly string[],
+): Promise<PlacedCatalogue> {
+  const { rows: columns } = await client.query<PlacedColumn>(COLUMNS, [names])
+  const { rows: relations } = await client.query<{ name: string }>(RELATIONS, [names])
+  return { columns, relations: new Set(relations.map(({ name }) => name)) }
+}
+
+const COLUMNS = `
+  select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
+         coalesce(l.collisdeterministic, true) as deterministic,
+         a.attidentity <> '' or (
+           a.attgenerated = '' and d.adbin is not null
+           and pg_get_expr(d.adbin, d.adrelid) !~ '^(''([^'']|'''')*''|-?[0-9.]+|true|false|NULL)(::[a-z0-9_ "().]+)*$'
+         ) as varying
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    left join pg_collation l on l.oid = a.attcollation
+    left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+   where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any ($1)
+   order by c.oid, a.attnum`
+
+const RELATIONS = `
+  select n.nspname || '.' || r.relname as name
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.classid = 'pg_class'::regclass
+    join pg_class r on r.oid = d.objid and r.relkind in ('i', 'I', 'S')
+   where n.nspname || '.' || c.relname = any ($1)
+  union
+  select n.nspname || '.' || r.relname
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_index i on i.indrelid = c.oid
+    join pg_class r on r.oid = i.indexrelid
+   where n.nspname || '.' || c.relname = any ($1)`
+
+/** The tables that are spread, as statements are planned by them. Throws SHARD_KEY_INVALID. */
+export function shardedTablesOf({ tables }: FullPlacement, columns: readonly PlacedColumn[]): ShardedTable[] {
+  return Object.entries(tables).map(([fullName, { kind, key }]) => {
+    const dot = fullName.indexOf('.')
+    const [schema, name] = [fullName.slice(0, dot), fullName.slice(dot + 1)]
+    const own = columns.filter((each) => each.schema === schema && each.table === name)
+    return {
+      schema,
+      name,
+      kind,
+      // A table that is not there yet has none: whatever is asked of it, the server says so.
+      key: key.flatMap((column) => {
+        const found = own.find((each) => each.column === column)
+        return found === undefined ? [] : [{ column, type: keyTypeOf(found) }]
+      }),
+      columns: own.map(({ column }) => column),
+      varying: own.filter(({ varying }) => varying).map(({ column }) => column),
+    }
+  })
+}
+
+function keyTypeOf({ schema, table, column, type, deterministic }: PlacedColumn): KeyType {
+  const known = KEY_TYPES.find((each) => each === type)
+  if (known !== undefined && deterministic) return known
+  const why = deterministic
+    ? `is of type ${type}; a shard key is of ${KEY_TYPES.join(', ')}`
+    : 'has a collation under which different texts are equal'
+  throw new HerdError('SHARD_KEY_INVALID', `Column ${column} of ${schema}.${table} ${why}.`)
+}

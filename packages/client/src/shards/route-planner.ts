@@ -1,0 +1,160 @@
+import { HerdError } from '@pgherd/core'
+import {
+  judgeCalls,
+  LiteralValues,
+  type PlacedNames,
+  type PreparedShards,
+  planSchemaChange,
+  planShards,
+  prepareShards,
+  ShardedTables,
+} from '@pgherd/core/routing'
+import type { PlacedTable } from '@pgherd/core/sharding'
+import {
+  type Catalogue,
+  type LiteralSpan,
+  lexStatement,
+  type QualifiedName,
+  readSchemaChange,
+  type StatementFacts,
+  splitInsert,
+} from '@pgherd/core/sql'
+import type { StatementRecord } from '../statement-book.js'
+import { ClientValues } from './client-values.js'
+import type { Route, StatementPart } from './herd-client.js'
+import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
+
+const NO_LITERALS: readonly LiteralSpan[] = []
+const NO_VALUES: readonly unknown[] = []
+/** Names of schemas that a table without one may be in. */
+const PUBLIC = 'public'
+/** Commands beside DDL that are about tables as such. */
+const ABOUT_TABLES: ReadonlySet<string> = new Set(['TRUNCATE', 'LOCK'])
+
+function nameIn({ schema, name }: QualifiedName): string {
+  return `${schema ?? PUBLIC}.${name}`
+}
+
+/** Says which groups of a herd statements are for, under one epoch of its map. */
+export class RoutePlanner implements PlacedNames {
+  readonly #placement: FullPlacement
+  readonly #relations: ReadonlySet<string>
+  readonly #tables: ShardedTables
+  readonly #known: ReadonlySet<string>
+  readonly #catalogue: Catalogue
+  readonly #prepared = new WeakMap<StatementFacts, PreparedShards>()
+
+  constructor(placement: FullPlacement, found: PlacedCatalogue, catalogue: Catalogue) {
+    this.#placement = placement
+    this.#relations = found.relations
+    this.#catalogue = catalogue
+    this.#known = new Set(found.columns.map(({ schema, table: name }) => nameIn({ schema, name })))
+    this.#tables = new ShardedTables(shardedTablesOf(placement, found.columns))
+  }
+
+  /** A table that is spread by the spec, and was not there when the shards were asked. */
+  missing({ tables }: StatementFacts): QualifiedName | null {
+    return tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
+  }
+
+  table({ schema, name }: QualifiedName): PlacedTable | null {
+    return this.#placement.tables[nameIn({ schema, name })] ?? null
+  }
+
+  has(name: QualifiedName): boolean {
+    return this.#relations.has(nameIn(name))
+  }
+
+  /**
+   * `near`: groups that are preferred where several would do; `turn`: which of those it is else. Throws what
+   * refuses it.
+   */
+  route(
+    record: StatementRecord,
+    values: readonly unknown[] = NO_VALUES,
+    near: ReadonlySet<string>,
+    turn: number,
+  ): Route {
+    const { facts, text } = record
+    if (facts.kind === 'ddl' || facts.kind === 'maintenance' || ABOUT_TABLES.has(facts.command))
+      return this.#routeChange(text, facts)
+    const { home, map } = this.#placement
+    const missing = this.missing(facts)
+    if (missing !== null)
+      throw Object.assign(new Error(`relation "${missing.name}" does not exist`), {
+        code: '42P01',
+        severity: 'ERROR',
+      })
+    let prepared = this.#prepared.get(facts)
+    if (prepared === undefined) {
+      prepared = prepareShards(facts, this.#tables, judgeCalls(facts, this.#catalogue))
+      this.#prepared.set(facts, prepared)
+    }
+    // A shape with parameters alone has no literals.
+    const literals =
+      record.shape === text ? NO_LITERALS : lexStatement(text, { backslashQuotes: false }).literals
+    const plan = planShards(prepared, new LiteralValues(text, literals, new ClientValues(values)), map)
+    const shards = map.shards
+    switch (plan.kind) {
+      case 'home':
+        return { kind: 'group', group: home }
+      case 'one':
+        return { kind: 'group', group: shards[plan.shard] as string }
+      case 'any':
+        return {
+          kind: 'group',
+          group: shards.find((shard) => near.has(shard)) ?? (shards[turn % shards.length] as string),
+        }
+      case 'split':
+        return { kind: 'parts', parts: this.#split(text, values, plan.parts) }
+      case 'read all':
+        return { kind: 'federation' }
+      case 'write all':
+        return {
+          kind: 'each',
+          groups: plan.shards.map((at) => shards[at] as string),
+          whole: plan.copies,
+          apart: false,
+        }
+      case 'refused':
+        throw new HerdError(plan.code, plan.message, { hint: plan.hint })
+    }
+  }
+
+  #routeChange(text: string, facts: StatementFacts): Route {
+    const { home, map } = this.#placement
+    const change = readSchemaChange(text)
+    if (change === null) {
+      if (facts.statements > 1)
+        throw new HerdError('NOT_SUPPORTED', 'Changes of the schema go to a sharded herd one by one.', {
+          hint: 'Send each statement by itself.',
+        })
+      return { kind: 'group', group: home }
+    }
+    const { where, apart } = planSchemaChange(change, this)
+    if (where === 'home') return { kind: 'group', group: home }
+    const groups = where === 'shards' ? map.shards : [home, ...map.shards.filter((shard) => shard !== home)]
+    return { kind: 'each', groups, whole: true, apart }
+  }
+
+  #split(
+    text: string,
+    values: readonly unknown[],
+    parts: readonly { readonly shard: number; readonly rows: readonly number[] }[],
+  ): StatementPart[] {
+    const insert = splitInsert(text)
+    if (insert === null)
+      throw new HerdError(
+        'NOT_SUPPORTED',
+        'The rows of this INSERT belong to several shards, and cannot be told apart.',
+        {
+          hint: 'Insert them one by one.',
+        },
+      )
+    return parts.map(({ shard, rows }) => {
+      const { text: part, parameters } = insert.with(rows)
+      const group = this.#placement.map.shards[shard] as string
+      return { group, text: part, values: parameters.map((number) => values[number - 1]), rows }
+    })
+  }
+}

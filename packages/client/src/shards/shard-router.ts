@@ -1,0 +1,336 @@
+import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
+import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
+import { addressElsewhere } from '../node-addresses.js'
+import type { OwnedClient } from '../owned-client.js'
+import type { Policy } from '../pool-options.js'
+import { isConnectionLoss, sqlStateOf } from '../server-error.js'
+import type { Session } from '../session.js'
+import type { Answer } from '../statement.js'
+import type { StatementRecord } from '../statement-book.js'
+import { StatementKnowledge } from '../statement-knowledge.js'
+import { type ClientQuery, HerdClient, type Route } from './herd-client.js'
+import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
+import { RoutePlanner } from './route-planner.js'
+
+/** What a group says to whom is under another epoch of the shard map, or took it for another group. */
+const OTHER_EPOCH = 'PH001'
+/** How often a statement is planned again because the map has changed meanwhile. */
+const MOST_PLANS = 5
+/** Of the federation, beside the database whose tables it puts together. */
+const FEDERATION_SUFFIX = '_herd'
+const NONE: ReadonlySet<string> = new Set()
+/** A table that is not there may have been made since. */
+const LEARN_AGAIN_MS = 100
+const UNDEFINED_OBJECT = '42704'
+
+/** The groups of a sharded herd, and which of them a statement is for. */
+export class ShardRouter {
+  readonly #context: GroupContext
+  /** The group whose nodes were named. */
+  readonly #first: GroupPool
+  readonly #groups = new Map<string, GroupPool>()
+  /** What is known of statements for shards: all have the same tables. */
+  readonly #shards: StatementKnowledge
+  #placement: FullPlacement
+  #planner: RoutePlanner | null = null
+  #federation: GroupPool | null = null
+  #reloading: Promise<void> | null = null
+  #turn = 0
+  #learntAtMs = 0
+
+  private constructor(first: GroupPool, placement: FullPlacement, context: GroupContext) {
+    this.#first = first
+    this.#context = context
+    this.#placement = placement
+    this.#shards = new StatementKnowledge('shards', (work, role) => this.#anyShard.borrow(work, role))
+    this.#openGroups()
+  }
+
+  /** Null: the herd is not sharded. */
+  static async open(first: GroupPool, context: GroupContext): Promise<ShardRouter | null> {
+    const placement = await first.borrow(fetchPlacement, 'standby')
+    if (placement === null) return null
+    const router = new ShardRouter(first, placement, context)
+    await Promise.all(
+      [...router.#groups.values()].filter((group) => group !== first).map((group) => group.start()),
+    )
+    await Promise.all([router.#home.knowledge.loader.load(), router.#shards.loader.load()])
+    await router.#learn()
+    return router
+  }
+
+  /** Of the map that statements are planned by. */
+  get epoch(): number {
+    return this.#placement.map.epoch
+  }
+
+  get groups(): ReadonlyMap<string, GroupPool> {
+    return this.#groups
+  }
+
+  get firstName(): string {
+    return this.#placement.thisGroup
+  }
+
+  #openGroups(): void {
+    const { groups, map, thisGroup } = this.#placement
+    const wanted = new Set([this.#placement.home, ...map.shards])
+    const [like] = this.#context.settings.addresses
+    if (like === undefined) return
+    for (const { name, nodes } of groups) {
+      if (!wanted.has(name) || this.#groups.has(name)) continue
+      if (name === thisGroup) this.#groups.set(name, this.#first)
+      else this.#groups.set(name, this.#openGroup(name, nodes, null, map.shards.includes(name)))
+    }
+  }
+
+  #openGroup(name: string, nodes: readonly string[], database: string | null, isShard: boolean): GroupPool {
+    const { settings, listener } = this.#context
+    const [like] = settings.addresses as [(typeof settings.addresses)[0]]
+    const addresses = nodes.map((node) => addressElsewhere(like, node, database))
+    const entered: GroupListener =
+      database === null
+        ? { ...listener, connected: async (client) => this.enter(name, client, listener) }
+        : listener
+    const context = { ...this.#context, settings: { ...settings, addresses }, listener: entered }
+    return new GroupPool(database ?? name, context, isShard ? this.#shards : null)
+  }
+
+  /** Every connection says under which map its statements were planned: under another one it gets none. */
+  async enter(group: string, client: pg.PoolClient, listener: GroupListener): Promise<void> {
+    await client.query('select pgherd.enter($1, $2)', [this.epoch, group])
+    await listener.connected(client)
+  }
+
+  get #home(): GroupPool {
+    return this.#groups.get(this.#placement.home) as GroupPool
+  }
+
+  get #anyShard(): GroupPool {
+    return this.#groups.get(this.#placement.map.shards[0] as string) as GroupPool
+  }
+
+  /** It is about a table that was not there a while ago. */
+  #mayKnowMore({ facts }: StatementRecord): boolean {
+    if (performance.now() - this.#learntAtMs < LEARN_AGAIN_MS) return false
+    return this.#planner?.missing(facts) !== null
+  }
+
+  /** What the shards have of the tables that are spread. */
+  async #learn(): Promise<void> {
+    this.#learntAtMs = performance.now()
+    const names = Object.keys(this.#placement.tables)
+    const catalogue = await this.#anyShard.borrow((client) => fetchPlacedCatalogue(client, names), 'primary')
+    this.#planner = new RoutePlanner(this.#placement, catalogue, this.#shards.catalogue)
+  }
+
+  /** The map is another one now. */
+  #reload(): Promise<void> {
+    this.#reloading ??= (async () => {
+      const placement = await this.#home.borrow(fetchPlacement, 'primary')
+      if (placement === null) throw new HerdError('SHARD_MAP_INVALID', 'The herd has no shard map any more.')
+      this.#placement = { ...placement, thisGroup: this.#placement.thisGroup }
+      this.#openGroups()
+      await this.#learn()
+    })().finally(() => {
+      this.#reloading = null
+    })
+    return this.#reloading
+  }
+
+  // ---- statements
+
+  look(text: string): StatementRecord {
+    return this.#home.knowledge.book.look(text)
+  }
+
+  route(record: StatementRecord, values: readonly unknown[] | undefined, near: ReadonlySet<string>): Route {
+    return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
+  }
+
+  /** Runs one statement where it belongs. Throws what refuses it. */
+  run(call: Call, plans = 1): void {
+    const record = this.look(call.text)
+    if (this.#mayKnowMore(record)) {
+      this.#learn()
+        .then(() => this.run(call, plans))
+        .catch(call.reject)
+      return
+    }
+    const route = this.route(record, call.values, NONE)
+    const again = (error: Error): void => {
+      if (sqlStateOf(error) !== OTHER_EPOCH || plans >= MOST_PLANS) call.reject(error)
+      else
+        this.#reload()
+          .then(() => this.run(call, plans + 1))
+          .catch(call.reject)
+    }
+    switch (route.kind) {
+      case 'group':
+        this.#runIn(this.#groups.get(route.group) as GroupPool, route.group, { ...call, reject: again })
+        return
+      case 'federation':
+        this.#runFederated(call).catch(call.reject)
+        return
+      case 'each':
+      case 'parts':
+        this.#runSpread(route, record, call).then(call.resolve, again)
+    }
+  }
+
+  #runIn(group: GroupPool, name: string, call: Call): void {
+    const record = group.knowledge.book.look(call.text)
+    group.run(record, { ...call, session: this.sessionIn(call.session, name) })
+  }
+
+  sessionIn(session: Session, group: string): Session {
+    return group === this.#placement.thisGroup ? session : session.inGroup(group)
+  }
+
+  async #runFederated(call: Call): Promise<void> {
+    this.#federation ??= await this.#openFederation()
+    const { book } = this.#federation.knowledge
+    this.#federation.run(book.look(call.text), {
+      ...call,
+      session: call.session.inGroup(this.#federation.name),
+    })
+  }
+
+  async #openFederation(): Promise<GroupPool> {
+    const { home, groups } = this.#placement
+    const { rows } = await this.#home.borrow(
+      (client) => client.query<{ name: string }>('select current_database() as name'),
+      'standby',
+    )
+    const database = `${rows[0]?.name}${FEDERATION_SUFFIX}`
+    const nodes = groups.find(({ name }) => name === home)?.nodes ?? []
+    const federation = this.#openGroup(home, nodes, database, false)
+    try {
+      await federation.start()
+      await federation.knowledge.loader.load()
+    } catch (error) {
+      await federation.close()
+      throw error
+    }
+    return federation
+  }
+
+  /** In a transaction over all its groups. */
+  async #runSpread(
+    route: Extract<Route, { kind: 'each' | 'parts' }>,
+    record: StatementRecord,
+    call: Call,
+  ): Promise<Answer> {
+    const { text, values, config, policy, session } = call
+    const query: ClientQuery = { text, values, config: { ...config, text, values } }
+    if (route.kind === 'each' && route.apart) return this.#runApart(route.groups, query, policy, session)
+    const client = this.client(session, policy)
+    try {
+      await (client.query('BEGIN') as Promise<unknown>)
+      const answer = await client.runSpread(route, query)
+      await (client.query('COMMIT') as Promise<unknown>)
+      if (record.facts.kind !== 'write' && record.facts.kind !== 'read') await this.#schemaChanged()
+      return answer
+    } catch (error) {
+      await (client.query('ROLLBACK') as Promise<unknown>).catch(() => {})
+      throw error
+    } finally {
+      client.release()
+    }
+  }
+
+  /** On each by itself; what failed where is told when all have answered. */
+  async #runApart(
+    groups: readonly string[],
+    query: ClientQuery,
+    policy: Policy | null,
+    session: Session,
+  ): Promise<Answer> {
+    const answers = await Promise.allSettled(
+      groups.map(async (group) => {
+        const client = await this.connect(group, session, policy)
+        try {
+          return await client.query(query.config as pg.QueryConfig)
+        } finally {
+          client.release()
+        }
+      }),
+    )
+    await this.#schemaChanged()
+    const failed = answers.flatMap((answer, at) =>
+      answer.status === 'rejected' ? [{ group: groups[at], error: answer.reason as Error }] : [],
+    )
+    const [first] = failed
+    if (first === undefined) return (answers[0] as PromiseFulfilledResult<Answer>).value
+    throw Object.assign(first.error, {
+      message: `${first.error.message} (${failed.map(({ group }) => group).join(', ')} of ${groups.join(', ')}; the others have it done)`,
+    })
+  }
+
+  async #schemaChanged(): Promise<void> {
+    await Promise.all([this.#home.knowledge.loader.loadAnew(), this.#shards.loader.loadAnew()])
+    await this.#learn()
+  }
+
+  // ---- clients
+
+  client(session: Session, policy: Policy | null): HerdClient {
+    return new HerdClient({
+      look: (text) => this.look(text),
+      route: (record, values, near) => this.route(record, values, near),
+      query: ({ text, values, config }, signal) =>
+        new Promise((resolve, reject) => {
+          this.run({
+            config: { ...(config as pg.QueryConfig), signal },
+            text,
+            values: values as unknown[] | undefined,
+            policy,
+            session,
+            startedAtMs: performance.now(),
+            surroundings: null,
+            resolve,
+            reject,
+          })
+        }),
+      connect: (group) => this.connect(group, session, policy),
+      endPrepared: (group, statement) => this.#endPrepared(group, statement),
+    })
+  }
+
+  connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
+    const group = this.#groups.get(name) as GroupPool
+    return group.checkout({
+      consistency: 'primary',
+      session: this.sessionIn(session, name),
+      policy,
+      signal: null,
+    })
+  }
+
+  async #endPrepared(group: string, statement: string): Promise<void> {
+    const pool = this.#groups.get(group) as GroupPool
+    const deadlineMs = pool.deadlineMs(null)
+    for (;;) {
+      try {
+        await pool.borrow((client) => client.query(statement), 'primary')
+        return
+      } catch (error) {
+        // Somebody else has ended it the same way.
+        if (sqlStateOf(error as Error) === UNDEFINED_OBJECT) return
+        if (!isConnectionLoss(error as Error) || performance.now() > deadlineMs) throw error
+      }
+    }
+  }
+
+  closeCheckouts(reason: Error): void {
+    for (const group of this.#groups.values()) group.checkouts.close(reason)
+  }
+
+  async close(): Promise<void> {
+    const others = [...this.#groups.values()].filter((group) => group !== this.#first)
+    await Promise.all(
+      [...others, ...(this.#federation === null ? [] : [this.#federation])].map((each) => each.close()),
+    )
+  }
+}
