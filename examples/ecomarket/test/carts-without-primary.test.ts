@@ -62,7 +62,11 @@ test('without any primary carts are seen and changed, and what was promised is s
   const carts = new Carts(pool, journal, promises)
   await pool.session(async () => {
     const saved = [changeOf(1, 2), changeOf(2, 1)]
-    for (const change of saved) expect(await carts.change(change)).toEqual({ kind: 'saved' })
+    for (const change of saved) {
+      const told = await carts.change(change)
+      // On a busy machine it may have to be promised first.
+      if (told.kind === 'promised') await told.kept
+    }
     expect((await carts.read(USER)).cart).toEqual(applyChanges(EMPTY_CART, saved))
 
     await loseSupervisorAndPrimary()

@@ -48,7 +48,11 @@ describe('a cart', () => {
       changeOf(1, 6, 0),
       changeOf(1, 7, 1),
     ]
-    for (const change of changes) expect(await carts.change(change)).toEqual({ kind: 'saved' })
+    for (const change of changes) {
+      const told = await carts.change(change)
+      // On a busy machine it may have to be promised first.
+      if (told.kind === 'promised') await told.kept
+    }
     expect(await storedCart(1)).toEqual([
       [5, 99],
       [7, 1],
