@@ -97,6 +97,16 @@ export const ERROR_CATALOGUE = {
     exitCode: 2,
     summary: 'A value cannot be a shard key of its type.',
   },
+  SHARD_KEY_MISSING: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'A row to be inserted does not plainly say its shard key.',
+  },
+  SHARDS_NOT_PROVEN: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'It is not proven that a statement would do on shards what it does in one database.',
+  },
   SHARD_MAP_INVALID: {
     retryable: false,
     exitCode: 1,

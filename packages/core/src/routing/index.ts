@@ -12,3 +12,4 @@ export { type Failure, judgeFailure, type Progress, type Verdict } from './judge
 export { forgetPosition, noteReplay, type Observed, observeGroup, whyMixed } from './observe-group.js'
 export { type PlacedNames, planSchemaChange, type SchemaPlan } from './plan-schema-change.js'
 export { type Consistency, type Plan, planStatement, type StatementNature } from './plan-statement.js'
+export * from './shards/index.js'

@@ -1,3 +1,4 @@
+import { noteMentions } from './mentions.js'
 import type { Fields } from './parser.js'
 import type { StatementKind } from './statement-facts.js'
 import { STATEMENT_RULES, type StatementRule, TRANSACTION_COMMANDS } from './statement-rules.js'
@@ -12,6 +13,9 @@ const QUERIES: Readonly<Record<string, { command: string; kind: StatementKind }>
   DeleteStmt: { command: 'DELETE', kind: 'write' },
   MergeStmt: { command: 'MERGE', kind: 'write' },
 }
+
+/** What these hold inside is read as a query is. */
+const WALKED: ReadonlySet<string> = new Set(['ExplainStmt', 'DeclareCursorStmt', 'PrepareStmt', 'CopyStmt'])
 
 /** From harmless to worst: of several statements a text is the worst. */
 const SEVERITY: readonly StatementKind[] = [
@@ -50,6 +54,7 @@ function readNode(walk: StatementWalk, type: string, fields: Fields, node: Field
   const rule = Object.hasOwn(STATEMENT_RULES, type) ? STATEMENT_RULES[type] : undefined
   if (rule === undefined) throw new NotUnderstood(`${type} is not known`)
   apply(walk, rule)
+  if (!WALKED.has(type)) noteMentions(walk.draft, fields)
   return readInside(walk, type, fields) ?? rule.command
 }
 

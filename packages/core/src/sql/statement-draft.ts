@@ -1,8 +1,12 @@
 import type {
+  Assignment,
+  BlockPlace,
   BlockSource,
   ColumnEquality,
   ColumnPair,
+  Correlation,
   InsertFacts,
+  OuterCondition,
   PositionRef,
   QualifiedName,
   QueryBlock,
@@ -11,6 +15,18 @@ import type {
   TableUse,
   Trace,
 } from './statement-facts.js'
+
+/** A block being gathered. */
+export interface DraftBlock {
+  command: QueryBlock['command']
+  place: BlockPlace
+  limited: boolean
+  sources: DraftSource[]
+  /** Names of the FROM clause are hidden behind the alias of a join. */
+  opaque: boolean
+}
+
+export type DraftSource = { -readonly [Field in keyof BlockSource]: BlockSource[Field] }
 
 /** Facts being gathered; names are kept once. */
 export class StatementDraft {
@@ -21,19 +37,30 @@ export class StatementDraft {
   why: string | null = null
   maxParameter = 0
   readonly traces = new Set<Trace>()
-  readonly blocks: { command: QueryBlock['command']; sources: BlockSource[] }[] = []
+  readonly blocks: DraftBlock[] = []
   readonly equalities: ColumnEquality[] = []
   readonly columnPairs: ColumnPair[] = []
+  readonly outerEqualities: OuterCondition<ColumnEquality>[] = []
+  readonly outerPairs: OuterCondition<ColumnPair>[] = []
+  readonly correlations: Correlation[] = []
+  readonly assignments: Assignment[] = []
+  readonly serverWords = new Set<string>()
   readonly inserts: InsertFacts[] = []
   readonly positions: PositionRef[] = []
   private readonly tables = new Map<string, TableUse>()
+  private readonly mentions = new Map<string, QualifiedName>()
   private readonly functions = new Map<string, QualifiedName>()
   private readonly operators = new Map<string, QualifiedName>()
   private readonly types = new Map<string, QualifiedName>()
   private readonly attributes = new Set<string>()
 
   addTable(schema: string | null, name: string, access: TableUse['access']): void {
-    this.tables.set(keyOf(schema, name, access), { schema, name, access })
+    const key = keyOf(schema, name, access)
+    this.tables.set(key, { schema, name, access, uses: (this.tables.get(key)?.uses ?? 0) + 1 })
+  }
+
+  addMention(schema: string | null, name: string): void {
+    this.mentions.set(keyOf(schema, name), { schema, name })
   }
 
   addFunction(schema: string | null, name: string): void {
@@ -66,9 +93,20 @@ export class StatementDraft {
       attributes: [...this.attributes],
       operators: [...this.operators.values()],
       types: [...this.types.values()],
-      blocks: this.blocks,
+      blocks: this.blocks.map(({ command, place, limited, sources }) => ({
+        command,
+        place,
+        limited,
+        sources,
+      })),
       equalities: this.equalities,
       columnPairs: this.columnPairs,
+      outerEqualities: this.outerEqualities,
+      outerPairs: this.outerPairs,
+      correlations: this.correlations,
+      assignments: this.assignments,
+      serverWords: [...this.serverWords],
+      mentions: [...this.mentions.values()],
       inserts: this.inserts,
       positions: this.positions,
       maxParameter: this.maxParameter,

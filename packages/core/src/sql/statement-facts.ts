@@ -32,6 +32,8 @@ export interface QualifiedName {
 
 export interface TableUse extends QualifiedName {
   readonly access: 'read' | 'write'
+  /** How often it is named so. Each naming in a query is also the `relation` of one source of a block. */
+  readonly uses: number
 }
 
 /** A value that stands in the statement but is not part of its shape. */
@@ -50,14 +52,27 @@ export interface ValueRef {
 /** What one SELECT, UPDATE, DELETE, INSERT or MERGE ranges over; subqueries are blocks of their own. */
 export interface QueryBlock {
   readonly command: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE'
+  readonly place: BlockPlace
+  /** It takes some of its rows only: LIMIT, OFFSET, DISTINCT ON. Which they are its text may leave open. */
+  readonly limited: boolean
   readonly sources: readonly BlockSource[]
 }
+
+/**
+ * Where a block stands: alone (`top`), as an arm of a UNION or the like at the top, as what an INSERT
+ * inserts, or inside another query, innermost first.
+ */
+export type BlockPlace = 'top' | 'arm' | 'insert' | 'cte' | 'from' | 'expression'
 
 export interface BlockSource {
   /** What its columns are qualified with; null when nothing can be. */
   readonly alias: string | null
   /** Null for a subquery, a function, a CTE, or a table whose columns are renamed. */
   readonly table: QualifiedName | null
+  /** The table, also where its columns are renamed. */
+  readonly relation: QualifiedName | null
+  /** An outer join may put NULLs in the place of its rows, and no condition of the block forbids it. */
+  readonly nullable: boolean
 }
 
 export interface BlockColumn {
@@ -78,12 +93,45 @@ export interface ColumnPair {
   readonly right: BlockColumn
 }
 
+/** Sources of a block next to each other: from `first` up to `end`, which is not one of them. */
+export interface SourceRange {
+  readonly first: number
+  readonly end: number
+}
+
+/**
+ * What an outer join or a MERGE asks of the rows of some sources: a row of theirs for which it does not
+ * hold is as good as not there. It says nothing of other sources.
+ */
+export interface OuterCondition<Condition> {
+  readonly of: SourceRange
+  readonly condition: Condition
+}
+
+/** In every row of the inner block its column equals that of the row of the block around it. */
+export interface Correlation {
+  readonly inner: BlockColumn
+  readonly outer: BlockColumn
+}
+
+/** A column that is set: by UPDATE, ON CONFLICT DO UPDATE or MERGE, of the first source of the block. */
+export interface Assignment {
+  readonly block: number
+  readonly column: string
+  /** To the same column of what was to be inserted. */
+  readonly fromExcluded: boolean
+}
+
+/** An INSERT, or what a MERGE inserts. */
 export interface InsertFacts {
+  readonly block: number
   readonly table: QualifiedName
   /** Null when the statement names none: all, in the table's order. */
   readonly columns: readonly string[] | null
   /** The VALUES rows, null for what is not a plain value; null itself for INSERT … SELECT. */
   readonly rows: readonly (readonly (ValueRef | null)[])[] | null
+  /** The output columns of a plain INSERT … SELECT, null for what is neither a column nor a value. */
+  readonly selected: readonly (BlockColumn | ValueRef | null)[] | null
   readonly conflict: 'none' | 'nothing' | 'update'
 }
 
@@ -120,6 +168,14 @@ export interface StatementFacts {
   readonly blocks: readonly QueryBlock[]
   readonly equalities: readonly ColumnEquality[]
   readonly columnPairs: readonly ColumnPair[]
+  readonly outerEqualities: readonly OuterCondition<ColumnEquality>[]
+  readonly outerPairs: readonly OuterCondition<ColumnPair>[]
+  readonly correlations: readonly Correlation[]
+  readonly assignments: readonly Assignment[]
+  /** Words that each server answers for itself: `ctid` and its like, `current_timestamp` and its like. */
+  readonly serverWords: readonly string[]
+  /** Relations that something other than a query names, and names that may be those of relations. */
+  readonly mentions: readonly QualifiedName[]
   readonly inserts: readonly InsertFacts[]
   readonly positions: readonly PositionRef[]
   readonly maxParameter: number
@@ -143,6 +199,12 @@ export function notUnderstood(why: string): StatementFacts {
     blocks: NOTHING,
     equalities: NOTHING,
     columnPairs: NOTHING,
+    outerEqualities: NOTHING,
+    outerPairs: NOTHING,
+    correlations: NOTHING,
+    assignments: NOTHING,
+    serverWords: NOTHING,
+    mentions: NOTHING,
     inserts: NOTHING,
     positions: NOTHING,
     maxParameter: 0,

@@ -123,6 +123,9 @@ function bytesOfFacts(shape: string, facts: StatementFacts): number {
   for (const block of facts.blocks) things += 1 + 2 * block.sources.length
   for (const equality of facts.equalities) things += 1 + equality.values.length
   for (const insert of facts.inserts) for (const row of insert.rows ?? []) things += 1 + row.length
+  for (const { condition } of facts.outerEqualities) things += 3 + condition.values.length
+  things += 5 * facts.outerPairs.length + 3 * facts.correlations.length + facts.assignments.length
+  things += facts.mentions.length + facts.serverWords.length
   things += facts.columnPairs.length * 3 + facts.positions.length + facts.attributes.length
   return 2 * shape.length + 80 * things + 600
 }

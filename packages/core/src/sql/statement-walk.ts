@@ -1,18 +1,11 @@
-import { collectConditions } from './block-conditions.js'
+import { collectConditions, collectMergeConditions } from './block-conditions.js'
+import { assignmentsOf, insertOf, mergeInsertsOf, rangeOfMerge } from './change-facts.js'
 import type { Fields } from './parser.js'
 import { QUERY_NODES } from './query-grammar.js'
 import type { ShapeLiterals } from './shape-literals.js'
-import type { StatementDraft } from './statement-draft.js'
-import type {
-  BlockSource,
-  InsertFacts,
-  QualifiedName,
-  QueryBlock,
-  TableUse,
-  Trace,
-} from './statement-facts.js'
+import type { DraftSource, StatementDraft } from './statement-draft.js'
+import type { BlockPlace, QualifiedName, QueryBlock, TableUse, Trace } from './statement-facts.js'
 import { asNode, isFields, listOf, NotUnderstood, nameOf, openNode, textOf } from './tree.js'
-import { valueRefOf } from './value-ref.js'
 
 /** Levels of a tree we follow; one more than any person writes, and far from the end of the stack. */
 const MAX_DEPTH = 500
@@ -24,9 +17,36 @@ export interface Scope {
   readonly block: number | null
   /** An unqualified column may belong to a block further out. */
   readonly nested: boolean
+  /** The blocks further out whose columns may be named, innermost first; null where that is not followed. */
+  readonly outer: readonly number[] | null
+  /** In the FROM of its block, where only some of its sources are in sight. */
+  readonly inFrom: boolean
+  readonly place: BlockPlace
+  /** Some rows only are taken of what stands here. */
+  readonly limited: boolean
 }
 
-const OUTERMOST: Scope = { ctes: new Set(), block: null, nested: false }
+const OUTERMOST: Scope = {
+  ctes: new Set(),
+  block: null,
+  nested: false,
+  outer: [],
+  inFrom: false,
+  place: 'top',
+  limited: false,
+}
+
+const FROM_FIELDS = ['fromClause', 'usingClause', 'sourceRelation']
+
+/** Columns of every table that say where a server keeps the row, and since when. */
+export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
+  'ctid',
+  'xmin',
+  'xmax',
+  'cmin',
+  'cmax',
+  'tableoid',
+])
 
 /** The comparisons that a construct stands for without naming them. */
 const BETWEEN_OPERATORS = ['>=', '<=']
@@ -86,7 +106,7 @@ export class StatementWalk {
         break
       default:
         this.note(type, fields, scope)
-        this.visitFields(type, fields, seesOut(type, fields) ? { ...scope, nested: true } : scope)
+        this.visitFields(type, fields, within(type, fields, scope))
     }
     this.depth--
   }
@@ -95,12 +115,14 @@ export class StatementWalk {
   private visitFields(type: string, fields: Fields, scope: Scope, except: readonly string[] = []): void {
     const rules = Object.hasOwn(QUERY_NODES, type) ? QUERY_NODES[type] : undefined
     if (rules === undefined) throw new NotUnderstood(`${type} in a query`)
+    const isStatement = type.endsWith('Stmt')
     for (const [field, value] of Object.entries(fields)) {
       const rule = Object.hasOwn(rules, field) ? rules[field] : undefined
       if (rule === undefined) throw new NotUnderstood(`${type} with ${field}`)
       if (rule === 'ignored' || except.includes(field)) continue
-      if (rule === 'walked') this.walk(value, scope)
-      else if (isFields(value)) this.visit(rule, value, scope)
+      const inside = isStatement && FROM_FIELDS.includes(field) ? { ...scope, inFrom: true } : scope
+      if (rule === 'walked') this.walk(value, inside)
+      else if (isFields(value)) this.visit(rule, value, inside)
     }
   }
 
@@ -109,16 +131,21 @@ export class StatementWalk {
     if (fields.lockingClause !== undefined) this.draft.writes = true
     if (isFields(fields.intoClause)) this.noteInto(fields.intoClause)
     if (fields.op !== 'SETOP_NONE') {
-      const combined = { ...scope, block: null }
+      const combined: Scope = {
+        ...scope,
+        block: null,
+        place: scope.place === 'top' ? 'arm' : scope.place,
+        limited: scope.limited || isLimited(fields),
+      }
       this.notePositions(fields, null)
       this.noteComparison(fields)
       this.visitFields('SelectStmt', fields, combined, ['withClause'])
       return
     }
-    const block = this.openBlock('SELECT', listOf(fields.fromClause), scope)
+    const block = this.openBlock('SELECT', listOf(fields.fromClause), scope, isLimited(fields))
     this.notePositions(fields, block)
     this.noteComparison(fields)
-    const inside = { ...scope, block }
+    const inside = { ...scope, block, inFrom: false, limited: false }
     this.visitFields('SelectStmt', fields, inside, ['withClause'])
     collectConditions(this, inside, listOf(fields.fromClause), fields.whereClause)
   }
@@ -126,36 +153,23 @@ export class StatementWalk {
   private visitInsert(fields: Fields, outer: Scope): void {
     const scope = this.visitWith(fields, outer)
     const target = this.noteTarget(fields.relation)
-    const block = this.draft.blocks.push({
+    const { draft } = this
+    const excluded: DraftSource = { alias: 'excluded', table: null, relation: null, nullable: false }
+    const block = draft.blocks.push({
       command: 'INSERT',
-      sources: [target, { alias: 'excluded', table: null }],
+      place: scope.place,
+      limited: false,
+      sources: [target, excluded],
+      opaque: false,
     })
-    this.draft.inserts.push(this.insertOf(fields, target.table))
-    this.walk(fields.selectStmt, scope)
-    this.visitFields('InsertStmt', fields, { ...scope, block: block - 1 }, [
-      'withClause',
-      'relation',
-      'selectStmt',
-    ])
-  }
-
-  private insertOf(fields: Fields, table: QualifiedName | null): InsertFacts {
+    const table = target.relation
     if (table === null) throw new NotUnderstood('INSERT into something unknown')
-    const columns = listOf(fields.cols).map((column) => textOf(asNode(column, 'ResTarget')?.name) ?? '')
-    const select = asNode(fields.selectStmt, 'SelectStmt')
-    const rows = select?.valuesLists === undefined ? null : listOf(select.valuesLists)
-    const action = isFields(fields.onConflictClause) ? fields.onConflictClause.action : null
-    return {
-      table,
-      columns: fields.cols === undefined ? null : columns,
-      rows:
-        fields.selectStmt === undefined
-          ? [[]]
-          : (rows?.map((row) =>
-              listOf(asNode(row, 'List')?.items).map((value) => valueRefOf(value, this.literals)),
-            ) ?? null),
-      conflict: action === null ? 'none' : action === 'ONCONFLICT_NOTHING' ? 'nothing' : 'update',
-    }
+    const selectBlock = draft.blocks.length
+    const inside = { ...scope, block: block - 1, inFrom: false }
+    draft.assignments.push(...assignmentsOf(block - 1, asFields(fields.onConflictClause).targetList))
+    this.walk(fields.selectStmt, { ...scope, place: scope.place === 'top' ? 'insert' : scope.place })
+    draft.inserts.push(insertOf(this, fields, table, block - 1, selectBlock))
+    this.visitFields('InsertStmt', fields, inside, ['withClause', 'relation', 'selectStmt'])
   }
 
   private visitChange(
@@ -166,11 +180,25 @@ export class StatementWalk {
   ): void {
     const scope = this.visitWith(fields, outer)
     const target = this.noteTarget(fields.relation)
-    const block = this.openBlock(command, from, scope, target)
-    const inside = { ...scope, block }
+    const block = this.openBlock(command, from, scope, false, target)
+    const inside = { ...scope, block, inFrom: false, limited: false }
     const type = `${command.charAt(0)}${command.slice(1).toLowerCase()}Stmt`
     this.visitFields(type, fields, inside, ['withClause', 'relation'])
-    if (command !== 'MERGE') collectConditions(this, inside, from, fields.whereClause)
+    this.draft.assignments.push(...assignmentsOf(block, fields.targetList))
+    if (command === 'MERGE') this.visitMerge(fields, inside, block, target.relation)
+    else collectConditions(this, inside, from, fields.whereClause, 1)
+  }
+
+  private visitMerge(fields: Fields, scope: Scope, block: number, table: QualifiedName | null): void {
+    if (table === null) throw new NotUnderstood('MERGE into something unknown')
+    const { draft, literals } = this
+    const clauses = listOf(fields.mergeWhenClauses).map((each) => asNode(each, 'MergeWhenClause') ?? {})
+    for (const clause of clauses)
+      if (clause.commandType === 'CMD_UPDATE')
+        draft.assignments.push(...assignmentsOf(block, clause.targetList))
+    draft.inserts.push(...mergeInsertsOf(literals, clauses, table, block))
+    const of = rangeOfMerge(clauses, draft.blocks[block]?.sources.length ?? 0)
+    collectMergeConditions(this, scope, fields.sourceRelation, fields.joinCondition, of)
   }
 
   /** The names a WITH defines: in sight of each other under RECURSIVE, else of those that come after. */
@@ -182,7 +210,13 @@ export class StatementWalk {
     const names = queries.map((cte) => textOf(cte.ctename) ?? '')
     if (clause.recursive === true) for (const name of names) ctes.add(name)
     queries.forEach((cte, index) => {
-      this.visit('CommonTableExpr', cte, { ...outer, ctes: new Set(ctes), block: null })
+      this.visit('CommonTableExpr', cte, {
+        ...outer,
+        ctes: new Set(ctes),
+        block: null,
+        place: 'cte',
+        limited: false,
+      })
       ctes.add(names[index] ?? '')
     })
     return { ...outer, ctes }
@@ -192,35 +226,60 @@ export class StatementWalk {
     command: QueryBlock['command'],
     from: readonly unknown[],
     scope: Scope,
-    target?: BlockSource,
+    limited: boolean,
+    target?: DraftSource,
   ): number {
     const sources = target === undefined ? [] : [target]
-    for (const item of from) this.collectSources(item, scope, sources)
-    return this.draft.blocks.push({ command, sources }) - 1
+    for (const item of from) this.collectSources(item, scope, sources, false)
+    return (
+      this.draft.blocks.push({
+        command,
+        place: scope.place,
+        limited: limited || scope.limited,
+        sources,
+        opaque: from.some(hasNamedJoin),
+      }) - 1
+    )
   }
 
-  /** What a FROM item adds to its block; the walk over the same item notes everything else. */
-  private collectSources(item: unknown, scope: Scope, sources: BlockSource[]): void {
+  /**
+   * What a FROM item adds to its block; the walk over the same item notes everything else. Behind the
+   * alias of a join the names of its sides are out of sight.
+   */
+  private collectSources(item: unknown, scope: Scope, sources: DraftSource[], hidden: boolean): void {
     const node = openNode(item)
     if (node === null) return
     const { type, fields } = node
     if (type === 'JoinExpr') {
-      this.collectSources(fields.larg, scope, sources)
-      this.collectSources(fields.rarg, scope, sources)
-    } else if (type === 'RangeTableSample') this.collectSources(fields.relation, scope, sources)
-    else if (type === 'RangeVar') sources.push(this.sourceOf(fields, scope))
-    else sources.push({ alias: aliasOf(fields), table: null })
+      const isNamed = hidden || isFields(fields.alias)
+      this.collectSources(fields.larg, scope, sources, isNamed)
+      this.collectSources(fields.rarg, scope, sources, isNamed)
+    } else if (type === 'RangeTableSample') this.collectSources(fields.relation, scope, sources, hidden)
+    else {
+      const source =
+        type === 'RangeVar'
+          ? this.sourceOf(fields, scope)
+          : { alias: aliasOf(fields), table: null, relation: null, nullable: false }
+      if (hidden) source.alias = null
+      sources.push(source)
+    }
   }
 
-  private sourceOf(fields: Fields, scope: Scope): BlockSource {
+  private sourceOf(fields: Fields, scope: Scope): DraftSource {
     const table = rangeName(fields)
     const renamed = isFields(fields.alias) && fields.alias.colnames !== undefined
     const isCte = table.schema === null && scope.ctes.has(table.name)
-    return { alias: aliasOf(fields) ?? table.name, table: renamed || isCte ? null : table }
+    const relation = isCte ? null : table
+    return {
+      alias: aliasOf(fields) ?? table.name,
+      table: renamed ? null : relation,
+      relation,
+      nullable: false,
+    }
   }
 
   /** A table that is written; a CTE of the same name does not hide it. */
-  private noteTarget(relation: unknown): BlockSource {
+  private noteTarget(relation: unknown): DraftSource {
     if (!isFields(relation)) throw new NotUnderstood('a statement without its table')
     this.draft.writes = true
     this.noteTable(relation, 'write')
@@ -258,6 +317,10 @@ export class StatementWalk {
         break
       case 'ColumnRef':
         for (const part of listOf(fields.fields).slice(1)) this.noteAttribute(part)
+        this.noteSystemColumn(listOf(fields.fields).at(-1))
+        break
+      case 'SQLValueFunction':
+        this.draft.serverWords.add(String(fields.op).replace('SVFOP_', '').toLowerCase())
         break
       case 'A_Indirection':
         for (const part of listOf(fields.indirection)) this.noteAttribute(part)
@@ -309,6 +372,11 @@ export class StatementWalk {
     if (name !== null) this.draft.addAttribute(name)
   }
 
+  private noteSystemColumn(part: unknown): void {
+    const name = textOf(asNode(part, 'String')?.sval)
+    if (name !== null && SYSTEM_COLUMNS.has(name)) this.draft.serverWords.add(name)
+  }
+
   private noteType(fields: Fields): void {
     const { schema, name } = nameOf(fields.names)
     if (schema !== 'pg_catalog') this.draft.addType(schema, name)
@@ -326,9 +394,41 @@ export class StatementWalk {
   }
 }
 
-/** Whether a query in this place may name columns of the block around it. */
-function seesOut(type: string, fields: Fields): boolean {
-  return type === 'SubLink' || type === 'JsonArrayQueryConstructor' || fields.lateral === true
+/** What changes in sight of a query by standing inside this node. */
+function within(type: string, fields: Fields, scope: Scope): Scope {
+  const { block, inFrom, outer } = scope
+  if (type === 'SubLink' || type === 'JsonArrayQueryConstructor') {
+    const around = block === null ? outer : [block, ...(outer ?? [])]
+    return {
+      ...scope,
+      nested: true,
+      outer: inFrom || outer === null ? null : around,
+      place: 'expression',
+      limited: false,
+    }
+  }
+  const isLateral = fields.lateral === true
+  const nested = scope.nested || isLateral
+  const seen = isLateral ? null : outer
+  if (type === 'RangeSubselect') return { ...scope, nested, outer: seen, place: 'from', limited: false }
+  return isLateral ? { ...scope, nested, outer: seen } : scope
+}
+
+/** Whether a SELECT may leave open which of its rows it gives. */
+function isLimited(fields: Fields): boolean {
+  const { limitCount, limitOffset, distinctClause } = fields
+  const isDistinctOn = listOf(distinctClause).some((each) => openNode(each) !== null)
+  return limitCount !== undefined || limitOffset !== undefined || isDistinctOn
+}
+
+/** Whether a join has an alias of its own. */
+function hasNamedJoin(item: unknown): boolean {
+  const join = asNode(item, 'JoinExpr')
+  return join !== null && (isFields(join.alias) || hasNamedJoin(join.larg) || hasNamedJoin(join.rarg))
+}
+
+function asFields(value: unknown): Fields {
+  return isFields(value) ? value : {}
 }
 
 export function isTemporary(schema: string | null): boolean {

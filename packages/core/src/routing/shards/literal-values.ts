@@ -1,0 +1,101 @@
+import type { KeyReader } from '../../sharding/key-reader.js'
+import { familyOf, type KeyType } from '../../sharding/key-type.js'
+import type { LiteralSpan, ValueRef } from '../../sql/index.js'
+import { readArrayText } from './array-text.js'
+import type { KeyReading, KeyValues } from './key-values.js'
+
+/** The literals of one text. Of parameters it knows nothing: those are for `parameters`. */
+export class LiteralValues implements KeyValues {
+  readonly #text: string
+  readonly #literals: readonly LiteralSpan[]
+  readonly #parameters: KeyValues | null
+  #array: { readonly index: number; readonly elements: readonly (string | null)[] | null } | null = null
+
+  constructor(text: string, literals: readonly LiteralSpan[], parameters: KeyValues | null = null) {
+    this.#text = text
+    this.#literals = literals
+    this.#parameters = parameters
+  }
+
+  read(ref: ValueRef, type: KeyType, into: KeyReader): KeyReading {
+    if (ref.kind === 'parameter') return this.#parameters?.read(ref, type, into) ?? 'unknown'
+    const span = this.#literals[ref.index]
+    if (span === undefined) return 'unknown'
+    if (span.kind === 'integer' || span.kind === 'number') return this.#readNumber(ref, span, type, into)
+    const text = textOfString(this.#text, span)
+    return text === null || ref.negative ? 'unknown' : readKeyText(text, type, into)
+  }
+
+  countElements(ref: ValueRef): number | null {
+    if (ref.kind === 'parameter') return this.#parameters?.countElements(ref) ?? null
+    return this.#elementsOf(ref)?.length ?? null
+  }
+
+  readElement(ref: ValueRef, index: number, type: KeyType, into: KeyReader): KeyReading {
+    if (ref.kind === 'parameter') return this.#parameters?.readElement(ref, index, type, into) ?? 'unknown'
+    const element = this.#elementsOf(ref)?.[index]
+    if (element === undefined) return 'unknown'
+    return element === null ? 'null' : readKeyText(element, type, into)
+  }
+
+  #elementsOf(ref: ValueRef): readonly (string | null)[] | null {
+    if (this.#array?.index !== ref.index) {
+      const span = this.#literals[ref.index]
+      const text = span === undefined ? null : textOfString(this.#text, span)
+      this.#array = { index: ref.index, elements: text === null ? null : readArrayText(text) }
+    }
+    return this.#array?.elements ?? null
+  }
+
+  /** A number is compared as one: with text or a uuid not at all. */
+  #readNumber(
+    { negative }: ValueRef,
+    { start, end }: LiteralSpan,
+    type: KeyType,
+    into: KeyReader,
+  ): KeyReading {
+    if (familyOf(type) !== 'integer') return 'unknown'
+    const digits = this.#text.slice(start, end)
+    return DIGITS.test(digits) ? readKeyText(negative ? `-${digits}` : digits, type, into) : 'unknown'
+  }
+}
+
+const DIGITS = /^\d+$/
+const WHOLE_NUMBER = /^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/
+const BITS = { int2: 16, int4: 32, int8: 64 } as const
+
+/** Reads a key from the text that PostgreSQL would read it from. */
+export function readKeyText(text: string, type: KeyType, into: KeyReader): KeyReading {
+  if (type === 'int2' || type === 'int4' || type === 'int8') {
+    if (!WHOLE_NUMBER.test(text)) return 'unknown'
+    // Fifteen digits and a sign are exact in a number, and fewer than nine fit an int4.
+    if (text.length > 8 || type === 'int2') {
+      const number = BigInt(text.trim().replace('+', ''))
+      if (BigInt.asIntN(BITS[type], number) !== number) return 'outside'
+    }
+  }
+  try {
+    into.read(type, text)
+    return 'value'
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** What a string literal says, null for those with escapes and for those that go on on further lines. */
+function textOfString(text: string, { kind, start, end }: LiteralSpan): string | null {
+  if (kind === 'string') return unquote(text.slice(start + 1, end - 1))
+  if (kind === 'dollar-string') {
+    const tag = text.indexOf('$', start + 1) + 1 - start
+    return text.slice(start + tag, end - tag)
+  }
+  if (kind !== 'escape-string') return null
+  const inside = text.slice(start + 2, end - 1)
+  return inside.includes('\\') ? null : unquote(inside)
+}
+
+function unquote(inside: string): string | null {
+  if (!inside.includes("'")) return inside
+  const unquoted = inside.replaceAll("''", '\0')
+  return unquoted.includes("'") ? null : unquoted.replaceAll('\0', "'")
+}
