@@ -1,6 +1,13 @@
 import type { Consistency, Plan } from '@pgherd/core/routing'
 import { planStatement } from '@pgherd/core/routing'
-import { type Catalogue, type Judgement, judgeStatement, type StatementFacts } from '@pgherd/core/sql'
+import {
+  type Catalogue,
+  type Judgement,
+  judgeStatement,
+  type LiteralSpan,
+  lexStatement,
+  type StatementFacts,
+} from '@pgherd/core/sql'
 import type { TextNature } from './owned-client.js'
 import { ShapePace } from './shape-pace.js'
 import type { CacheCounts } from './statistics.js'
@@ -33,6 +40,7 @@ export class StatementRecord {
   readonly keeping: { credit: number }
   /** How often it has been run; what comes again is worth preparing. */
   uses = 0
+  #literals: readonly LiteralSpan[] | null = null
 
   // Made for every new text: copying an object is ten times slower.
   constructor(text: string, of: ShapeRecord) {
@@ -44,6 +52,12 @@ export class StatementRecord {
     this.pace = of.pace
     this.plans = of.plans
     this.keeping = of.keeping
+  }
+
+  /** Where its literals stand in the text. */
+  get literals(): readonly LiteralSpan[] {
+    this.#literals ??= lexStatement(this.text, { backslashQuotes: false }).literals
+    return this.#literals
   }
 }
 

@@ -12,8 +12,6 @@ import {
 import type { PlacedTable } from '@pgherd/core/sharding'
 import {
   type Catalogue,
-  type LiteralSpan,
-  lexStatement,
   type QualifiedName,
   readSchemaChange,
   type StatementFacts,
@@ -24,7 +22,6 @@ import { ClientValues } from './client-values.js'
 import type { Route, StatementPart } from './herd-client.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
 
-const NO_LITERALS: readonly LiteralSpan[] = []
 const NO_VALUES: readonly unknown[] = []
 /** Names of schemas that a table without one may be in. */
 const PUBLIC = 'public'
@@ -90,10 +87,7 @@ export class RoutePlanner implements PlacedNames {
       prepared = prepareShards(facts, this.#tables, judgeCalls(facts, this.#catalogue))
       this.#prepared.set(facts, prepared)
     }
-    // A shape with parameters alone has no literals.
-    const literals =
-      record.shape === text ? NO_LITERALS : lexStatement(text, { backslashQuotes: false }).literals
-    const plan = planShards(prepared, new LiteralValues(text, literals, new ClientValues(values)), map)
+    const plan = planShards(prepared, new LiteralValues(text, record.literals, new ClientValues(values)), map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':

@@ -64,3 +64,150 @@ test('a row inserted by literal is found by parameter, and the other way round',
   expect((await pool.query('select name from users where id = -7')).rows).toEqual([{ name: 'literal' }])
   expect((await pool.query('delete from users where id in (-7)')).rowCount).toBe(1)
 })
+
+test('an INSERT of rows of several shards is taken apart, and its answer put together in order', async () => {
+  const ids = Array.from({ length: 40 }, (_, at) => 1000 + at)
+  const places = ids.map((_, at) => `($${2 * at + 1}, $${2 * at + 2})`).join(', ')
+  const { rows, rowCount, command } = await pool.query(
+    `insert into users (id, name) values ${places} returning id::int`,
+    ids.flatMap((id) => [id, `many ${id}`]),
+  )
+  expect({ rowCount, command }).toEqual({ rowCount: 40, command: 'INSERT' })
+  expect(rows.map(({ id }) => id)).toEqual(ids)
+  const before = await onEach('select count(*)::int as n from users')
+  await expect(
+    pool.query(
+      `insert into users (id, name) values (2000, 'a'), (2001, 'b'), (2002, 'c'), (2003, 'd'), (1000, 'again')`,
+    ),
+  ).rejects.toMatchObject({ code: '23505' })
+  expect(await onEach('select count(*)::int as n from users')).toEqual(before)
+})
+
+test('a write without the key is done on every shard, or on none', async () => {
+  const { rowCount } = await pool.query('update users set score = score + 1 where id >= 1000')
+  expect(rowCount).toBe(40)
+  await expect(
+    pool.query('update users set score = 1 / (id - 1020)::int where id >= 1000'),
+  ).rejects.toMatchObject({
+    code: '22012',
+  })
+  const scores = (await onEach('select distinct score from users where id >= 1000')).flat()
+  expect(scores.every(({ score }) => score === 1)).toBe(true)
+})
+
+test('every shard has the same copy of a reference table', async () => {
+  await pool.query(`insert into products values (1, 'one'), (2, 'two')`)
+  const { rowCount } = await pool.query(`update products set name = 'deux' where id = 2`)
+  expect(rowCount).toBe(1)
+  const copies = await onEach('select * from products order by id')
+  for (const copy of copies)
+    expect(copy).toEqual([
+      { id: 1, name: 'one' },
+      { id: 2, name: 'deux' },
+    ])
+  expect((await pool.query('select name from products order by id')).rows).toEqual([
+    { name: 'one' },
+    { name: 'deux' },
+  ])
+})
+
+test('rows are joined with what lies beside them', async () => {
+  for (const user of [1, 2, 3])
+    await pool.query('insert into orders values ($1, $2, 1, $3)', [user * 10, user, user * 100])
+  const { rows } = await pool.query(
+    `select u.name, o.amount, p.name as product from users u
+       join orders o on o.user_id = u.id join products p on p.id = o.product where u.id = $1`,
+    [2],
+  )
+  expect(rows).toEqual([{ name: 'u2', amount: 200, product: 'one' }])
+})
+
+test('what is not spread stays in the home group', async () => {
+  await pool.query(`insert into notes (text) values ('here')`)
+  expect((await pool.query('select text from notes')).rows).toEqual([{ text: 'here' }])
+  await expect(onEach('select 1 from notes')).rejects.toMatchObject({ code: '42P01' })
+})
+
+test('a transaction over several shards takes effect on all of them', async () => {
+  const sum = async () =>
+    (await onEach('select coalesce(sum(score), 0)::int as sum from users where id between 1 and 20'))
+      .flat()
+      .reduce((all, { sum: part }) => all + Number(part), 0)
+  await pool.query('update users set score = 10 where id between 1 and 20')
+  expect(await sum()).toBe(200)
+  await pool.transaction(async (tx) => {
+    for (let id = 1; id <= 10; id++) {
+      await tx.query('update users set score = score - 3 where id = $1', [id])
+      await tx.query('update users set score = score + 3 where id = $1', [id + 10])
+    }
+  })
+  expect(await sum()).toBe(200)
+  const undone = pool.transaction(async (tx) => {
+    for (let id = 1; id <= 20; id++) await tx.query('update users set score = 0 where id = $1', [id])
+    throw new Error('no')
+  })
+  await expect(undone).rejects.toThrow('no')
+  expect(await sum()).toBe(200)
+  expect((await onEach('select count(*)::int as n from pg_prepared_xacts')).flat()).toEqual(
+    SHARDS.map(() => ({ n: 0 })),
+  )
+})
+
+test('BEGIN, SAVEPOINT and COMMIT by hand go over all shards too', async () => {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    await client.query('update users set name = $1 where id = 1', ['first'])
+    await client.query('savepoint here')
+    await client.query('update users set name = $1 where id = 2', ['second'])
+    await client.query('update users set name = $1 where id = 3', ['third'])
+    await client.query('rollback to savepoint here')
+    expect((await client.query('select name from users where id = 1')).rows).toEqual([{ name: 'first' }])
+    await client.query('update users set name = $1 where id = 4', ['fourth'])
+    expect((await client.query('commit')).command).toBe('COMMIT')
+  } finally {
+    client.release()
+  }
+  const names = await Promise.all(
+    [1, 2, 3, 4].map(
+      async (id) => (await pool.query('select name from users where id = $1', [id])).rows[0].name,
+    ),
+  )
+  expect(names).toEqual(['first', 'u2', 'u3', 'fourth'])
+})
+
+test('after an error nothing of a transaction goes on, on whichever shard', async () => {
+  const client = await pool.connect()
+  await client.query('begin')
+  await client.query('update users set score = -1 where id = 5')
+  await expect(client.query('select 1 / 0 from users where id = 6')).rejects.toMatchObject({ code: '22012' })
+  await expect(client.query('select 1 from users where id = 5')).rejects.toMatchObject({ code: '25P02' })
+  expect((await client.query('commit')).command).toBe('ROLLBACK')
+  client.release()
+  expect((await pool.query('select score from users where id = 5')).rows[0].score).not.toBe(-1)
+})
+
+test.each([
+  ['insert into users (name) values ($1)', ['x'], 'SHARD_KEY_MISSING'],
+  ['insert into users (id, name) values ($1, $2)', [null, 'x'], 'SHARD_KEY_INVALID'],
+  ['update users set id = 7 where id = 1', [], 'SHARDS_NOT_PROVEN'],
+  ['create unique index on users (name)', [], 'NOT_SUPPORTED'],
+  ['create table orders2 (a int references users (id))', [], 'NOT_SUPPORTED'],
+  ['drop table users, notes', [], 'NOT_SUPPORTED'],
+  ['insert into users (id) values ($1)', ['not a number'], 'SHARD_KEY_INVALID'],
+  ['select * from users where id = $1', ['99999999999999999999'], '22003'],
+])('%s is refused as it should be', async (text, values, code) => {
+  await expect(pool.query(text, values)).rejects.toMatchObject({ code })
+})
+
+test('a table of the spec that is not there is missed as in any database', async () => {
+  const other = createPool({ nodes: [dsnOf('s2')] })
+  await pool.query('drop table orders')
+  await expect(pool.query('select * from orders where user_id = 1')).rejects.toMatchObject({ code: '42P01' })
+  await expect(other.query('select * from orders where user_id = 1')).rejects.toMatchObject({ code: '42P01' })
+  await pool.query('create table orders (id bigint, user_id bigint, amount int)')
+  await pool.query('insert into orders values (1, 1, 5)')
+  // Also by whoever was given the nodes of a shard, and asked before it was there.
+  expect((await other.query('select amount from orders where user_id = 1')).rows).toEqual([{ amount: 5 }])
+  await other.end()
+})
