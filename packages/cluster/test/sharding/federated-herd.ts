@@ -1,7 +1,7 @@
 import { consistentHashMap, type KeyType, locateKey, type ShardMap } from '@pgherd/core/sharding'
 import pg from 'pg'
 import { connect } from '../../../../test/scratch-herd.js'
-import { type FederatedGroup, type Herd, type SyncOptions, syncFederation } from '../../src/index.js'
+import type { FederatedGroup, Herd, SyncOptions } from '../../src/index.js'
 
 export const SHARDS = ['s1', 's2', 's3']
 export const GROUPS = `groups: [{ name: home, nodes: 1 }, ${SHARDS.map((name) => `{ name: ${name}, nodes: 1 }`).join(', ')}]`
@@ -100,5 +100,3 @@ async function asRecords(client: pg.Client, table: string, rows: readonly (reado
   )
   return rows.map((row) => Object.fromEntries(columns.map(({ attname }, index) => [attname, row[index]])))
 }
-
-export { syncFederation }
