@@ -106,7 +106,7 @@ export class Checkouts {
         continue
       }
       const leftMs = deadlineMs - performance.now()
-      const hopeless = this.#finder.whyHopeless()
+      const hopeless = this.#finder.whyHopeless(leftMs)
       if (hopeless !== null) throw hopeless
       if (leftMs <= 0) throw this.#finder.noPrimary(choice.why)
       if (this.#finder.isFull) throw this.#finder.queueFull()

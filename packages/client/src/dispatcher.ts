@@ -170,7 +170,7 @@ export class Dispatcher {
 
   #awaitNode(statement: Statement, why: string): void {
     const leftMs = statement.deadlineMs - performance.now()
-    const hopeless = this.#finder.whyHopeless()
+    const hopeless = this.#finder.whyHopeless(leftMs)
     if (leftMs <= 0 || hopeless !== null) {
       this.#reject(statement, hopeless ?? this.#finder.noPrimary(why))
       return

@@ -128,8 +128,8 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
     this.#cutOff(probe, events)
     this.emit('change')
     for (const event of events) this.emit('event', event)
-    const after = group.nodes[probe.node]
-    if (after?.state !== before.nodes[probe.node]?.state || group.primary !== before.primary)
+    const [was, is] = [before.nodes[probe.node], group.nodes[probe.node]]
+    if (is?.state !== was?.state || is?.why !== was?.why || group.primary !== before.primary)
       this.#changed.notify()
     if (this.#whenSeen.waiting > 0 && this.seen) this.#whenSeen.notify()
   }

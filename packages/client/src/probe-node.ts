@@ -48,6 +48,8 @@ export class NodeProbe {
   onLost: (() => void) | null = null
   /** Why it failed the last time, as the driver or server said it. */
   lastError: Error | null = null
+  /** The last time it said nothing at all in the time it had. */
+  wasLate = false
 
   constructor(name: string, config: pg.ClientConfig, timeoutMs: number) {
     const { query_timeout: _none, ...rest } = config
@@ -72,8 +74,12 @@ export class NodeProbe {
   async #ask(): Promise<Probe> {
     const askedAtMs = performance.now()
     let timer: NodeJS.Timeout | undefined
+    let wasLate = false
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+      timer = setTimeout(() => {
+        wasLate = true
+        reject(new Error(`no answer within ${this.#timeoutMs} ms`))
+      }, this.#timeoutMs)
     })
     try {
       const { rows } = await Promise.race([this.#query(), late])
@@ -93,6 +99,7 @@ export class NodeProbe {
       this.#drop()
       return { kind: 'failure', node: this.#name, askedAtMs, why: describe(error as Error) }
     } finally {
+      this.wasLate = wasLate
       clearTimeout(timer)
     }
   }
