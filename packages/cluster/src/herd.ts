@@ -3,6 +3,7 @@ import type { Placement, ShardMap } from '@pgherd/core/sharding'
 import type { HerdSpec } from '@pgherd/core/spec'
 import type { ChangeSignal } from './change-signal.js'
 import { type DsnRole, dsnNodes, formatDsn, formatDsnOf, hostAndPort } from './dsn.js'
+import type { HerdWideKeeper } from './sharding/herd-wide-keeper.js'
 import type { PlacementKeeper } from './sharding/placement-keeper.js'
 import type { EventLog, HerdEvent } from './state/event-log.js'
 import type { Secrets } from './state/herd-identity.js'
@@ -28,6 +29,7 @@ export interface HerdParts {
   groups: readonly GroupSupervisor[]
   /** Null: nothing is sharded. */
   keeper: PlacementKeeper | null
+  wide: HerdWideKeeper | null
   changes: ChangeSignal
   /** Where the proxy is to listen; null: there is to be none. */
   proxyAddress: { host: string; port: number } | null
@@ -50,6 +52,7 @@ export class Herd {
   readonly #lock: SupervisorRecord
   readonly #groups: readonly GroupSupervisor[]
   readonly #keeper: PlacementKeeper | null
+  readonly #wide: HerdWideKeeper | null
   readonly #changes: ChangeSignal
   #closing: Promise<void> | null = null
 
@@ -64,6 +67,7 @@ export class Herd {
     this.#lock = parts.lock
     this.#groups = parts.groups
     this.#keeper = parts.keeper
+    this.#wide = parts.wide
     this.#changes = parts.changes
   }
 
@@ -144,8 +148,8 @@ export class Herd {
 
   /**
    * Puts another shard map in force. Afterwards no session runs any more, on any node, that began under
-   * the map before; groups that lose something were first. What was cut off at any point is finished by
-   * doing it again, or by the next start.
+   * the map before; groups that lose something were first. What was begun is tried again until it is done,
+   * also after this has thrown, and by the next supervisor.
    *
    * Throws SHARD_MAP_INVALID where the map does not follow the one in force, NOT_SUPPORTED, OPERATION_FAILED.
    */
@@ -214,7 +218,7 @@ export class Herd {
   async #close(stopServers: boolean): Promise<void> {
     // A start that is still under way would leave a server behind that nobody stops.
     const patienceMs = stopServers ? STOP_PATIENCE_MS : LEAVE_PATIENCE_MS
-    await this.#keeper?.close(patienceMs)
+    await Promise.all([this.#keeper?.close(patienceMs), this.#wide?.close(patienceMs)])
     await Promise.all(this.#groups.map((group) => group.close(patienceMs)))
     if (stopServers) await Promise.all(this.#groups.map((group) => group.stopServers()))
     await this.events.flush()

@@ -18,6 +18,7 @@ import { newSystemIdentifier } from './postgres/pg-control.js'
 import { findFreePorts, isPortFree } from './postgres/ports.js'
 import { findServerProcesses } from './postgres/server-processes.js'
 import { recoverReplaced } from './replication/replace-folder.js'
+import { HerdWideKeeper } from './sharding/herd-wide-keeper.js'
 import { PlacementKeeper } from './sharding/placement-keeper.js'
 import { makePrivateFolder } from './state/durable-file.js'
 import { EventLog } from './state/event-log.js'
@@ -67,7 +68,7 @@ export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Pr
     await events.open()
     const nodes = nodesOf(identity)
     await prepareNodes(nodes, binaries)
-    const { herd, groups, keeper } = assemble({
+    const { herd, groups, keeper, wide } = assemble({
       paths,
       identity: { ...identity, spec },
       secrets,
@@ -79,6 +80,7 @@ export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Pr
     })
     for (const group of groups) await group.open()
     keeper?.start()
+    wide?.start()
     return herd
   } catch (error) {
     releaseLock(paths.lock, lock)
@@ -101,6 +103,7 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
   herd: Herd
   groups: GroupSupervisor[]
   keeper: PlacementKeeper | null
+  wide: HerdWideKeeper | null
 } {
   const { spec } = identity
   const changes = new ChangeSignal()
@@ -136,8 +139,12 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
     events.add({ at: new Date().toISOString(), kind, group, node: null, message })
   const keeper =
     sharding === undefined ? null : new PlacementKeeper({ spec, sharding, secrets, groups, changes, tell })
-  const herd = new Herd({ paths, spec, events, secrets, lock, groups, keeper, changes, proxyAddress })
-  return { herd, groups, keeper }
+  const wide =
+    sharding === undefined || keeper === null
+      ? null
+      : new HerdWideKeeper({ spec, sharding, secrets, groups, changes, placement: keeper, tell })
+  const herd = new Herd({ paths, spec, events, secrets, lock, groups, keeper, wide, changes, proxyAddress })
+  return { herd, groups, keeper, wide }
 }
 
 async function establishIdentity(

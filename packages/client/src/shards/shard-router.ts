@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
@@ -22,6 +23,9 @@ const FEDERATION_SUFFIX = '_herd'
 const NONE: ReadonlySet<string> = new Set()
 /** A table that is not there may have been made since. */
 const LEARN_AGAIN_MS = 100
+/** How long a change of the schema waits for the federation to follow. */
+const FEDERATION_WAIT_MS = 5000
+const FEDERATION_POLL_MS = 10
 const UNDEFINED_OBJECT = '42704'
 
 /** The groups of a sharded herd, and which of them a statement is for. */
@@ -268,9 +272,26 @@ export class ShardRouter {
     })
   }
 
+  /** The next statement is judged by what is there now; one over shards is answered from it, too. */
   async #schemaChanged(): Promise<void> {
+    await this.#awaitFederation()
     await Promise.all([this.#home.knowledge.loader.loadAnew(), this.#shards.loader.loadAnew()])
     await this.#learn()
+  }
+
+  /** Tells whoever keeps the federation, and gives it a while to follow: without a supervisor nobody does. */
+  async #awaitFederation(): Promise<void> {
+    await this.#home.borrow(async (client) => {
+      const { rows } = await client.query<{ noted: string }>('select pgherd.note_schema_change() as noted')
+      const deadlineMs = performance.now() + FEDERATION_WAIT_MS
+      for (;;) {
+        const { rowCount } = await client.query('select from pgherd.schema_change where done >= $1', [
+          rows[0]?.noted,
+        ])
+        if (rowCount === 1 || performance.now() > deadlineMs) return
+        await sleep(FEDERATION_POLL_MS)
+      }
+    }, 'primary')
   }
 
   // ---- clients

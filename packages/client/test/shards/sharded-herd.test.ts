@@ -211,3 +211,21 @@ test('a table of the spec that is not there is missed as in any database', async
   expect((await other.query('select amount from orders where user_id = 1')).rows).toEqual([{ amount: 5 }])
   await other.end()
 })
+
+test('what spans shards is answered as one database would', async () => {
+  const { rows } = await pool.query(
+    'select count(*)::int as n, min(id)::int as least, max(id)::int as most from users where id between 1 and 60',
+  )
+  expect(rows).toEqual([{ n: 60, least: 1, most: 60 }])
+  const joined = await pool.query(
+    `select a.id::int as a, b.id::int as b from users a join users b on b.id = a.id + 1
+      where a.id between 1 and 59 order by a.id limit 3`,
+  )
+  expect(joined.rows).toEqual([1, 2, 3].map((id) => ({ a: id, b: id + 1 })))
+  await pool.query('alter table users add column mood text')
+  await pool.query(`update users set mood = 'fine' where id = 9`)
+  expect((await pool.query(`select id::int from users where mood = 'fine'`)).rows).toEqual([{ id: 9 }])
+  expect((await pool.query(`select u.name, n.text from users u, notes n where u.mood = 'fine'`)).rows).toEqual([
+    { name: 'u9', text: 'here' },
+  ])
+})

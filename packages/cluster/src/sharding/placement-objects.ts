@@ -10,7 +10,7 @@ export const MOST_GROUPS = 1024
  * May be run again. `groupNumber` is the group's place in the order of all groups, which stays.
  */
 export function placementObjects(groupNumber: number): string {
-  const text = [SCHEMA, PLACEMENT, ENTER, DECISION, nextId(groupNumber)].join('\n')
+  const text = [SCHEMA, PLACEMENT, ENTER, DECISION, SCHEMA_CHANGE, nextId(groupNumber)].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
 }
 
@@ -21,6 +21,7 @@ export async function havePlacementObjects(client: pg.Client, groupNumber: numbe
     `select obj_description(to_regnamespace('pgherd'), 'pg_namespace') = $1
        and to_regclass('pgherd.placement') is not null
        and to_regclass('pgherd.decision') is not null
+       and to_regclass('pgherd.schema_change') is not null
        and to_regclass('pgherd.id_counter') is not null
        and to_regclass('pgherd.id_gate') is not null
        and to_regprocedure('pgherd.enter(bigint, text)') is not null
@@ -33,7 +34,7 @@ export async function havePlacementObjects(client: pg.Client, groupNumber: numbe
 
 /**
  * A schema of that name which somebody else made would be theirs to change: who routes by it would be led
- * astray. Throws OPERATION_FAILED.
+ * astray. Throws NOT_SUPPORTED.
  */
 export async function refuseForeignSchema(client: pg.Client, group: string): Promise<void> {
   const { rows } = await client.query<{ owner: string }>(
@@ -43,7 +44,7 @@ export async function refuseForeignSchema(client: pg.Client, group: string): Pro
   const [foreign] = rows
   if (foreign === undefined) return
   throw new HerdError(
-    'OPERATION_FAILED',
+    'NOT_SUPPORTED',
     `In group ${group} there is a schema "pgherd" of the role ${foreign.owner}, where the placement has to be.`,
     { hint: 'Give that schema another name: alter schema pgherd rename to …' },
   )
@@ -97,6 +98,28 @@ create table if not exists pgherd.decision (
   at timestamptz not null default clock_timestamp());
 revoke all on pgherd.decision from public;
 grant insert (id, committed) on pgherd.decision to public;`
+
+/** Who listens to it on the home group hears that tables have been changed. */
+export const SCHEMA_CHANNEL = 'pgherd_schema'
+
+// Of use on the home group: whoever changes tables says so, and can wait until the federation has followed.
+const SCHEMA_CHANGE = `
+create table if not exists pgherd.schema_change (
+  only_row bool primary key default true check (only_row),
+  asked bigint not null default 0,
+  done bigint not null default 0);
+insert into pgherd.schema_change default values on conflict do nothing;
+revoke all on pgherd.schema_change from public;
+grant select on pgherd.schema_change to public;
+create or replace function pgherd.note_schema_change() returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  noted bigint;
+begin
+  update pgherd.schema_change set asked = asked + 1 returning asked into noted;
+  perform pg_notify('${SCHEMA_CHANNEL}', '');
+  return noted;
+end $$;`
 
 /**
  * The counter holds milliseconds and a number within the millisecond, 12 bits. While it is not behind the

@@ -44,7 +44,11 @@ export async function resolvePrepared(
   return resolved
 }
 
-async function findPrepared(group: string, onPrimary: OnPrimary, olderThanMs: number): Promise<LeftPrepared[]> {
+async function findPrepared(
+  group: string,
+  onPrimary: OnPrimary,
+  olderThanMs: number,
+): Promise<LeftPrepared[]> {
   const { rows } = await onPrimary(group, (client) =>
     client.query<{ gid: string }>(
       `select gid from pg_prepared_xacts

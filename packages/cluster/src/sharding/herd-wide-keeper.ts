@@ -1,0 +1,203 @@
+import { HerdError } from '@pgherd/core'
+import type { HerdSpec, ShardingSpec } from '@pgherd/core/spec'
+import pg from 'pg'
+import type { ChangeSignal } from '../change-signal.js'
+import { withAdminConnection } from '../replication/admin-connection.js'
+import { APPLICATION_ROLE } from '../replication/node-settings.js'
+import type { Secrets } from '../state/herd-identity.js'
+import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
+import { type FederatedGroup, type Reader, syncFederation } from './federation/index.js'
+import type { PlacementKeeper } from './placement-keeper.js'
+import { SCHEMA_CHANNEL } from './placement-objects.js'
+import { resolvePrepared } from './resolve-prepared.js'
+
+const STATEMENT_TIMEOUT_MS = 30_000
+/** How often it is looked what is left prepared. */
+const RESOLVE_EVERY_MS = 5000
+/** Whoever prepared it is likely to end it before that. */
+const LEFT_AFTER_MS = 10_000
+/** Tables may also be changed by those who tell nobody. */
+const SYNC_EVERY_MS = 60_000
+const AGAIN_MS = 1000
+
+export interface HerdWideKeeperParts {
+  readonly spec: HerdSpec
+  readonly sharding: ShardingSpec
+  readonly secrets: Secrets
+  readonly groups: readonly GroupSupervisor[]
+  readonly changes: ChangeSignal
+  readonly placement: PlacementKeeper
+  readonly tell: (kind: string, group: string | null, message: string) => void
+}
+
+/**
+ * Looks after what concerns all groups of a sharded herd: that the federation database has the tables that
+ * they have, and that no transaction over several groups stays prepared (I10).
+ */
+export class HerdWideKeeper {
+  readonly #parts: HerdWideKeeperParts
+  /** Told of changes of the schema by home's primary; null while there is no connection. */
+  #listener: { readonly client: pg.Client; readonly node: string } | null = null
+  #syncWanted = true
+  #syncedAtMs = 0
+  #resolvedAtMs = 0
+  #skipped = ''
+  #closed = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: HerdWideKeeperParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** What is under way gets `patienceMs` to end. */
+  async close(patienceMs: number): Promise<void> {
+    this.#closed = true
+    this.#parts.changes.fire()
+    await Promise.race([this.#running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())])
+    await this.#deafen()
+  }
+
+  async #run(): Promise<void> {
+    const { changes, placement } = this.#parts
+    while (!this.#closed) {
+      if (!placement.isSettled) {
+        await changes.next(AGAIN_MS)
+        continue
+      }
+      try {
+        await this.#listen()
+        const nowMs = performance.now()
+        if (this.#syncWanted || nowMs - this.#syncedAtMs > SYNC_EVERY_MS) await this.#sync()
+        if (nowMs - this.#resolvedAtMs > RESOLVE_EVERY_MS) await this.#resolve()
+      } catch (error) {
+        if (this.#closed) return
+        this.#syncWanted = true
+        this.#say(`The federation database could not be brought into step: ${(error as Error).message}`)
+        await this.#deafen()
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+      }
+      if (!this.#syncWanted) await changes.next(AGAIN_MS)
+    }
+  }
+
+  /** Once, until it is something else. */
+  #say(what: string): void {
+    if (this.#skipped === what) return
+    this.#skipped = what
+    this.#parts.tell('federation', null, what)
+  }
+
+  async #listen(): Promise<void> {
+    const primary = this.#home.primary()
+    if (primary === null) throw new HerdError('NO_PRIMARY', `${this.#home.name} has no primary yet.`)
+    if (this.#listener?.node === primary.name) return
+    await this.#deafen()
+    const client = await this.#connect(primary.node.server.address, this.#parts.spec.database)
+    client.on('end', () => {
+      if (this.#listener?.client === client) this.#listener = null
+    })
+    client.on('notification', () => this.#wantSync())
+    await client.query(`listen ${SCHEMA_CHANNEL}`)
+    this.#listener = { client, node: primary.name }
+    this.#syncWanted = true
+  }
+
+  async #deafen(): Promise<void> {
+    const listener = this.#listener
+    this.#listener = null
+    await listener?.client.end().catch(() => {})
+  }
+
+  #wantSync(): void {
+    this.#syncWanted = true
+    this.#parts.changes.fire()
+  }
+
+  async #sync(): Promise<void> {
+    const { spec, sharding, secrets, placement } = this.#parts
+    const placed = placement.placement
+    const listener = this.#listener?.client
+    if (placed === null || listener === undefined) return
+    this.#syncWanted = false
+    const { rows } = await listener.query<{ asked: string }>('select asked from pgherd.schema_change')
+    const readers: Reader[] = [
+      { role: 'postgres', login: { password: secrets.superuser } },
+      { role: APPLICATION_ROLE, login: { password: secrets.application } },
+    ]
+    const report = await syncFederation({
+      database: spec.database,
+      home: this.#federated(sharding.home),
+      shards: placed.map.shards.map((name) => this.#federated(name)),
+      map: placed.map,
+      tables: sharding.tables,
+      readers,
+      connect: (group, database) => {
+        const primary = this.#group(group.name).primary()
+        if (primary === null) throw new HerdError('NO_PRIMARY', `${group.name} has no primary.`)
+        return this.#connect(primary.node.server.address, database)
+      },
+    })
+    await listener.query('update pgherd.schema_change set done = $1 where done < $1', [rows[0]?.asked])
+    this.#syncedAtMs = performance.now()
+    const existing = report.skipped.filter(({ reason }) => !reason.startsWith('it is not on shard'))
+    this.#say(
+      existing.length === 0
+        ? `The federation database ${report.database} is in step.`
+        : `The federation database leaves out ${existing.map(({ table, reason }) => `${table} (${reason})`).join(', ')}.`,
+    )
+  }
+
+  async #resolve(): Promise<void> {
+    const { groups, tell, spec, secrets } = this.#parts
+    const resolved = await resolvePrepared(
+      groups.map(({ name }) => name),
+      async (name, work) => {
+        const primary = this.#group(name).primary()
+        if (primary === null) throw new HerdError('NO_PRIMARY', `${name} has no primary.`)
+        const { address } = primary.node.server
+        return withAdminConnection(address, secrets.superuser, STATEMENT_TIMEOUT_MS, work, spec.database)
+      },
+      LEFT_AFTER_MS,
+    )
+    this.#resolvedAtMs = performance.now()
+    for (const { group, name, committed } of resolved)
+      tell(
+        'transaction-resolved',
+        group,
+        `A transaction over several groups was left prepared on ${group} (${name}); it was ${committed ? 'committed' : 'undone'}, as it had been decided.`,
+      )
+  }
+
+  get #home(): GroupSupervisor {
+    return this.#group(this.#parts.sharding.home)
+  }
+
+  #group(name: string): GroupSupervisor {
+    return this.#parts.groups.find((group) => group.name === name) as GroupSupervisor
+  }
+
+  #federated(name: string): FederatedGroup {
+    const nodes = [...this.#group(name).nodes.values()].map(({ node }) => node.server.address)
+    return { name, nodes }
+  }
+
+  async #connect({ host, port }: { host: string; port: number }, database: string): Promise<pg.Client> {
+    const client = new pg.Client({
+      host,
+      port,
+      user: 'postgres',
+      password: this.#parts.secrets.superuser,
+      database,
+      application_name: 'pgherd supervisor',
+      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
+      query_timeout: STATEMENT_TIMEOUT_MS,
+    })
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
+}
