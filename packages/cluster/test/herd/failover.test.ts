@@ -75,9 +75,7 @@ test(
 test('I1: the successor is killed while it is promoted, and the next one takes over', TIMEOUT, async () => {
   const { herd } = await wholeHerd()
   const writers = await startWriters(herd)
-  const pids = Object.fromEntries(
-    Object.entries(nodesIn(await herd.status())).map(([name, node]) => [name, node.pid as number]),
-  )
+  let pids: Record<string, number> = {}
   const stop = herd.onChange(() => {
     const { phase, successor } = memoryOf(herd)
     if (phase !== 'promoting' || successor === null) return
@@ -86,8 +84,15 @@ test('I1: the successor is killed while it is promoted, and the next one takes o
     process.kill(pids[successor] as number, 'SIGKILL')
   })
   let killed: string | null = null
-  await herd.disturb('main-1', 'kill')
-  await until('the successor was killed', () => killed)
+  // On a busy machine the moment can pass between two looks: then it is made to come again.
+  while (killed === null) {
+    await becomeWhole(herd)
+    const nodes = Object.entries(nodesIn(await herd.status()))
+    pids = Object.fromEntries(nodes.map(([name, node]) => [name, node.pid as number]))
+    const before = primaryName(herd)
+    await herd.disturb(before, 'kill')
+    await until('the successor was killed, or is primary', () => killed ?? primaryName(herd) !== before)
+  }
   await writers.more(50)
   await becomeWhole(herd)
   await writers.stop()
