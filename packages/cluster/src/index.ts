@@ -24,6 +24,7 @@ export {
   type SyncReport,
   syncFederation,
 } from './sharding/federation/index.js'
+export { firstPlacement } from './sharding/first-placement.js'
 export { makePrivateFolder } from './state/durable-file.js'
 export { type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'

@@ -21,14 +21,29 @@ export async function cutOffSessions(
   timeoutMs: number,
 ): Promise<number> {
   const deadline = performance.now() + timeoutMs
-  while (!(await shows(client, epoch))) await again(deadline, `${node} has not replayed epoch ${epoch} yet`)
+  await whenShown(client, node, epoch, timeoutMs)
   const ended = await terminate(client)
   while (await anyLeft(client, ended)) await again(deadline, `a session on ${node} does not end`)
   await refusePrepared(client, node)
   return ended.length
 }
 
+/** Resolves when this node shows the row of `epoch` or a later one. Throws OPERATION_FAILED. */
+export async function whenShown(
+  client: pg.Client,
+  node: string,
+  epoch: number,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await shows(client, epoch))) await again(deadline, `${node} has not replayed epoch ${epoch} yet`)
+}
+
 async function shows(client: pg.Client, epoch: number): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `select to_regclass('pgherd.placement') is not null as there`,
+  )
+  if (rows[0]?.there !== true) return false
   const { rowCount } = await client.query('select from pgherd.placement where epoch >= $1', [epoch])
   return rowCount === 1
 }

@@ -7,7 +7,7 @@ import { withAdminConnection } from '../replication/admin-connection.js'
 import type { Secrets } from '../state/herd-identity.js'
 import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
 import type { ManagedNode } from '../supervisor/managed-node.js'
-import { cutOffSessions } from './cut-off-sessions.js'
+import { cutOffSessions, whenShown } from './cut-off-sessions.js'
 import { firstPlacement, placedGroups } from './first-placement.js'
 import { type GroupPlacement, noteFenced, readGroupPlacement, writeGroupPlacement } from './placement-row.js'
 import { refuseChangedPlacement } from './refuse-changed-placement.js'
@@ -41,6 +41,8 @@ export class PlacementKeeper {
   /** By node: the process on which nobody is left from before. */
   readonly #settled = new Map<string, ManagedNode['running']>()
   #failure: HerdError | null = null
+  /** The last reason to try again, so that it is told once. */
+  #lastTold = ''
   #closed = false
   #running: Promise<void> = Promise.resolve()
   #lastWork: Promise<unknown> = Promise.resolve()
@@ -60,7 +62,9 @@ export class PlacementKeeper {
   }
 
   get isSettled(): boolean {
-    return this.#placement !== null && this.#seenEpochs === this.#epochs()
+    return (
+      this.#placement !== null && this.#seenEpochs === this.#epochs() && this.#unsettledNodes().length === 0
+    )
   }
 
   start(): void {
@@ -79,25 +83,34 @@ export class PlacementKeeper {
 
   /**
    * Puts another map in force: under it no session runs any more that began under the one before. Groups
-   * that lose something come first, so that two never think a position theirs. What was cut off at any
-   * point is finished by doing it again, or by the next start.
+   * that lose something come first, so that two never think a position theirs. What was begun is tried again
+   * until it is done, by this supervisor or the next.
    *
    * Throws SHARD_MAP_INVALID where it is not the map that follows, OPERATION_FAILED.
    */
-  change(map: ShardMap): Promise<void> {
-    return this.#alone(async () => {
-      const rows = await this.#readAll()
-      const newest = newestOf(rows)
-      if (newest === null) throw new HerdError('OPERATION_FAILED', 'The herd has no placement yet.')
-      const wanted = { ...newest, map, groups: this.#placedGroups() }
-      if (map.epoch === newest.map.epoch && samePlacement(wanted, newest)) {
-        await this.#carryOut(wanted, rows)
-        return
-      }
-      this.#refuseWrongMap(map, newest)
-      await this.#carryOut({ ...newest, groups: this.#placedGroups() }, rows)
-      await this.#carryOut(wanted, await this.#readAll())
-    })
+  async change(map: ShardMap): Promise<void> {
+    try {
+      await this.#alone(() => this.#change(map))
+    } catch (error) {
+      // What of it is in a group's table is to be finished, whether somebody asks again or not.
+      this.#seenEpochs = null
+      this.#parts.changes.fire()
+      throw error
+    }
+  }
+
+  async #change(map: ShardMap): Promise<void> {
+    const rows = await this.#readAll()
+    const newest = newestOf(rows)
+    if (newest === null) throw new HerdError('OPERATION_FAILED', 'The herd has no placement yet.')
+    const wanted = { ...newest, map, groups: this.#placedGroups() }
+    if (map.epoch === newest.map.epoch && samePlacement(wanted, newest)) {
+      await this.#carryOut(wanted, rows)
+      return
+    }
+    this.#refuseWrongMap(map, newest)
+    await this.#carryOut({ ...newest, groups: this.#placedGroups() }, rows)
+    await this.#carryOut(wanted, await this.#readAll())
   }
 
   #refuseWrongMap(map: ShardMap, newest: Placement): void {
@@ -118,7 +131,7 @@ export class PlacementKeeper {
   async #run(): Promise<void> {
     const { changes } = this.#parts
     while (!this.#closed) {
-      if (!this.#isReady() || (this.isSettled && this.#unsettledNodes().length === 0)) {
+      if (!this.#isReady() || this.isSettled) {
         await changes.next(WAIT_MS)
         continue
       }
@@ -133,9 +146,16 @@ export class PlacementKeeper {
           changes.fire()
           return
         }
+        this.#tellOnce(error)
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
     }
+  }
+
+  #tellOnce(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    if (message !== this.#lastTold) this.#parts.tell('placement-waits', null, message)
+    this.#lastTold = message
   }
 
   /** One at a time looks and acts. */
@@ -156,7 +176,8 @@ export class PlacementKeeper {
         ? firstPlacement(sharding, this.#placedGroups())
         : { ...newest, groups: this.#placedGroups() }
     await this.#carryOut(wanted, rows)
-    for (const { group, node } of this.#unsettledNodes()) await this.#settle(group, node, wanted.map.epoch)
+    const { epoch } = wanted.map
+    await Promise.all(this.#unsettledNodes().map(({ group, node }) => this.#settle(group, node, epoch)))
     this.#seenEpochs = epochs
     if (newest === null)
       tell('placement-made', null, `Every group has the shard map, epoch ${wanted.map.epoch}.`)
@@ -164,16 +185,20 @@ export class PlacementKeeper {
   }
 
   async #carryOut(wanted: Placement, rows: readonly GroupPlacement[]): Promise<void> {
-    const { epoch } = wanted.map
-    for (const row of inOrder(wanted, rows)) {
-      const group = this.#groupNamed(row.group)
-      if (isBehind(row, wanted))
-        await this.#onPrimary(group, (client, number) =>
-          writeGroupPlacement(client, wanted, group.name, number),
-        )
-      if (row.placement === null ? epoch > 1 : row.fencedEpoch < epoch) await this.#fence(group, epoch)
-    }
+    const [losers, others] = inOrder(wanted, rows)
+    for (const row of losers) await this.#bring(row, wanted)
+    await Promise.all(others.map((row) => this.#bring(row, wanted)))
     this.#placement = wanted
+  }
+
+  async #bring(row: GroupPlacement, wanted: Placement): Promise<void> {
+    const { epoch } = wanted.map
+    const group = this.#groupNamed(row.group)
+    if (isBehind(row, wanted))
+      await this.#onPrimary(group, (client, number) =>
+        writeGroupPlacement(client, wanted, group.name, number),
+      )
+    if (row.placement === null ? epoch > 1 : row.fencedEpoch < epoch) await this.#fence(group, epoch)
   }
 
   async #fence(group: GroupSupervisor, epoch: number): Promise<void> {
@@ -197,16 +222,13 @@ export class PlacementKeeper {
   async #settle(group: GroupSupervisor, node: ManagedNode, epoch: number): Promise<number> {
     const { running } = node
     if (running === null) return 0
-    const ended =
-      epoch === 1
-        ? 0
-        : await this.#onNode(node, (client) =>
-            cutOffSessions(client, node.name, epoch, FENCE_TIMEOUT_MS),
-          ).catch((error: unknown) => {
-            // A server that is gone has taken its sessions with it.
-            if (node.running !== running) return 0
-            throw error instanceof HerdError ? error : unanswered(node, group, error)
-          })
+    const ended = await this.#onNode(node, (client) => settleNode(client, node.name, epoch)).catch(
+      (error: unknown) => {
+        // A server that is gone has taken its sessions with it.
+        if (node.running !== running) return 0
+        throw error instanceof HerdError ? error : unanswered(node, group, error)
+      },
+    )
     this.#settled.set(node.name, running)
     return ended
   }
@@ -219,7 +241,8 @@ export class PlacementKeeper {
     return this.#parts.groups.flatMap((group) =>
       [...group.nodes.values()].flatMap((node) => {
         const { running } = node
-        if (running === null || this.#settled.get(node.name) === running) return []
+        if (running === null || node.record.answer === null) return []
+        if (this.#settled.get(node.name) === running) return []
         if (running.startedByUs || this.#settled.has(node.name)) return [{ group, node }]
         this.#settled.set(node.name, running)
         return []
@@ -279,6 +302,13 @@ export class PlacementKeeper {
   }
 }
 
+/** Before the first epoch nobody could enter: there it is enough that the row is there. */
+async function settleNode(client: pg.Client, node: string, epoch: number): Promise<number> {
+  if (epoch > 1) return cutOffSessions(client, node, epoch, FENCE_TIMEOUT_MS)
+  await whenShown(client, node, epoch, FENCE_TIMEOUT_MS)
+  return 0
+}
+
 function unanswered(node: ManagedNode, group: GroupSupervisor, cause: unknown): HerdError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new HerdError(
@@ -294,7 +324,7 @@ function isBehind({ hasObjects, placement }: GroupPlacement, wanted: Placement):
 }
 
 /** The placement of the highest epoch that any group has; null where none has one. Throws SHARD_MAP_INVALID. */
-export function newestOf(rows: readonly GroupPlacement[]): Placement | null {
+function newestOf(rows: readonly GroupPlacement[]): Placement | null {
   let newest: GroupPlacement | null = null
   for (const row of rows) {
     const [found, best] = [row.placement, newest?.placement ?? null]
@@ -309,8 +339,8 @@ export function newestOf(rows: readonly GroupPlacement[]): Placement | null {
   return newest?.placement ?? null
 }
 
-/** Who loses something under the wanted placement first, the others after them. */
-export function inOrder(wanted: Placement, rows: readonly GroupPlacement[]): GroupPlacement[] {
+/** The groups that lose something under the wanted placement, which come first, and the others. */
+function inOrder(wanted: Placement, rows: readonly GroupPlacement[]): [GroupPlacement[], GroupPlacement[]] {
   const losers = new Set(
     rows.flatMap(({ placement }) =>
       placement === null || placement.map.epoch >= wanted.map.epoch
@@ -318,5 +348,5 @@ export function inOrder(wanted: Placement, rows: readonly GroupPlacement[]): Gro
         : movedStretches(placement.map, wanted.map).map(({ source }) => source),
     ),
   )
-  return [...rows.filter(({ group }) => losers.has(group)), ...rows.filter(({ group }) => !losers.has(group))]
+  return [rows.filter(({ group }) => losers.has(group)), rows.filter(({ group }) => !losers.has(group))]
 }

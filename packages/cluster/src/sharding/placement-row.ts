@@ -55,7 +55,7 @@ async function refuseOtherEncoding(client: pg.Client, group: string): Promise<vo
 
 /**
  * Brings a group's row to a placement of the same or a later epoch, never back. What a first row has
- * needs no fence: before it nobody could enter. Whether anything was written.
+ * needs no fence: before it nobody could enter.
  */
 export async function writeGroupPlacement(
   client: pg.Client,

@@ -229,7 +229,8 @@ test(
       expect(unpackShardMap(row.map, row.stretches)).toEqual(map)
     }
     const told = herd.events.recent().filter(({ kind }) => kind === 'placement-changed')
-    expect(told.map(({ group }) => group)).toEqual(['s1', 'home', 's2'])
+    expect(told[0]?.group).toBe('s1')
+    expect(told.map(({ group }) => group).sort()).toEqual(['home', 's1', 's2'])
     expect(herd.placement()?.map).toEqual(map)
 
     // A standby that was away may have let in somebody by an older row before it caught up.
@@ -320,5 +321,34 @@ test(
     await herd.changePlacement({ map })
     expect(await epochsOf(herd)).toEqual(['2 2', '2 2', '2 2'])
     await until('the herd is whole', () => herd.isWhole())
+  },
+)
+
+test(
+  'a database in another encoding, and one whose schema "pgherd" is somebody else\'s, is refused',
+  TIMEOUT,
+  async () => {
+    const one = 'groups: [{ nodes: 1 }]\nsharding: { groups: [main], home: main }'
+    const { herd, stateDir, spec } = await wholeHerd(one)
+    await herd.leave()
+    const admin = await connect(herd.dsn('main-1', 'superuser').replace('/scratch', '/postgres'))
+    await admin.query('drop database scratch with (force)')
+    await admin.query(
+      `create database scratch encoding 'LATIN1' template template0 locale 'C' locale_provider libc owner app`,
+    )
+    const latin = await open(spec, stateDir)
+    expect(await failureOf(latin.whenWhole())).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: 'The database of group main is encoded in LATIN1, and shards must be in UTF8.',
+    })
+    await latin.leave()
+    await admin.query('drop database scratch with (force)')
+    await admin.query('create database scratch owner app')
+    await (await connect(herd.dsn('main-1'))).query('create schema pgherd')
+    const foreign = await open(spec, stateDir)
+    expect(await failureOf(foreign.whenWhole())).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: 'In group main there is a schema "pgherd" of the role app, where the placement has to be.',
+    })
   },
 )

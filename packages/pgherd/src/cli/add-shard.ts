@@ -1,16 +1,85 @@
 import { KEY_TYPES, STRATEGIES } from '@pgherd/core/sharding'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { examples } from './examples.js'
+import { located } from './located.js'
 import type { CompareFlags } from './run-shard-compare.js'
+import type { MapFlags } from './run-shard-map.js'
+import type { StatsFlags } from './run-shard-stats.js'
+import type { WhereFlags } from './run-shard-where.js'
 
 /** `pgherd shard` and what is under it. */
 export function addShard(program: Command): void {
   const shard = program
     .command('shard')
-    .summary('see how rows would be spread over shards')
+    .summary('see how rows are spread over shards')
     .description('What there is to know about placing rows by a key.')
-    .addHelpText('after', examples('pgherd shard compare', 'pgherd shard compare --help'))
+    .addHelpText(
+      'after',
+      examples('pgherd shard map', 'pgherd shard where users 4711', 'pgherd shard compare --help'),
+    )
+  addMap(shard)
+  addWhere(shard)
+  addStats(shard)
   addCompare(shard)
+}
+
+function addMap(shard: Command): void {
+  located(shard.command('map'))
+    .summary('show which group has how much of the line, and the tables')
+    .description(
+      'Shows the shard map in force, which a running herd is asked for: its epoch, what each group holds of it,\n' +
+        'and how tables are placed. With a spec, the map that a herd made from it begins with; that needs no herd.',
+    )
+    .argument('[spec]', 'spec file')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      examples('pgherd shard map', 'pgherd shard map herd.yaml', 'pgherd shard map --json'),
+    )
+    .action(async (file: string | undefined, flags: MapFlags) => {
+      const { runShardMap } = await import('./run-shard-map.js')
+      await runShardMap(file, flags)
+    })
+}
+
+function addWhere(shard: Command): void {
+  located(shard.command('where'))
+    .summary('tell which shard has the rows of a key')
+    .description(
+      'Tells on which shard the rows of a key are, or would be, and the position of the key. The types of the\n' +
+        'columns are asked from a running shard. A key of several columns has a value for each, in their order.',
+    )
+    .argument('<table>', 'the table, with its schema in front where it is not "public"')
+    .argument('[key...]', 'value of each column of the key')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'pgherd shard where users 4711',
+        'pgherd shard where shop.lines 7 12',
+        'pgherd shard where users -- -5',
+      ),
+    )
+    .action(async (table: string, key: string[], flags: WhereFlags) => {
+      const { runShardWhere } = await import('./run-shard-where.js')
+      await runShardWhere(table, key, flags)
+    })
+}
+
+function addStats(shard: Command): void {
+  located(shard.command('stats'))
+    .summary('count rows and bytes of each shard and table')
+    .description(
+      'Shows what each shard holds of each table, and how much the fullest is above the mean. Rows are those of\n' +
+        'the last ANALYZE, unless they are counted; bytes are with indexes and what is stored out of line.',
+    )
+    .option('--exact', 'count the rows, which reads every table')
+    .option('--json', 'print it as JSON')
+    .addHelpText('after', examples('pgherd shard stats', 'pgherd shard stats --exact --json'))
+    .action(async (flags: StatsFlags) => {
+      const { runShardStats } = await import('./run-shard-stats.js')
+      await runShardStats(flags)
+    })
 }
 
 function addCompare(shard: Command): void {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { describeLeftHerd, type LeftHerd } from '@pgherd/cluster'
 import { HerdError, type HerdStatus } from '@pgherd/core'
-import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
 import { renderStatus } from '../view/render-status.js'
 import { addShard } from './add-shard.js'
@@ -13,6 +13,7 @@ import {
   requireSupervisor,
   supervisorOf,
 } from './herd-location.js'
+import { located } from './located.js'
 import type { ProxyFlags } from './run-proxy.js'
 import { version } from './version.js'
 
@@ -392,11 +393,4 @@ function addCompletion(program: Command): void {
       const { completionScript } = await import('./completion.js')
       console.log(completionScript(program, shell))
     })
-}
-
-/** The options by which a command finds its herd. */
-function located(command: Command): Command {
-  return command
-    .addOption(new Option('--state <dir>', 'folder of the state, instead of .pgherd here'))
-    .addOption(new Option('--name <name>', 'which herd, where the folder holds several'))
 }
