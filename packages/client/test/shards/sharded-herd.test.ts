@@ -225,7 +225,7 @@ test('what spans shards is answered as one database would', async () => {
   await pool.query('alter table users add column mood text')
   await pool.query(`update users set mood = 'fine' where id = 9`)
   expect((await pool.query(`select id::int from users where mood = 'fine'`)).rows).toEqual([{ id: 9 }])
-  expect((await pool.query(`select u.name, n.text from users u, notes n where u.mood = 'fine'`)).rows).toEqual([
-    { name: 'u9', text: 'here' },
-  ])
+  expect(
+    (await pool.query(`select u.name, n.text from users u, notes n where u.mood = 'fine'`)).rows,
+  ).toEqual([{ name: 'u9', text: 'here' }])
 })
