@@ -33,7 +33,7 @@ const NO_RELATIONS = new Set([
     'colnames',
     'aliases',
   ],
-  ...['funcname', 'opclass', 'collname', 'options'],
+  ...['funcname', 'name', 'va_cols', 'opclass', 'collname', 'options'],
 ])
 
 function noteName(draft: StatementDraft, parts: readonly unknown[]): void {

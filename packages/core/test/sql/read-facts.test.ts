@@ -347,3 +347,190 @@ test('facts are frozen through and through', () => {
   expect(Object.isFrozen(facts)).toBe(true)
   expect(Object.isFrozen(facts.equalities[0]?.values[0])).toBe(true)
 })
+
+/** `[sources] condition` for each that holds for the rows of some sources only. */
+function outerConditions(text: string): string[] {
+  const { blocks, outerEqualities, outerPairs } = readFacts(text)
+  const name = ({
+    block,
+    source,
+    column,
+  }: {
+    block: number
+    source: number | null
+    column: string
+  }): string => `${source === null ? '?' : blocks[block]?.sources[source]?.alias}.${column}`
+  const within = ({ first, end }: { first: number; end: number }): string =>
+    `[${blocks[0]?.sources.slice(first, end).map(({ alias }) => alias)}]`
+  return [
+    ...outerEqualities.map(
+      ({ of, condition }) => `${within(of)} ${name(condition)} = ${condition.values.map(show)}`,
+    ),
+    ...outerPairs.map(({ of, condition: { left, right } }) => `${within(of)} ${name(left)} = ${name(right)}`),
+  ]
+}
+
+test.each<[string, string[]]>([
+  ['select from t left join u on t.a = u.a and u.b = 1', ['[u] u.b = #0', '[u] t.a = u.a']],
+  ['select from t right join u on t.a = u.a', ['[t] t.a = u.a']],
+  ['select from t left join u using (a)', ['[u] t.a = u.a']],
+  ['select from t left join u on t.a = u.a where u.b = 1', []],
+  ['select from t full join u on t.a = u.a', []],
+  ['select from t full join u on t.a = u.a where t.b = 1', ['[u] t.a = u.a']],
+  ['select from t full join u on t.a = u.a where t.b = 1 and u.b = 2', []],
+  ['select from (t join u on t.a = u.a) full join v on true', ['[t,u] t.a = u.a']],
+  ['select from t left join (u join v on u.a = v.a) on t.b = u.b', ['[u,v] u.a = v.a', '[u,v] t.b = u.b']],
+  [
+    'select from t left join (u left join v on u.a = v.a) on t.b = v.b',
+    ['[u,v] u.a = v.a', '[u,v] t.b = v.b'],
+  ],
+  ['select from (t left join u on t.a = u.a) left join v on v.a = u.a', ['[u] t.a = u.a', '[v] v.a = u.a']],
+  [
+    'merge into t using u on t.a = u.a and u.b = 1 when matched then delete',
+    ['[t,u] u.b = #0', '[t,u] t.a = u.a'],
+  ],
+  ['merge into t using u on t.a = u.a when not matched then insert default values', ['[t] t.a = u.a']],
+  ['merge into t using u on t.a = u.a when not matched by source then delete', ['[u] t.a = u.a']],
+])('%j has the outer conditions %j', (text, expected) => {
+  expect(outerConditions(text)).toEqual(expected)
+})
+
+test.each<[string, string[]]>([
+  ['select from t left join u on t.a = u.a', ['u']],
+  ['select from t left join u on t.a = u.a where u.a = 1', []],
+  ['select from t left join u on t.a = u.a where u.a = t.a', []],
+  ['select from t left join u on true where u.a is null', ['u']],
+  ['select from t right join (u join v on true) on true', ['t']],
+  ['select from t full join u on true', ['t', 'u']],
+])('in %j outer joins make NULLs of %j', (text, expected) => {
+  const [block] = readFacts(text).blocks
+  expect(block?.sources.flatMap(({ alias, nullable }) => (nullable ? [alias] : []))).toEqual(expected)
+})
+
+test('a condition names only what is in sight where it stands', () => {
+  expect(equalities('select from v where exists (select from t join u on v.id = 1, w v)')).toEqual([])
+  expect(
+    equalities('select from t where exists (select from (t join u on true) as j where t.id = 1)'),
+  ).toEqual([])
+  expect(equalities('select from (t join u on t.id = 1) as j')).toEqual([])
+  expect(equalities('select from t left join u using (id) where id = 1')).toEqual([])
+  expect(equalities('select from t join u using (id) where id = 1')).toEqual(['?.id = #0'])
+})
+
+test.each<[string, string[]]>([
+  ['select from t where exists (select from u where u.a = t.b)', ['u.a = t.b']],
+  ['select (select 1 from u where t.b = a) from t', ['?.a = t.b']],
+  ['select from t where exists (select from u where exists (select from v where v.a = t.a))', ['v.a = t.a']],
+  ['select from t where exists (select from u t where t.a = t.b)', []],
+  ['select from t where exists (select from u left join v on v.a = t.a)', []],
+  ['select from t join w on exists (select from u where u.a = t.a)', []],
+  ['select from t, lateral (select from u where u.a = t.a) x', []],
+  ['select from t, (select from u where u.a = t.a) x', []],
+  ['select from (t join w on true) as j where exists (select from u where u.a = t.a)', []],
+  ['update t set b = (select 1 from u where u.a = t.a)', ['u.a = t.a']],
+])('%j asks of the row around a subquery %j', (text, expected) => {
+  const { blocks, correlations } = readFacts(text)
+  const name = ({
+    block,
+    source,
+    column,
+  }: {
+    block: number
+    source: number | null
+    column: string
+  }): string => `${source === null ? '?' : blocks[block]?.sources[source]?.alias}.${column}`
+  expect(correlations.map(({ inner, outer }) => `${name(inner)} = ${name(outer)}`)).toEqual(expected)
+})
+
+test('every naming of a table is counted, and each in a query is a source', () => {
+  const { tables, blocks } = readFacts(
+    'select from t, t x, t as y (a), (select from t) z, u where a in (select a from u)',
+  )
+  expect(tables.map(({ name, uses }) => [name, uses])).toEqual([
+    ['t', 4],
+    ['u', 2],
+  ])
+  const relations = blocks.flatMap(({ sources }) => sources.map(({ relation }) => relation?.name ?? null))
+  expect(relations.filter((name) => name === 't')).toHaveLength(4)
+})
+
+test('it is told where blocks stand, and whether they take some rows only', () => {
+  const placesOf = (text: string): string[] =>
+    readFacts(text).blocks.map(({ place, limited }) => `${place}${limited ? ' limited' : ''}`)
+  expect(placesOf('select from (select 1) x where exists (select 1 limit 1)')).toEqual([
+    'top',
+    'from',
+    'expression limited',
+  ])
+  expect(placesOf('with x as (select distinct on (a) a from t) select distinct a from x')).toEqual([
+    'cte limited',
+    'top',
+  ])
+  expect(placesOf('select 1 union select 2 offset 1')).toEqual(['arm limited', 'arm limited'])
+  expect(placesOf('insert into t select 1')).toEqual(['top', 'insert'])
+})
+
+test('columns that are set are told', () => {
+  const set = (text: string) =>
+    readFacts(text).assignments.map(({ column, fromExcluded }) => [column, fromExcluded])
+  expect(set('update t set a = 1, (b, c) = (select 1, 2), d[1] = 3')).toEqual(
+    ['a', 'b', 'c', 'd'].map((name) => [name, false]),
+  )
+  expect(
+    set('insert into t values (1) on conflict (a) do update set a = excluded.a, b = excluded.a'),
+  ).toEqual([
+    ['a', true],
+    ['b', false],
+  ])
+  expect(
+    set(
+      'merge into t using u on true when matched then update set a = 1 when not matched then insert (b) values (1)',
+    ),
+  ).toEqual([['a', false]])
+})
+
+test('an INSERT … SELECT tells what it selects, if that is plain', () => {
+  const selected = (text: string) => readFacts(text).inserts[0]?.selected
+  expect(selected('insert into t select a, u.b, 1, f() from u')).toMatchObject([
+    { source: 0, column: 'a' },
+    { source: 0, column: 'b' },
+    { kind: 'literal', index: 0 },
+    null,
+  ])
+  for (const query of [
+    'select * from u',
+    'select 1, u.* from u',
+    'select (f()).*',
+    'select a from u union select 1',
+    'with x as (select 1) select a from u',
+    'select a from u group by rollup (a)',
+    'values (1)',
+  ])
+    expect(selected(`insert into t ${query}`)).toBe(null)
+  const { inserts } = readFacts('insert into t values ((f()).*, 1), (2, 3)')
+  expect(inserts[0]?.rows).toMatchObject([
+    [null, null],
+    [{ index: 1 }, { index: 2 }],
+  ])
+  expect(readFacts('insert into t values (1), (2) limit 1').inserts[0]?.rows).toBe(null)
+})
+
+test('words that each server answers for itself are told', () => {
+  expect(
+    readFacts('select ctid, t.xmin, current_timestamp from t where localtime is null').serverWords,
+  ).toEqual(['ctid', 'xmin', 'current_timestamp', 'localtime'])
+})
+
+test.each<[string, string[]]>([
+  ['truncate a, s.b', ['a', 's.b']],
+  ['drop table a, s.b', ['a', 's', 's.b']],
+  ['drop trigger t on s.b', ['b.t', 's.b']],
+  ["comment on column s.b.c is ''", ['b.c', 's.b']],
+  ['create table a (like s.b, c int references d (e), unique (f), check (g > 0))', ['a', 'd', 's.b']],
+  ['create view v as select * from a where x in (select y from s.b)', ['a', 's.b', 'v']],
+  ['vacuum a (b)', ['a']],
+  ['explain select * from a', []],
+  ['select * from a', []],
+])('%j mentions %j', (text, expected) => {
+  expect(names(readFacts(text).mentions)).toEqual(expected)
+})

@@ -48,7 +48,9 @@ function callsOfTable(table: StatementFacts['tables'][number], catalogue: Catalo
   ])
 }
 
-function callsOf({ name, builtin, native, volatility }: CalledFunction): Calls {
+function callsOf({ schema, name, builtin, native, volatility }: CalledFunction): Calls {
+  // Ours, such as next_id(), the default of columns that are unique over all shards.
+  if (schema === 'pgherd') return BY_VOLATILITY[volatility]
   if (!builtin) return native && volatility !== 'v' ? BY_VOLATILITY[volatility] : 'unknown'
   return treatmentOf(name, volatility).trace === 'unknown' ? 'unknown' : BY_VOLATILITY[volatility]
 }

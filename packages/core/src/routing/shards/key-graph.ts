@@ -70,9 +70,10 @@ export class KeyGraph {
   }
 
   #valuesSeen(start: readonly KeyNode[], from: Viewpoint): ValueSet[] {
-    return [...this.#equalTo(start, from)].flatMap((node) =>
+    const seen = [...this.#equalTo(start, from)].flatMap((node) =>
       node.values.flatMap(({ set, of }) => (holds(of, node, from, start) ? [set] : [])),
     )
+    return [...new Map(seen.map((set) => [JSON.stringify(set), set])).values()]
   }
 
   #equalTo(start: readonly KeyNode[], from: Viewpoint): Set<KeyNode> {
