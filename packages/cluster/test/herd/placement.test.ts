@@ -352,3 +352,29 @@ test(
     })
   },
 )
+
+test(
+  'I8: while a node hangs a change is not done, and it is finished by itself once the node goes on',
+  TIMEOUT,
+  async () => {
+    const scratch = await wholeHerd(
+      SHARDED.replace('count: 2, nodes: 1', 'count: 2, nodes: 2, durability: fast'),
+    )
+    const { herd } = scratch
+    const held = await connect(herd.dsn('s1-2'))
+    expect(await enter(held, 1, 's1')).toBe('in')
+    await herd.disturb('s1-2', 'pause')
+    const map = nextMap(scratch)
+    const refused = await failureOf(herd.changePlacement({ map }))
+    expect([refused.code, refused.message]).toEqual([
+      'OPERATION_FAILED',
+      expect.stringMatching(/^s1-2 of s1 could not be asked about its placement: /),
+    ])
+    expect(await epochsOf(herd)).toEqual(['1 1', '2 1', '1 1'])
+    expect(herd.isWhole()).toBe(false)
+    await herd.disturb('s1-2', 'resume')
+    await becomeWhole(herd)
+    expect(await epochsOf(herd)).toEqual(['2 2', '2 2', '2 2'])
+    await expect(held.query('select 1')).rejects.toThrow()
+  },
+)
