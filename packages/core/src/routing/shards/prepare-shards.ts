@@ -152,7 +152,7 @@ function severalOf(
   const because = refusalOfSeveral(facts)
   if (because === 'statements' || because === 'explain') return { kind: 'refused', because }
   const plain = calls !== 'unknown'
-  const colocated = plain && !home && isColocated(facts, sharded, graph)
+  const colocated = plain && !home && facts.command !== 'EXPLAIN' && isColocated(facts, sharded, graph)
   if (!written) return because === null ? { kind: 'read', colocated, plain } : { kind: 'refused', because }
   if (isOneInsert(facts, sharded)) return { kind: 'split' }
   if (colocated && isOneChange(facts, sharded) && doesTheSameByRow(facts, calls)) return { kind: 'write' }
@@ -182,7 +182,8 @@ function doesTheSameByRow(facts: StatementFacts, calls: Calls): boolean {
 /** Why it cannot be for several shards, whatever it reads; null when it can. */
 function refusalOfSeveral(facts: StatementFacts): 'statements' | 'explain' | 'locks' | null {
   if (facts.statements > 1) return 'statements'
-  if (facts.command === 'EXPLAIN') return 'explain'
+  // Whoever puts the rows of a read together has a plan for that.
+  if (facts.command === 'EXPLAIN' && facts.writes) return 'explain'
   return facts.writes ? 'locks' : null
 }
 
