@@ -1,7 +1,8 @@
 import type { Fields } from './parser.js'
+import type { Scope } from './scope.js'
 import type { DraftSource } from './statement-draft.js'
 import type { BlockColumn, ColumnEquality, ColumnPair, SourceRange } from './statement-facts.js'
-import type { Scope, StatementWalk } from './statement-walk.js'
+import type { StatementWalk } from './statement-walk.js'
 import { asNode, isFields, listOf, nameOf, openNode, textOf } from './tree.js'
 import { allValueRefsOf, anyValueRefsOf } from './value-ref.js'
 

@@ -1,40 +1,16 @@
 import { collectConditions, collectMergeConditions } from './block-conditions.js'
+import { hasNamedJoin, plainSource, rangeName, sourcesOf, tableSource } from './block-sources.js'
 import { assignmentsOf, insertOf, mergeInsertsOf, rangeOfMerge } from './change-facts.js'
 import type { Fields } from './parser.js'
 import { QUERY_NODES } from './query-grammar.js'
+import { isLimited, OUTERMOST, type Scope, within } from './scope.js'
 import type { ShapeLiterals } from './shape-literals.js'
 import type { DraftSource, StatementDraft } from './statement-draft.js'
-import type { BlockPlace, QualifiedName, QueryBlock, TableUse, Trace } from './statement-facts.js'
+import type { QualifiedName, QueryBlock, TableUse, Trace } from './statement-facts.js'
 import { asNode, isFields, listOf, NotUnderstood, nameOf, openNode, textOf } from './tree.js'
 
 /** Levels of a tree we follow; one more than any person writes, and far from the end of the stack. */
 const MAX_DEPTH = 500
-
-/** Where a node stands: which CTE names are in sight, and in which block. */
-export interface Scope {
-  readonly ctes: ReadonlySet<string>
-  /** Null outside every block, as in the ORDER BY of a UNION. */
-  readonly block: number | null
-  /** An unqualified column may belong to a block further out. */
-  readonly nested: boolean
-  /** The blocks further out whose columns may be named, innermost first; null where that is not followed. */
-  readonly outer: readonly number[] | null
-  /** In the FROM of its block, where only some of its sources are in sight. */
-  readonly inFrom: boolean
-  readonly place: BlockPlace
-  /** Some rows only are taken of what stands here. */
-  readonly limited: boolean
-}
-
-const OUTERMOST: Scope = {
-  ctes: new Set(),
-  block: null,
-  nested: false,
-  outer: [],
-  inFrom: false,
-  place: 'top',
-  limited: false,
-}
 
 const FROM_FIELDS = ['fromClause', 'usingClause', 'sourceRelation']
 
@@ -154,12 +130,11 @@ export class StatementWalk {
     const scope = this.visitWith(fields, outer)
     const target = this.noteTarget(fields.relation)
     const { draft } = this
-    const excluded: DraftSource = { alias: 'excluded', table: null, relation: null, nullable: false }
     const block = draft.blocks.push({
       command: 'INSERT',
       place: scope.place,
       limited: false,
-      sources: [target, excluded],
+      sources: [target, plainSource('excluded')],
       opaque: false,
     })
     const table = target.relation
@@ -229,8 +204,8 @@ export class StatementWalk {
     limited: boolean,
     target?: DraftSource,
   ): number {
-    const sources = target === undefined ? [] : [target]
-    for (const item of from) this.collectSources(item, scope, sources, false)
+    const sources = sourcesOf(from, scope.ctes)
+    if (target !== undefined) sources.unshift(target)
     return (
       this.draft.blocks.push({
         command,
@@ -242,48 +217,12 @@ export class StatementWalk {
     )
   }
 
-  /**
-   * What a FROM item adds to its block; the walk over the same item notes everything else. Behind the
-   * alias of a join the names of its sides are out of sight.
-   */
-  private collectSources(item: unknown, scope: Scope, sources: DraftSource[], hidden: boolean): void {
-    const node = openNode(item)
-    if (node === null) return
-    const { type, fields } = node
-    if (type === 'JoinExpr') {
-      const isNamed = hidden || isFields(fields.alias)
-      this.collectSources(fields.larg, scope, sources, isNamed)
-      this.collectSources(fields.rarg, scope, sources, isNamed)
-    } else if (type === 'RangeTableSample') this.collectSources(fields.relation, scope, sources, hidden)
-    else {
-      const source =
-        type === 'RangeVar'
-          ? this.sourceOf(fields, scope)
-          : { alias: aliasOf(fields), table: null, relation: null, nullable: false }
-      if (hidden) source.alias = null
-      sources.push(source)
-    }
-  }
-
-  private sourceOf(fields: Fields, scope: Scope): DraftSource {
-    const table = rangeName(fields)
-    const renamed = isFields(fields.alias) && fields.alias.colnames !== undefined
-    const isCte = table.schema === null && scope.ctes.has(table.name)
-    const relation = isCte ? null : table
-    return {
-      alias: aliasOf(fields) ?? table.name,
-      table: renamed ? null : relation,
-      relation,
-      nullable: false,
-    }
-  }
-
   /** A table that is written; a CTE of the same name does not hide it. */
   private noteTarget(relation: unknown): DraftSource {
     if (!isFields(relation)) throw new NotUnderstood('a statement without its table')
     this.draft.writes = true
     this.noteTable(relation, 'write')
-    return this.sourceOf(relation, OUTERMOST)
+    return tableSource(relation, OUTERMOST.ctes)
   }
 
   private noteTable(fields: Fields, access: TableUse['access']): void {
@@ -394,53 +333,10 @@ export class StatementWalk {
   }
 }
 
-/** What changes in sight of a query by standing inside this node. */
-function within(type: string, fields: Fields, scope: Scope): Scope {
-  const { block, inFrom, outer } = scope
-  if (type === 'SubLink' || type === 'JsonArrayQueryConstructor') {
-    const around = block === null ? outer : [block, ...(outer ?? [])]
-    return {
-      ...scope,
-      nested: true,
-      outer: inFrom || outer === null ? null : around,
-      place: 'expression',
-      limited: false,
-    }
-  }
-  const isLateral = fields.lateral === true
-  const nested = scope.nested || isLateral
-  const seen = isLateral ? null : outer
-  if (type === 'RangeSubselect') return { ...scope, nested, outer: seen, place: 'from', limited: false }
-  return isLateral ? { ...scope, nested, outer: seen } : scope
-}
-
-/** Whether a SELECT may leave open which of its rows it gives. */
-function isLimited(fields: Fields): boolean {
-  const { limitCount, limitOffset, distinctClause } = fields
-  const isDistinctOn = listOf(distinctClause).some((each) => openNode(each) !== null)
-  return limitCount !== undefined || limitOffset !== undefined || isDistinctOn
-}
-
-/** Whether a join has an alias of its own. */
-function hasNamedJoin(item: unknown): boolean {
-  const join = asNode(item, 'JoinExpr')
-  return join !== null && (isFields(join.alias) || hasNamedJoin(join.larg) || hasNamedJoin(join.rarg))
-}
-
 function asFields(value: unknown): Fields {
   return isFields(value) ? value : {}
 }
 
 export function isTemporary(schema: string | null): boolean {
   return schema !== null && (schema === 'pg_temp' || schema.startsWith('pg_temp_'))
-}
-
-function rangeName(fields: Fields): QualifiedName {
-  const name = textOf(fields.relname)
-  if (name === null) throw new NotUnderstood('a table without a name')
-  return { schema: textOf(fields.schemaname), name }
-}
-
-function aliasOf(fields: Fields): string | null {
-  return isFields(fields.alias) ? textOf(fields.alias.aliasname) : null
 }
