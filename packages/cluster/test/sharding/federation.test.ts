@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  consistentHashMap,
   type KeyType,
   moduloMap,
   moveStretch,
@@ -389,14 +391,14 @@ test('a sync that cannot finish leaves what was there, and is run again', async 
   await onShards('alter table users add age int default 7')
   const reading = await federation()
   await reading.query('begin; select from users limit 1')
-  await expect(sync({ lockTimeoutMs: 100 })).rejects.toMatchObject({
+  await expect(sync({ patienceMs: 0 })).rejects.toMatchObject({
     code: 'OPERATION_FAILED',
     retryable: true,
   })
   const reader = await federation()
   expect(await rowsOf(reader, 'select * from users where id = 5')).toEqual([['5', 'n5']])
 
-  const waiting = sync({ lockTimeoutMs: 30_000 }).then(
+  const waiting = sync({ patienceMs: 30_000 }).then(
     () => 'done',
     (error) => error.code,
   )
@@ -414,6 +416,41 @@ test('a sync that cannot finish leaves what was there, and is run again', async 
   expect(await rowsOf(reader, 'select * from users where id = 5')).toEqual([['5', 'n5']])
   await Promise.all([sync(), sync()])
   expect(await rowsOf(reader, 'select * from users where id = 5')).toEqual([['5', 'n5', 7]])
+})
+
+test('statements under way while tables change see the old or the new, and never fail', async () => {
+  await sync()
+  const errors: string[] = []
+  const counts = new Set<string>()
+  let running = true
+  const read = async (query: { name?: string; text: string }) => {
+    const client = await federation()
+    while (running && errors.length === 0) {
+      try {
+        counts.add((await client.query(query)).rows[0].count)
+      } catch (error) {
+        errors.push((error as Error).message)
+      }
+      // As an application does something else between its statements.
+      await sleep(5)
+    }
+  }
+  const from = 'users u join shop.orders o on u.id = o.user_id left join products p on p.id = o.id'
+  const text = `select count(*) from ${from}`
+  const turned = `select count(*) from shop.orders o join users u on u.id = o.user_id`
+  const readers = [read({ text }), read({ name: 'kept', text }), read({ text: turned })]
+  try {
+    for (let round = 0; round < 5; round++) {
+      for (const table of ['users', 'shop.orders', 'products'])
+        await onShards(`alter table ${table} add c${round} int`)
+      expect((await sync()).changes).toBeGreaterThan(0)
+    }
+  } finally {
+    running = false
+    await Promise.all(readers)
+  }
+  expect(errors).toEqual([])
+  expect([...counts]).toEqual(['600'])
 })
 
 test('what the database of the herd is set to holds in the federation', async () => {
@@ -451,6 +488,29 @@ test('names of any kind come through', async () => {
       await rowsOf(reader, `select "the Key", "se""lect", kind from ${atHome.escapeIdentifier(name)}`),
     ).toEqual([])
   expect((await sync({ tables })).changes).toBe(0)
+})
+
+test('a herd that grows by a shard, and shrinks again, is read from those it has', async () => {
+  const two = consistentHashMap(SHARDS.slice(0, 2), { virtualNodes: 64 })
+  const fewer = { map: two, shards: options.shards.slice(0, 2) }
+  const rows = Array.from({ length: 50 }, (_, index) => [index + 1])
+  const tables: SyncOptions['tables'] = { 'public.grown': { kind: 'sharded', key: ['id'] } }
+  await onShards('create table grown (id bigint); grant select on grown to app')
+  const reader = async () =>
+    (await federation()).query('select count(*), (select id from grown where id = 7) from grown')
+  for (const state of [fewer, { map: options.map, shards: options.shards }, fewer]) {
+    await onShards('truncate grown')
+    await insertRows(shards, 'grown', rows, { map: state.map, type: 'int8', column: 0 })
+    await sync({ ...state, tables })
+    expect((await reader()).rows).toEqual([{ count: '50', id: '7' }])
+    expect((await sync({ ...state, tables })).changes).toBe(0)
+  }
+  const superuser = await federation('postgres')
+  expect(await rowsOf(superuser, 'select srvname from pg_foreign_server order by 1')).toEqual([
+    ['home'],
+    ['s1'],
+    ['s2'],
+  ])
 })
 
 test('shards that are not those of the map are refused', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { ShardMap } from '@pgherd/core/sharding'
 import type { TableSpec } from '@pgherd/core/spec'
@@ -23,8 +24,8 @@ export interface SyncOptions {
   readonly readers: readonly Reader[]
   /** A superuser's connection to a database on the primary of a group. It is ended here. */
   readonly connect: (group: FederatedGroup, database: string) => Promise<pg.Client>
-  /** How long to wait for statements that read a table which is to be changed. */
-  readonly lockTimeoutMs?: number
+  /** How long to try while statements read a table that is to be changed. */
+  readonly patienceMs?: number
 }
 
 export interface SyncReport {
@@ -42,7 +43,15 @@ export function federationDatabase(database: string): string {
   return `${database}_herd`
 }
 
-const LOCK_TIMEOUT_MS = 5000
+const PATIENCE_MS = 30_000
+/**
+ * Shorter than PostgreSQL's `deadlock_timeout`, after which a statement that waits for the sync while
+ * the sync waits for it would be the one to fail; and no statement waits longer for a sync that waits.
+ */
+const LOCK_TIMEOUT_MS = 500
+const PAUSE_MS = 250
+/** `lock_not_available` and `deadlock_detected`. */
+const LOCKED = new Set<unknown>(['55P03', '40P01'])
 
 /**
  * Brings the federation database into step with the tables on the shards and on home, making it if there
@@ -79,7 +88,7 @@ export async function syncFederation(options: SyncOptions): Promise<SyncReport> 
 }
 
 async function sync(options: SyncOptions, connect: SyncOptions['connect']): Promise<SyncReport> {
-  const { database, home, lockTimeoutMs = LOCK_TIMEOUT_MS } = options
+  const { database, home, patienceMs = PATIENCE_MS } = options
   const name = federationDatabase(database)
   const [homeClient, ...shardClients] = await Promise.all(
     [home, ...options.shards].map((group) => connect(group, database)),
@@ -90,18 +99,32 @@ async function sync(options: SyncOptions, connect: SyncOptions['connect']): Prom
   await requirePassthrough(options, sources.home)
   await createDatabase(sources.home, name, sortingOptions(sorting, literal))
   const federation = await connect(home, name)
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await change(federation, options, sources)
+    } catch (error) {
+      if (!LOCKED.has((error as { code?: unknown }).code) || performance.now() > deadline) throw error
+      await federation.query('rollback')
+      await sleep(PAUSE_MS)
+    }
+  }
+}
+
+async function change(federation: pg.Client, options: SyncOptions, sources: Sources): Promise<SyncReport> {
+  const database = federationDatabase(options.database)
   await federation.query('begin')
-  await federation.query(`set local lock_timeout = ${lockTimeoutMs}; set local search_path to ''`)
+  await federation.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local search_path to ''`)
   // Whoever comes second reads the tables afterwards too, so that no older state replaces a newer one.
   await federation.query(`select pg_advisory_xact_lock(hashtextextended('pgherd federation', 0))`)
   const { tables, skipped, settings } = await describeHerd(options, sources)
   const available = await splitByExtensions(federation, tables)
   const wanted = designFederation({ ...options, tables: available.tables, settings })
-  const statements = planChanges(await readFederation(federation), wanted, name)
+  const statements = planChanges(await readFederation(federation), wanted, database)
   for (const statement of statements) await federation.query(statement)
   await federation.query('commit')
   return {
-    database: name,
+    database,
     changes: statements.length,
     tables: wanted.tables.map(nameOf),
     skipped: [...skipped, ...available.skipped],
