@@ -1,5 +1,6 @@
 import { CatalogueLoader, StatementBook, type StatementRecord } from '@pgherd/client/internal'
 import { loadParser, StatementReader } from '@pgherd/core/sql'
+import type pg from 'pg'
 import type { HerdLink } from './herd-link.js'
 
 /** How often the catalogue is read again because of names that are not in it. */
@@ -10,6 +11,8 @@ export class DatabaseBook {
   readonly #book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), 'main')
   readonly #loader: CatalogueLoader
   readonly #noticed: () => void
+  /** Tables that are spread over shards, as `schema.name`. */
+  #spread: ReadonlySet<string> = new Set()
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
@@ -17,7 +20,11 @@ export class DatabaseBook {
   constructor(link: HerdLink, database: string, noticed: () => void = () => {}) {
     this.#noticed = noticed
     this.#loader = new CatalogueLoader(
-      (work, role) => link.borrow(role, database, work),
+      (work, role) =>
+        link.borrow(role, database, async (client) => {
+          this.#spread = await spreadTables(client)
+          return work(client)
+        }),
       (catalogue) => {
         this.#loadedAtMs = performance.now()
         this.#book.useCatalogue(catalogue)
@@ -38,6 +45,13 @@ export class DatabaseBook {
 
   look(text: string): StatementRecord {
     return this.#book.look(text)
+  }
+
+  /** A table that statements are about and whose rows are on shards, to which nobody here goes; null: none. */
+  spreadTable(records: readonly StatementRecord[]): string | null {
+    if (this.#spread.size === 0) return null
+    const tables = records.flatMap(({ facts }) => facts.tables)
+    return tables.find(({ schema, name }) => this.#spread.has(`${schema ?? 'public'}.${name}`))?.name ?? null
   }
 
   /** A client has changed something that statements are judged by. */
@@ -73,6 +87,15 @@ export class DatabaseBook {
     this.#loading = loading
     return loading
   }
+}
+
+async function spreadTables(client: pg.Client): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query(`select to_regclass('pgherd.placement') is not null as placed`)
+  if (rows[0].placed !== true) return new Set()
+  const { rows: tables } = await client.query<{ name: string }>(
+    'select jsonb_object_keys(tables) as name from pgherd.placement',
+  )
+  return new Set(tables.map(({ name }) => name))
 }
 
 /** It was judged without knowing all of its names. */

@@ -1,4 +1,4 @@
-import type { Herd } from '@pgherd/cluster'
+import { federationDatabase, type Herd } from '@pgherd/cluster'
 import { nodeNames } from '@pgherd/core/spec'
 import pc from 'picocolors'
 
@@ -19,5 +19,18 @@ export function describeConnections(herd: Herd): string {
 function describeProxy(herd: Herd, dsn: string): string[] {
   return herd.proxy === null
     ? [pc.yellow('The proxy does not serve; "pgherd logs" says why.')]
-    : [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${dsn}"`]
+    : herd.spec.sharding === undefined
+      ? [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${dsn}"`]
+      : [
+          pc.dim('Any PostgreSQL client; the tables that are not spread over shards:'),
+          `  psql "${dsn}"`,
+          pc.dim('The same for all tables together, to read only (to write: @pgherd/client):'),
+          `  psql "${inDatabase(dsn, federationDatabase(herd.spec.database))}"`,
+        ]
+}
+
+function inDatabase(dsn: string, database: string): string {
+  const url = new URL(dsn)
+  url.pathname = `/${database}`
+  return url.href
 }

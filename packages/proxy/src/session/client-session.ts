@@ -198,12 +198,26 @@ export class ClientSession implements ServerUser, InputUser {
     const { simple } = batch
     const isLost = this.#status === 'E' || this.#lostTransaction !== null
     const command = simple !== null && !isLost ? this.#statements.readCommand(simple.text) : null
-    if (command !== null) this.#answerCommand(batch, command)
+    const spread = isLost ? null : this.#book.spreadTable(batch.records)
+    if (spread !== null) this.#refuseSpread(batch, spread)
+    else if (command !== null) this.#answerCommand(batch, command)
     else if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
     else if (this.#mustWait(batch)) this.#hold(batch)
     else if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
     else if (this.#own !== null) this.#goOnThere(this.#own, batch)
     else this.#run(batch)
+  }
+
+  /** The home group may have some of its rows, or none: either would be a wrong answer (I5). */
+  #refuseSpread(batch: Batch, table: string): void {
+    const report: ServerReport = {
+      severity: 'ERROR',
+      code: '0A000',
+      message: `the rows of table "${table}" are spread over shards, to which the proxy does not go yet`,
+      hint: `Use @pgherd/client; or read, over all shards, in the database "${this.tenant.identity.database}_herd".`,
+    }
+    if (this.#own === null || this.#status === 'I') this.#tellError(batch, report)
+    else this.#fatal({ ...report, severity: 'FATAL' })
   }
 
   #answerCommand(batch: Batch, command: ProxyCommand): void {
