@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const ALL = ['up', 'failover', 'switchover', 'idle', 'client', 'proxy', 'soak', 'sharding']
+const ALL = ['up', 'failover', 'switchover', 'idle', 'client', 'proxy', 'soak', 'sharding', 'sharded-herd']
 const [wanted, ...args] = process.argv.slice(2)
 if (wanted !== undefined && !ALL.includes(wanted)) {
   console.error(`There is no benchmark "${wanted}"; there are ${ALL.join(', ')}.`)

@@ -1,0 +1,172 @@
+// What it costs that tables are spread: the same statements on a sharded herd and on one server, by turns.
+import { join } from 'node:path'
+import { createPool } from '@pgherd/client'
+import { openHerd } from '@pgherd/cluster'
+import { parseSpec } from '@pgherd/core/spec'
+import { contest } from './contest.mjs'
+import { median, report, spread } from './figures.mjs'
+import { chooseOptions } from './options.mjs'
+import { makeScratch } from './scratch.mjs'
+
+const CASES = ['keyed', 'insert', 'scatter', 'two-phase']
+const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
+const SHARDED = 'sharded herd'
+const PLAIN = 'one server'
+const ROWS = 200_000
+const ROWS_AN_INSERT = 1000
+const CALLERS = 32
+const TABLE = 'create table users (id bigint primary key, name text, region text, score int)'
+const REGIONS = ['north', 'south', 'east', 'west', 'middle']
+
+const scratch = makeScratch()
+const specs = {
+  [SHARDED]: `name: sharded
+port: auto
+proxy: false
+groups: [{ name: home, nodes: 1 }, { name: s, count: 4, nodes: 1 }]
+sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id } } }`,
+  [PLAIN]: 'name: plain\nport: auto\nproxy: false\ngroups: [{ name: home, nodes: 1 }]',
+}
+const herds = []
+const pools = {}
+/** Of the plain server two rows are on the same shard; on shards 1 and 2 are ids of two of them. */
+let apart = []
+
+async function open() {
+  for (const [name, yaml] of Object.entries(specs)) {
+    const herd = await openHerd({
+      spec: parseSpec(yaml, 'bench'),
+      stateDir: join(scratch.dir, name.replace(' ', '-')),
+    })
+    herds.push(herd)
+    await herd.whenWhole()
+    const pool = createPool({ nodes: [herd.dsn(herd.primaryOf('home').name)], max: 16 })
+    pools[name] = pool
+    await pool.query(TABLE)
+    await pool.query('create table scores (id bigint primary key, score int)')
+    for (let first = 0; first < ROWS; first += ROWS_AN_INSERT)
+      await pool.query(insertOf(first, ROWS_AN_INSERT))
+    await pool.query(
+      `insert into scores values ${Array.from({ length: 400 }, (_, id) => `(${id}, 0)`).join(', ')}`,
+    )
+  }
+  apart = await idsApart()
+}
+
+function insertOf(first, count) {
+  const rows = Array.from({ length: count }, (_, at) => {
+    const id = first + at
+    return `(${id}, 'user ${id}', '${REGIONS[id % REGIONS.length]}', ${(id * 7919) % 1000})`
+  })
+  return `insert into users values ${rows.join(', ')}`
+}
+
+/** Pairs of ids on two shards, as many as there are callers. */
+async function idsApart() {
+  const { shards, owners } = herds[0].placement().map
+  const { locateKey } = await import('@pgherd/core/sharding')
+  if (owners.length === 0 || shards.length < 2) throw new Error('there are no shards')
+  const on = (shard) =>
+    Array.from({ length: 400 }, (_, id) => id).filter(
+      (id) => locateKey(herds[0].placement().map, 'int8', id) === shard,
+    )
+  const [one, other] = [on(0), on(1)]
+  return one
+    .slice(0, CALLERS)
+    .map((id, at) => ({ near: [id, one[(at + CALLERS) % one.length]], far: [id, other[at]] }))
+}
+
+/** How often `work` is done a second by so many at once. */
+async function rateOf(callers, work) {
+  const until = performance.now() + seconds * 1000
+  let done = 0
+  const startedAt = performance.now()
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (let turn = 0; performance.now() < until; turn++) {
+        await work(caller, turn)
+        done++
+      }
+    }),
+  )
+  return (done * 1000) / (performance.now() - startedAt)
+}
+
+let next = ROWS
+
+const PLAYS = {
+  keyed: {
+    names: [SHARDED, PLAIN],
+    play: (name) =>
+      rateOf(CALLERS, async (caller, turn) => {
+        const id = (caller * 7919 + turn * 104_729) % ROWS
+        const { rows } = await pools[name].query('select name from users where id = $1', [id])
+        if (rows[0]?.name !== `user ${id}`) throw new Error('another row than was asked for')
+      }),
+  },
+  insert: {
+    names: [SHARDED, PLAIN],
+    play: (name) =>
+      rateOf(4, async () => {
+        const first = next
+        next += ROWS_AN_INSERT
+        await pools[name].query(insertOf(first, ROWS_AN_INSERT))
+      }),
+  },
+  scatter: {
+    names: [SHARDED, PLAIN],
+    play: (name) =>
+      rateOf(1, async () => {
+        const { rows } = await pools[name].query(
+          'select region, count(*), sum(score) from users group by region order by region',
+        )
+        if (rows.length !== REGIONS.length) throw new Error('other groups than there are')
+      }),
+  },
+  'two-phase': {
+    names: ['two shards', 'one shard'],
+    play: (name) =>
+      rateOf(8, async (caller) => {
+        const [one, other] = apart[caller][name === 'two shards' ? 'far' : 'near']
+        await pools[SHARDED].transaction(async (transaction) => {
+          await transaction.query('update scores set score = score + 1 where id = $1', [one])
+          await transaction.query('update scores set score = score - 1 where id = $1', [other])
+        })
+      }),
+  },
+}
+
+/** The least that the first may do of what the second does. */
+const LEAST = { keyed: 0.95, insert: 0.9, scatter: 1 / 1.2, 'two-phase': 0.35 }
+
+let met = true
+try {
+  await open()
+  const rows = []
+  const details = {}
+  for (const name of cases) {
+    const { names, play } = PLAYS[name]
+    const entries = names.map((each) => ({ name: each, open: () => {}, kill: () => {}, close: () => {} }))
+    const outcomes = await contest(entries, rounds, ({ name: each }) => play(each))
+    const [first, second] = names.map((each) => {
+      const { rounds: rates, absent } = outcomes.get(each)
+      if (absent) throw new Error(`${name}, ${each}: ${absent}`)
+      return rates
+    })
+    details[name] = { [names[0]]: spread(first), [names[1]]: spread(second) }
+    rows.push({ what: `${name}: ${names[0]}`, value: median(first), unit: '/s' })
+    rows.push({ what: `${name}: ${names[1]}`, value: median(second), unit: '/s' })
+    rows.push({
+      what: `${name}: time of ${names[0]} over ${names[1]}`,
+      value: median(second.map((rate, at) => rate / first[at])),
+      limit: Math.round(100 / LEAST[name]) / 100,
+      unit: 'times',
+    })
+  }
+  met = report('sharded-herd', rows, { rounds, seconds, details })
+} finally {
+  await Promise.all(Object.values(pools).map((pool) => pool.end()))
+  for (const herd of herds) await herd.stop()
+  scratch.remove()
+}
+process.exitCode = met ? 0 : 1
