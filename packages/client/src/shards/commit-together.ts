@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
 import type { OwnedClient } from '../owned-client.js'
-import { isHarmless } from '../server-error.js'
+import { isHarmless, sqlStateOf } from '../server-error.js'
 
 /** A connection of one group, inside a transaction that is part of a larger one. */
 export interface Participant {
@@ -14,6 +15,8 @@ export type EndPrepared = (group: string, statement: string) => Promise<void>
 
 /** How the name of a prepared transaction of ours begins; then the group that decides, and the decision's id. */
 export const PREPARED_PREFIX = 'pgherd'
+/** There is nothing prepared under that name. */
+const UNDEFINED_OBJECT = '42704'
 
 /**
  * Commits the transactions of several groups, all or none: two-phase commit in which the last participant
@@ -40,23 +43,29 @@ export async function commitTogether(
     throw undone(refused.reason as Error)
   }
   try {
-    await decider.client.query({
-      text: `insert into pgherd.decision (id, committed) values ($1, true)`,
-      values: [id],
-    })
-  } catch (error) {
-    await undo(decider, others, name, endPrepared)
-    throw undone(error as Error)
-  }
-  try {
-    const { command } = await decider.client.query('COMMIT')
-    if (command !== 'COMMIT') throw new Error('its transaction had failed')
+    // One text, so that it is one round trip: after an error in the first the second is not run.
+    const decide = `insert into pgherd.decision (id, committed) values ('${id}', true); commit`
+    const answers = (await decider.client.query(decide)) as unknown as pg.QueryResult[]
+    if (answers.at(-1)?.command !== 'COMMIT') throw new Error('its transaction had failed')
   } catch (error) {
     if (!isHarmless(error as Error)) throw unknown(error as Error)
     await undo(decider, others, name, endPrepared)
     throw error
   }
-  await Promise.all(others.map(({ group }) => endPrepared(group, `COMMIT PREPARED ${name}`)))
+  await Promise.all(others.map((each) => end(each, `COMMIT PREPARED ${name}`, endPrepared)))
+}
+
+/** Who prepared it ends it, unless its connection is gone. */
+async function end(
+  { group, client }: Participant,
+  statement: string,
+  endPrepared: EndPrepared,
+): Promise<void> {
+  try {
+    await client.query(statement)
+  } catch (error) {
+    if (sqlStateOf(error as Error) !== UNDEFINED_OBJECT) await endPrepared(group, statement)
+  }
 }
 
 /** Best effort: what stays prepared without a decision is undone by the supervisor. */
@@ -68,7 +77,7 @@ async function undo(
 ): Promise<void> {
   await Promise.allSettled([
     decider.client.query('ROLLBACK'),
-    ...others.map(({ group }) => endPrepared(group, `ROLLBACK PREPARED ${name}`)),
+    ...others.map((each) => end(each, `ROLLBACK PREPARED ${name}`, endPrepared)),
   ])
 }
 

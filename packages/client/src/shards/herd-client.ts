@@ -237,21 +237,25 @@ export class HerdClient extends EventEmitter {
         answers.push((await this.#runIn(group, query.config, true)) as pg.QueryResult)
       return route.whole ? (answers[0] as pg.QueryResult) : joined(answers)
     }
-    const answers: pg.QueryResult[] = []
-    for (const { group, text, values } of route.parts) {
-      const config = { ...query.config, text, values, name: undefined }
-      answers.push((await this.#runIn(group, config, true)) as pg.QueryResult)
-    }
+    const running = route.parts.map(({ group, text, values }) =>
+      this.#runIn(group, { ...query.config, text, values, name: undefined }, true, true),
+    )
+    // What still runs would go on after the transaction has ended.
+    const ended = await Promise.allSettled(running)
+    const failed = ended.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    const answers = ended.map((each) => (each as PromiseFulfilledResult<Answer>).value as pg.QueryResult)
     return inOrder(answers, route.parts)
   }
 
-  async #runIn(group: string, config: object, writes: boolean): Promise<Answer> {
-    const client = this.#participants.get(group) ?? (await this.#join(group))
+  async #runIn(group: string, config: object, writes: boolean, several = false): Promise<Answer> {
+    const client = this.#participants.get(group) ?? (await this.#join(group, several))
     if (writes) this.#wrote.add(group)
     return client.query(config as pg.QueryConfig)
   }
 
-  async #join(group: string): Promise<OwnedClient & pg.PoolClient> {
+  /** `several`: others join at the same time. */
+  async #join(group: string, several: boolean): Promise<OwnedClient & pg.PoolClient> {
     const others = this.#participants.size
     if (others > 0 && this.#begin !== null && OTHER_SNAPSHOT.test(this.#begin.join(' ')))
       throw notSupported(
@@ -267,10 +271,11 @@ export class HerdClient extends EventEmitter {
     this.#participants.set(group, client)
     for (const text of this.#settings) await client.query(text)
     if (this.#begin !== null) {
-      client.opening = this.#begin.length === 1 ? this.#begin : null
-      if (client.opening === null) for (const text of this.#begin) await client.query(text)
-      if (others > 0)
-        await Promise.all([...this.#participants.values()].map((each) => each.query(LOCK_PATIENCE)))
+      // All of it goes ahead of the first statement, in one round trip.
+      client.opening = others > 0 || several ? [...this.#begin, LOCK_PATIENCE] : this.#begin
+      const [first] = this.#participants.values()
+      // Ahead of whatever it is asked next; if it fails, that fails too.
+      if (others === 1) first?.query(LOCK_PATIENCE).catch(() => {})
     }
     return client
   }
