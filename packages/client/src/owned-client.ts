@@ -43,6 +43,8 @@ type Listener = (...args: unknown[]) => void
 interface QueryLike {
   text?: unknown
   name?: unknown
+  /** Known already: the text was made of another one. */
+  nature?: TextNature
 }
 
 /**
@@ -124,6 +126,7 @@ export class OwnedClient extends pg.Client {
     const [config, values] = args as [string | QueryLike | null | undefined, unknown]
     const text = typeof config === 'string' ? config : config?.text
     if (this.#settingUp) this.#keepSetUp(config, values)
+    else if (typeof config === 'object' && config?.nature !== undefined) this.#noteNature(config.nature)
     else if (typeof text === 'string') this.#note(text)
     else this.#noteNature(ANY_NATURE)
     if (typeof config === 'object' && typeof config?.name === 'string') this.#claimName(config.name, text)

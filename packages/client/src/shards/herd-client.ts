@@ -224,12 +224,16 @@ export class HerdClient extends EventEmitter {
         if (route.kind === 'each' && route.apart && this.#begin !== null)
           throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
         if (this.#begin === null) return this.#source.query(query, this.#thrownAway.signal)
-        return this.runSpread(route, query)
+        return this.runSpread(route, record, query)
     }
   }
 
   /** Runs what goes to several groups, in the transaction that is open. */
-  async runSpread(route: Extract<Route, { kind: 'each' | 'parts' }>, query: ClientQuery): Promise<Answer> {
+  async runSpread(
+    route: Extract<Route, { kind: 'each' | 'parts' }>,
+    { nature }: StatementRecord,
+    query: ClientQuery,
+  ): Promise<Answer> {
     if (route.kind === 'each') {
       const answers: pg.QueryResult[] = []
       // One after the other, in one order everywhere: so two of them do not wait for each other.
@@ -238,7 +242,7 @@ export class HerdClient extends EventEmitter {
       return route.whole ? (answers[0] as pg.QueryResult) : joined(answers)
     }
     const running = route.parts.map(({ group, text, values }) =>
-      this.#runIn(group, { ...query.config, text, values, name: undefined }, true, true),
+      this.#runIn(group, { ...query.config, text, values, name: undefined, nature }, true, true),
     )
     // What still runs would go on after the transaction has ended.
     const ended = await Promise.allSettled(running)

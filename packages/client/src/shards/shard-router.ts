@@ -232,7 +232,7 @@ export class ShardRouter {
     const client = this.client(session, policy)
     try {
       await (client.query('BEGIN') as Promise<unknown>)
-      const answer = await client.runSpread(route, query)
+      const answer = await client.runSpread(route, record, query)
       await (client.query('COMMIT') as Promise<unknown>)
       if (record.facts.kind !== 'write' && record.facts.kind !== 'read') await this.#schemaChanged()
       return answer
