@@ -46,11 +46,11 @@ export interface Call {
   readonly values: unknown[] | undefined
   readonly policy: Policy | null
   /** Of the group that it goes to. */
-  readonly session: Session
+  session: Session
   readonly startedAtMs: number
   readonly surroundings: Statement['surroundings']
   readonly resolve: (answer: Answer) => void
-  readonly reject: (error: Error) => void
+  reject: (error: Error) => void
 }
 
 export interface ClientNeed {

@@ -44,7 +44,11 @@ export interface ClientQuery {
 export interface HerdSource {
   look(text: string): StatementRecord
   /** `near`: groups that the client has to do with already. Throws what refuses it. */
-  route(record: StatementRecord, values: readonly unknown[] | undefined, near: ReadonlySet<string>): Route
+  route(
+    record: StatementRecord,
+    values: readonly unknown[] | undefined,
+    near: ReadonlySet<string>,
+  ): Promise<Route>
   /** The way of `pool.query()`. */
   query(query: ClientQuery, signal: AbortSignal): Promise<Answer>
   /** A client of that group's primary for one caller. */
@@ -204,7 +208,7 @@ export class HerdClient extends EventEmitter {
 
   async #runOne(record: StatementRecord, query: ClientQuery): Promise<Answer> {
     const near = new Set(this.#participants.keys())
-    const route = this.#source.route(record, query.values, near)
+    const route = await this.#source.route(record, query.values, near)
     const { leavesTraces, writes } = record.nature
     const isAlone = this.#begin === null && this.#settings.length === 0
     switch (route.kind) {

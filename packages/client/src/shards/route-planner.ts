@@ -28,6 +28,23 @@ const PUBLIC = 'public'
 /** Commands beside DDL that are about tables as such. */
 const ABOUT_TABLES: ReadonlySet<string> = new Set(['TRUNCATE', 'LOCK'])
 
+/** What a server says of a table that is not there. */
+export class MissingTable extends Error {
+  readonly code = '42P01'
+  readonly severity = 'ERROR'
+
+  constructor(name: string) {
+    super(`relation "${name}" does not exist`)
+  }
+}
+
+/** What is known of all statements of a shape. */
+interface PreparedStatement {
+  /** A table that is spread by the spec, and was not there when the shards were asked. */
+  readonly missing: QualifiedName | null
+  readonly prepared: PreparedShards
+}
+
 function nameIn({ schema, name }: QualifiedName): string {
   return `${schema ?? PUBLIC}.${name}`
 }
@@ -39,19 +56,27 @@ export class RoutePlanner implements PlacedNames {
   readonly #tables: ShardedTables
   readonly #known: ReadonlySet<string>
   readonly #catalogue: Catalogue
-  readonly #prepared = new WeakMap<StatementFacts, PreparedShards>()
+  readonly #prepared = new WeakMap<StatementFacts, PreparedStatement>()
+  readonly #toHome: Route
+  readonly #toShard: readonly Route[]
 
   constructor(placement: FullPlacement, found: PlacedCatalogue, catalogue: Catalogue) {
     this.#placement = placement
     this.#relations = found.relations
     this.#catalogue = catalogue
+    this.#toHome = { kind: 'group', group: placement.home }
+    this.#toShard = placement.map.shards.map((group) => ({ kind: 'group', group }))
     this.#known = new Set(found.columns.map(({ schema, table: name }) => nameIn({ schema, name })))
     this.#tables = new ShardedTables(shardedTablesOf(placement, found.columns))
   }
 
-  /** A table that is spread by the spec, and was not there when the shards were asked. */
-  missing({ tables }: StatementFacts): QualifiedName | null {
-    return tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
+  #prepare(facts: StatementFacts): PreparedStatement {
+    const missing =
+      facts.tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
+    const calls = judgeCalls(facts, this.#catalogue)
+    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls) }
+    this.#prepared.set(facts, statement)
+    return statement
   }
 
   table({ schema, name }: QualifiedName): PlacedTable | null {
@@ -75,25 +100,16 @@ export class RoutePlanner implements PlacedNames {
     const { facts, text } = record
     if (facts.kind === 'ddl' || facts.kind === 'maintenance' || ABOUT_TABLES.has(facts.command))
       return this.#routeChange(text, facts)
-    const { home, map } = this.#placement
-    const missing = this.missing(facts)
-    if (missing !== null)
-      throw Object.assign(new Error(`relation "${missing.name}" does not exist`), {
-        code: '42P01',
-        severity: 'ERROR',
-      })
-    let prepared = this.#prepared.get(facts)
-    if (prepared === undefined) {
-      prepared = prepareShards(facts, this.#tables, judgeCalls(facts, this.#catalogue))
-      this.#prepared.set(facts, prepared)
-    }
+    const { map } = this.#placement
+    const { missing, prepared } = this.#prepared.get(facts) ?? this.#prepare(facts)
+    if (missing !== null) throw new MissingTable(missing.name)
     const plan = planShards(prepared, new LiteralValues(text, record.literals, new ClientValues(values)), map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':
-        return { kind: 'group', group: home }
+        return this.#toHome
       case 'one':
-        return { kind: 'group', group: shards[plan.shard] as string }
+        return this.#toShard[plan.shard] as Route
       case 'any':
         return {
           kind: 'group',

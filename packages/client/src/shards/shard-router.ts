@@ -12,7 +12,7 @@ import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { type ClientQuery, HerdClient, type Route } from './herd-client.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
-import { RoutePlanner } from './route-planner.js'
+import { MissingTable, RoutePlanner } from './route-planner.js'
 
 /** What a group says to whom is under another epoch of the shard map, or took it for another group. */
 const OTHER_EPOCH = 'PH001'
@@ -115,10 +115,9 @@ export class ShardRouter {
     return this.#groups.get(this.#placement.map.shards[0] as string) as GroupPool
   }
 
-  /** It is about a table that was not there a while ago. */
-  #mayKnowMore({ facts }: StatementRecord): boolean {
-    if (performance.now() - this.#learntAtMs < LEARN_AGAIN_MS) return false
-    return this.#planner?.missing(facts) !== null
+  /** A table that was not there a while ago may be there now. */
+  get #mayKnowMore(): boolean {
+    return performance.now() - this.#learntAtMs > LEARN_AGAIN_MS
   }
 
   /** What the shards have of the tables that are spread. */
@@ -153,52 +152,55 @@ export class ShardRouter {
     return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
   }
 
-  /** Runs one statement where it belongs. Throws what refuses it. */
-  run(call: Call, plans = 1): void {
+  /** Runs one statement where it belongs; the call is this one's from now on. Throws what refuses it. */
+  run(call: Call): void {
+    this.#dispatch(call, call.session, call.reject, 1)
+  }
+
+  #dispatch(call: Call, session: Session, reject: Call['reject'], plans: number): void {
     const record = this.look(call.text)
-    if (this.#mayKnowMore(record)) {
+    let route: Route
+    try {
+      route = this.route(record, call.values, NONE)
+    } catch (error) {
+      if (!(error instanceof MissingTable) || !this.#mayKnowMore) throw error
       this.#learn()
-        .then(() => this.run(call, plans))
-        .catch(call.reject)
+        .then(() => this.#dispatch(call, session, reject, plans))
+        .catch(reject)
       return
     }
-    const route = this.route(record, call.values, NONE)
-    const again = (error: Error): void => {
-      if (sqlStateOf(error) !== OTHER_EPOCH || plans >= MOST_PLANS) call.reject(error)
+    call.reject = (error) => {
+      if (sqlStateOf(error) !== OTHER_EPOCH || plans >= MOST_PLANS) reject(error)
       else
         this.#reload()
-          .then(() => this.run(call, plans + 1))
-          .catch(call.reject)
+          .then(() => this.#dispatch(call, session, reject, plans + 1))
+          .catch(reject)
     }
     switch (route.kind) {
-      case 'group':
-        this.#runIn(this.#groups.get(route.group) as GroupPool, route.group, { ...call, reject: again })
+      case 'group': {
+        const group = this.#groups.get(route.group) as GroupPool
+        call.session = this.sessionIn(session, route.group)
+        group.run(group.knowledge.book.look(call.text), call)
         return
+      }
       case 'federation':
-        this.#runFederated(call).catch(call.reject)
+        this.#runFederated(call, session).catch(reject)
         return
       case 'each':
       case 'parts':
-        this.#runSpread(route, record, call).then(call.resolve, again)
+        this.#runSpread(route, record, call, session).then(call.resolve, call.reject)
     }
-  }
-
-  #runIn(group: GroupPool, name: string, call: Call): void {
-    const record = group.knowledge.book.look(call.text)
-    group.run(record, { ...call, session: this.sessionIn(call.session, name) })
   }
 
   sessionIn(session: Session, group: string): Session {
     return group === this.#placement.thisGroup ? session : session.inGroup(group)
   }
 
-  async #runFederated(call: Call): Promise<void> {
+  async #runFederated(call: Call, session: Session): Promise<void> {
     this.#federation ??= await this.#openFederation()
-    const { book } = this.#federation.knowledge
-    this.#federation.run(book.look(call.text), {
-      ...call,
-      session: call.session.inGroup(this.#federation.name),
-    })
+    const { knowledge, name } = this.#federation
+    call.session = session.inGroup(name)
+    this.#federation.run(knowledge.book.look(call.text), call)
   }
 
   async #openFederation(): Promise<GroupPool> {
@@ -224,9 +226,9 @@ export class ShardRouter {
   async #runSpread(
     route: Extract<Route, { kind: 'each' | 'parts' }>,
     record: StatementRecord,
-    call: Call,
+    { text, values, config, policy }: Call,
+    session: Session,
   ): Promise<Answer> {
-    const { text, values, config, policy, session } = call
     const query: ClientQuery = { text, values, config: { ...config, text, values } }
     if (route.kind === 'each' && route.apart) return this.#runApart(route.groups, query, policy, session)
     const client = this.client(session, policy)
@@ -299,7 +301,15 @@ export class ShardRouter {
   client(session: Session, policy: Policy | null): HerdClient {
     return new HerdClient({
       look: (text) => this.look(text),
-      route: (record, values, near) => this.route(record, values, near),
+      route: async (record, values, near) => {
+        try {
+          return this.route(record, values, near)
+        } catch (error) {
+          if (!(error instanceof MissingTable) || !this.#mayKnowMore) throw error
+          await this.#learn()
+          return this.route(record, values, near)
+        }
+      },
       query: ({ text, values, config }, signal) =>
         new Promise((resolve, reject) => {
           this.run({
