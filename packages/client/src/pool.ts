@@ -500,6 +500,21 @@ export class Pool extends EventEmitter<PoolEvents> {
     return context?.session ?? this.#session
   }
 
+  /**
+   * An id that no other call gets, whichever process and group asks: 64 bits, rising with time
+   * (docs/sharding.md). Rejects with NOT_SUPPORTED where the herd is not sharded.
+   */
+  async nextId(): Promise<bigint> {
+    if (this.#state !== 'open') throw poolClosed()
+    await this.#open()
+    if (this.#router === null)
+      throw new HerdError(
+        'NOT_SUPPORTED',
+        'Only a sharded herd gives ids; here a sequence or an identity column does.',
+      )
+    return this.#router.nextId()
+  }
+
   /** The same pool under a named policy of its options. Throws OPTIONS_INVALID when there is none. */
   with(name: string): PolicyPool {
     const policy = this.#settings.policies[name]

@@ -11,6 +11,7 @@ import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { type ClientQuery, HerdClient, type Route } from './herd-client.js'
+import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
 
@@ -41,6 +42,7 @@ export class ShardRouter {
   #federation: GroupPool | null = null
   #reloading: Promise<void> | null = null
   #turn = 0
+  readonly #ids = new IdSource((work) => this.#anyShard.borrow(work, 'primary'))
   #learntAtMs = 0
 
   private constructor(first: GroupPool, placement: FullPlacement, context: GroupContext) {
@@ -354,8 +356,9 @@ export class ShardRouter {
     }
   }
 
-  closeCheckouts(reason: Error): void {
-    for (const group of this.#groups.values()) group.checkouts.close(reason)
+  /** Unique over all groups, rising with time. */
+  nextId(): Promise<bigint> {
+    return this.#ids.next()
   }
 
   async close(): Promise<void> {

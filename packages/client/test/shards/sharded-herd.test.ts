@@ -229,3 +229,18 @@ test('what spans shards is answered as one database would', async () => {
     (await pool.query(`select u.name, n.text from users u, notes n where u.mood = 'fine'`)).rows,
   ).toEqual([{ name: 'u9', text: 'here' }])
 })
+
+test('ids are unique over processes and shards, and rise with time', async () => {
+  const other = createPool({ nodes: [dsnOf('s3')] })
+  const first = await pool.nextId()
+  const ids = await Promise.all(Array.from({ length: 500 }, (_, at) => (at % 2 ? pool : other).nextId()))
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  const last = await other.nextId()
+  expect(new Set(ids).size).toBe(500)
+  for (const id of ids) expect(id > first && id < last).toBe(true)
+  await pool.query('insert into users (id, name) values ($1, $2)', [first, 'by id'])
+  expect((await pool.query('select name from users where id = $1', [first])).rows).toEqual([
+    { name: 'by id' },
+  ])
+  await other.end()
+})
