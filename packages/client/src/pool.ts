@@ -407,6 +407,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
+    await this.#router?.drain()
     this.#feed?.close()
     await Promise.all([this.#group.close(), this.#router?.close()])
     this.#state = 'ended'

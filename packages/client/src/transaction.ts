@@ -127,6 +127,9 @@ async function commit(client: TransactionClient, signal: AbortSignal | null): Pr
   } catch (error) {
     // Deferred constraints and serialization are checked at COMMIT: such an error has undone everything.
     if (isHarmless(error as Error)) throw new TransactionFailure(error as Error, mayTryAgain(error as Error))
+    // Of several groups it is known that none has committed.
+    if (error instanceof HerdError && error.code === 'TRANSACTION_LOST')
+      throw new TransactionFailure(error, true)
     if (client.unreplicated) throw unreplicated()
     if (signal?.aborted) refuse(client, signal)
     throw unknown(error as Error, signal?.aborted ? 'The call was aborted' : 'The connection ended')

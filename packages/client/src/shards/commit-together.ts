@@ -8,6 +8,8 @@ import { isHarmless, sqlStateOf } from '../server-error.js'
 export interface Participant {
   readonly group: string
   readonly client: OwnedClient
+  /** It has taken another role, which is not the one that could end what it has prepared. */
+  readonly inRole: boolean
 }
 
 /** Ends what was prepared, over another connection when the one that prepared it is gone. */
@@ -17,6 +19,7 @@ export type EndPrepared = (group: string, statement: string) => Promise<void>
 export const PREPARED_PREFIX = 'pgherd'
 /** There is nothing prepared under that name. */
 const UNDEFINED_OBJECT = '42704'
+const UNIQUE_VIOLATION = '23505'
 
 /**
  * Commits the transactions of several groups, all or none: two-phase commit in which the last participant
@@ -26,7 +29,8 @@ const UNDEFINED_OBJECT = '42704'
  * finds a prepared transaction whose decision is not there writes that it is to be undone, under the same
  * primary key: one of the two is first, and that one holds.
  *
- * Throws what a participant throws when nothing of it took effect, and OUTCOME_UNKNOWN.
+ * Throws what a participant throws when nothing of it took effect, and OUTCOME_UNKNOWN. Nothing that comes
+ * after the decision makes it fail: who heard of a failure would do it again.
  */
 export async function commitTogether(
   [decider, ...others]: readonly [Participant, ...Participant[]],
@@ -34,25 +38,44 @@ export async function commitTogether(
 ): Promise<void> {
   const id = randomUUID()
   const name = `'${PREPARED_PREFIX}:${decider.group}:${id}'`
-  const prepared = await Promise.allSettled(
-    others.map(({ client }) => client.query(`PREPARE TRANSACTION ${name}`)),
-  )
+  const prepared = await Promise.allSettled(others.map((each) => prepare(each, name)))
   const refused = prepared.find((each) => each.status === 'rejected')
   if (refused !== undefined) {
     await undo(decider, others, name, endPrepared)
     throw undone(refused.reason as Error)
   }
+  let decided: pg.QueryResult | undefined
   try {
     // One text, so that it is one round trip: after an error in the first the second is not run.
     const decide = `insert into pgherd.decision (id, committed) values ('${id}', true); commit`
     const answers = (await decider.client.query(decide)) as unknown as pg.QueryResult[]
-    if (answers.at(-1)?.command !== 'COMMIT') throw new Error('its transaction had failed')
+    decided = answers.at(-1)
   } catch (error) {
     if (!isHarmless(error as Error)) throw unknown(error as Error)
     await undo(decider, others, name, endPrepared)
-    throw error
+    throw isDecidedOtherwise(error as Error) ? undone(new Error('it was given up meanwhile')) : error
   }
-  await Promise.all(others.map((each) => end(each, `COMMIT PREPARED ${name}`, endPrepared)))
+  if (decided?.command !== 'COMMIT') {
+    await undo(decider, others, name, endPrepared)
+    throw undone(new Error(`${decider.group} had undone its part`))
+  }
+  // What cannot be ended now the supervisor ends, as it was decided.
+  await Promise.allSettled(others.map((each) => end(each, `COMMIT PREPARED ${name}`, endPrepared)))
+}
+
+/** To a transaction that has failed, or is none, PREPARE is ROLLBACK, and no error. */
+async function prepare({ group, client, inRole }: Participant, name: string): Promise<void> {
+  // Constraints that were put off are checked in the role that they would be checked in at COMMIT.
+  if (inRole) await client.query('set constraints all immediate; set local role none')
+  const { command } = await client.query(`PREPARE TRANSACTION ${name}`)
+  if (command !== 'PREPARE') throw new Error(`${group} had undone its part`)
+  if (client.unreplicated) throw new Error(`${group} did not wait until a standby had its part`)
+}
+
+/** Somebody who found a part prepared for long has written that nothing will come of it. */
+function isDecidedOtherwise(error: Error): boolean {
+  const { schema, table } = error as { schema?: string; table?: string }
+  return sqlStateOf(error) === UNIQUE_VIOLATION && schema === 'pgherd' && table === 'decision'
 }
 
 /** Who prepared it ends it, unless its connection is gone. */
@@ -86,7 +109,7 @@ function undone(error: Error): Error {
   if (isHarmless(error)) return error
   return new HerdError(
     'TRANSACTION_LOST',
-    `A connection ended before the transaction was decided (${error.message}), so nothing of it takes effect.`,
+    `The transaction was lost before it was decided (${error.message}), so nothing of it takes effect.`,
     { hint: 'Run it again, or let that be done by { retry: true }.', cause: error },
   )
 }

@@ -1,10 +1,33 @@
 import { EventEmitter } from 'node:events'
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
-import type { OwnedClient } from '../owned-client.js'
+import type { OwnedClient, TextNature } from '../owned-client.js'
+import { sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { commitTogether, type Participant } from './commit-together.js'
+import {
+  inOrder,
+  joined,
+  notSupported,
+  released,
+  sqlError,
+  told,
+  transactionFailed,
+  transactionLost,
+} from './herd-answers.js'
+import {
+  beginStep,
+  isOfOneSnapshot,
+  type Step,
+  savepointOf,
+  settingStep,
+  stepsBack,
+  stepsOfChain,
+  stepsReleased,
+  takesRole,
+  withSetting,
+} from './session-steps.js'
 
 /** Where a statement of a client goes. */
 export type Route =
@@ -40,19 +63,33 @@ export interface ClientQuery {
   readonly config: object
 }
 
+/** Where statements go, as far as is known at some time. */
+export type Router = (
+  record: StatementRecord,
+  values: readonly unknown[] | undefined,
+  near: ReadonlySet<string>,
+) => Promise<Route>
+
 /** What a client of several groups asks of its pool. */
 export interface HerdSource {
+  readonly home: string
   look(text: string): StatementRecord
+  /** What a statement may do on that group. */
+  natureIn(group: string, text: string): TextNature
   /** `near`: groups that the client has to do with already. Throws what refuses it. */
-  route(
-    record: StatementRecord,
-    values: readonly unknown[] | undefined,
-    near: ReadonlySet<string>,
-  ): Promise<Route>
+  readonly route: Router
+  /** The same by what the schema is to that client of a shard, inside its transaction. */
+  routeBy(client: pg.ClientBase): Promise<Router>
+  /** The schema is another one now. */
+  schemaChanged(): Promise<void>
+  /** The map may be another one now. */
+  reload(): Promise<void>
   /** The way of `pool.query()`. */
   query(query: ClientQuery, signal: AbortSignal): Promise<Answer>
   /** A client of that group's primary for one caller. */
   connect(group: string): Promise<OwnedClient & pg.PoolClient>
+  /** One of the database that puts together what several groups have. */
+  connectFederation(): Promise<OwnedClient & pg.PoolClient>
   /** Ends a prepared transaction, now or as soon as that group can. */
   endPrepared(group: string, statement: string): Promise<void>
 }
@@ -61,9 +98,11 @@ type Done = (error: Error | null, answer?: Answer) => void
 
 const EVENTS = ['notice', 'notification'] as const
 
-/** Commands that every part of a transaction must have said to it. */
-const FOR_ALL: ReadonlySet<string> = new Set(['SAVEPOINT', 'RELEASE', 'ROLLBACK TO', 'SET', 'RESET'])
-const OTHER_SNAPSHOT = /repeatable|serializable/i
+/** What a group says to whom is under another epoch of the shard map. */
+const OTHER_EPOCH = 'PH001'
+/** How often a statement is routed again because the map has changed meanwhile. */
+const MOST_ROUTES = 5
+const CHAIN = /\band\s+chain\b/i
 /** Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself. */
 const LOCK_PATIENCE = `select set_config('lock_timeout', '10s', true) where current_setting('lock_timeout') = '0'`
 
@@ -77,15 +116,24 @@ export class HerdClient extends EventEmitter {
   /** Groups in which the transaction has written. */
   readonly #wrote = new Set<string>()
   /** What a transaction on another group begins with; null outside of a transaction. */
-  #begin: string[] | null = null
+  #begun: Step[] | null = null
   /** What the session was told for its later transactions. */
-  readonly #settings: string[] = []
+  #settings: Step[] = []
+  /** Those that do not wait for locks for ever, in this transaction. */
+  readonly #patient = new Set<OwnedClient>()
   #failed = false
+  /** By the schema as this transaction has changed it. */
+  #route: Router | null = null
+  #changedSchema = false
   /** Opens a transaction ahead of the first statement; null when that is done, or there is none. */
   opening: readonly string[] | null = null
   /** Why its user gets nothing more done on it. */
   refusal: Error | null = null
   #lost = false
+  /** Why a part of the transaction is gone. */
+  #lostWith: Error | null = null
+  /** What was committed last waits for no standby any more: the wait was cancelled. */
+  unreplicated = false
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
   #released = false
@@ -107,23 +155,26 @@ export class HerdClient extends EventEmitter {
     return this.#waiting > 0
   }
 
-  get unreplicated(): boolean {
-    return [...this.#participants.values()].some(({ unreplicated }) => unreplicated)
-  }
-
   /** Of the server processes that have something of it under way. */
   get clients(): readonly OwnedClient[] {
     return [...this.#participants.values()]
   }
 
   getTransactionStatus(): 'I' | 'T' | 'E' {
-    if (this.#begin === null) return 'I'
+    if (this.#begun === null) return 'I'
     return this.#failed ? 'E' : 'T'
   }
 
   query(...args: unknown[]): unknown {
     const done = args.find((each) => typeof each === 'function') as Done | undefined
     const [input, given] = args.filter((each) => each !== done)
+    if (isSubmittable(input)) {
+      const refusal = notSupported(
+        'Cursors and streams need one group: take one of its nodes into a pool of its own.',
+      )
+      process.nextTick(() => input.handleError(refusal, null))
+      return input
+    }
     const answer = this.#inTurn(() => this.#run(input, given))
     if (done === undefined) return answer
     answer.then(
@@ -145,97 +196,203 @@ export class HerdClient extends EventEmitter {
   }
 
   async #run(input: unknown, given: unknown): Promise<Answer> {
+    if (this.refusal !== null) throw this.refusal
     const query = readQuery(input, given)
-    if (this.opening !== null) {
-      this.#begin = [...this.opening]
-      this.opening = null
-    }
+    this.open()
     const record = this.#source.look(query.text)
     const { facts } = record
     if (facts.statements > 1 && facts.kind === 'transaction')
       throw notSupported('BEGIN, COMMIT and the like go each by themselves to a herd that is sharded.')
-    if (facts.kind === 'transaction') return this.#control(facts.command, query)
-    if (this.#failed)
-      throw Object.assign(
-        new Error('current transaction is aborted, commands ignored until end of transaction block'),
-        { code: '25P02' },
-      )
+    if (facts.kind === 'transaction') return this.#control(record, query)
+    if (this.#failed) throw this.#lostWith === null ? transactionFailed() : transactionLost(this.#lostWith)
     try {
-      return FOR_ALL.has(facts.command) ? await this.#sayToAll(query) : await this.#runOne(record, query)
+      const setting = settingStep(record, query.config as pg.QueryConfig)
+      return setting === null ? await this.#runRouted(record, query) : await this.#set(setting, record, query)
     } catch (error) {
       // As in one database: after an error nothing of the transaction goes on.
-      if (this.#begin !== null) this.#failed = true
+      if (this.#begun !== null) this.#failed = true
       throw error
     }
   }
 
-  async #control(command: string, query: ClientQuery): Promise<Answer> {
+  /** Begins the transaction that `opening` asks for. */
+  open(): void {
+    if (this.opening === null) return
+    this.#begin(this.opening.map(beginStep))
+    this.opening = null
+  }
+
+  /** Also on those that a session is held on already, with the next statement there. */
+  #begin(steps: Step[]): void {
+    this.#begun = steps
+    const opening = steps.map(({ config }) => config.text)
+    for (const client of this.#participants.values()) client.opening = opening
+  }
+
+  async #control({ facts: { command }, shape }: StatementRecord, query: ClientQuery): Promise<Answer> {
     switch (command) {
       case 'BEGIN':
       case 'START TRANSACTION':
-        this.#begin ??= [query.text]
+        if (this.#begun === null) this.#begin([beginStep(shape)])
         return told(command)
       case 'COMMIT':
-        return this.#end(true)
-      case 'ROLLBACK':
-        return this.#end(false)
-      case 'SAVEPOINT':
-      case 'RELEASE':
-      case 'ROLLBACK TO': {
-        if (this.#begin === null)
-          throw Object.assign(new Error(`${command} can only be used in transaction blocks`), {
-            code: '25P01',
-          })
-        if (this.#failed && command !== 'ROLLBACK TO')
-          throw Object.assign(new Error('current transaction is aborted'), { code: '25P02' })
-        const answer = await this.#sayToAll(query)
-        if (command === 'ROLLBACK TO') this.#failed = false
+      case 'ROLLBACK': {
+        if (!CHAIN.test(shape)) return this.#end(command === 'COMMIT')
+        if (this.#begun === null)
+          throw sqlError('25P01', `${command} AND CHAIN can only be used in transaction blocks`)
+        const chain = stepsOfChain(this.#begun)
+        const answer = await this.#end(command === 'COMMIT')
+        this.#begin(chain)
         return answer
       }
+      case 'SAVEPOINT':
+      case 'RELEASE':
+      case 'ROLLBACK TO':
+        return this.#moveTo(command, savepointOf(shape), query)
       default:
         throw notSupported(`${command} is what a sharded herd does itself, over all its groups.`)
     }
   }
 
-  async #sayToAll(query: ClientQuery): Promise<Answer> {
-    if (this.#begin === null) this.#settings.push(query.text)
-    else this.#begin.push(query.text)
-    const answers = await Promise.all(
-      [...this.#participants.values()].map((client) => client.query(query.config as pg.QueryConfig)),
-    )
-    return answers[0] ?? told(query.text.trim().split(/\s/)[0]?.toUpperCase() ?? '')
+  async #moveTo(
+    command: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO',
+    name: string,
+    query: ClientQuery,
+  ): Promise<Answer> {
+    if (this.#begun === null) throw sqlError('25P01', `${command} can only be used in transaction blocks`)
+    if (this.#lostWith !== null) throw transactionLost(this.#lostWith)
+    if (this.#failed && command !== 'ROLLBACK TO') throw transactionFailed()
+    const config = query.config as pg.QueryConfig
+    const begun: Step[] | null =
+      command === 'SAVEPOINT'
+        ? [...this.#begun, { kind: 'savepoint', config, name }]
+        : command === 'RELEASE'
+          ? stepsReleased(this.#begun, name)
+          : stepsBack(this.#begun, name)
+    try {
+      if (begun === null) throw sqlError('3B001', `savepoint "${name}" does not exist`)
+      await this.#sayToAll(config)
+    } catch (error) {
+      this.#failed = true
+      throw error
+    }
+    this.#begun = begun
+    if (command !== 'ROLLBACK TO') return told(command)
+    this.#failed = false
+    if (this.#route !== null) await this.#learnOwn()
+    return told('ROLLBACK')
+  }
+
+  /** Holds on every group, also on those that are not part of it yet. */
+  async #set(step: Step, record: StatementRecord, query: ClientQuery): Promise<Answer> {
+    // What is set for a session is tried at once, on one group at least; in a transaction where it goes next.
+    if (this.#participants.size === 0 && (this.#begun === null || record.facts.kind === 'read'))
+      await this.#join(this.#source.home, false)
+    const answer = await this.#sayToAll(query.config as pg.QueryConfig)
+    if (this.#begun !== null) this.#begun.push(step)
+    else if (step.kind === 'setting') this.#settings = withSetting(this.#settings, step)
+    return answer ?? told(record.facts.command)
+  }
+
+  async #sayToAll(config: pg.QueryConfig): Promise<Answer | undefined> {
+    const clients = [...this.#participants.values()]
+    return allOf(await Promise.allSettled(clients.map((client) => client.query(config))))[0]
+  }
+
+  /** Again when the map has changed meanwhile, and nothing has been done under the one before. */
+  async #runRouted(record: StatementRecord, query: ClientQuery): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#runOne(record, query)
+      } catch (error) {
+        if (sqlStateOf(error as Error) !== OTHER_EPOCH) throw error
+        await this.#source.reload()
+        if (this.#begun !== null && this.#participants.size > 0)
+          throw sqlError('40001', 'could not go on with the transaction: the shard map has changed')
+        if (tries >= MOST_ROUTES) throw error
+      }
+    }
   }
 
   async #runOne(record: StatementRecord, query: ClientQuery): Promise<Answer> {
     const near = new Set(this.#participants.keys())
-    const route = await this.#source.route(record, query.values, near)
-    const { leavesTraces, writes } = record.nature
-    const isAlone = this.#begin === null && this.#settings.length === 0
+    const route = await (this.#route ?? this.#source.route)(record, query.values, near)
     switch (route.kind) {
       case 'federation':
-        if (this.#wrote.size > 0 || (this.#begin !== null && OTHER_SNAPSHOT.test(this.#begin.join(' '))))
-          throw notSupported(
-            'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
-          )
-        return this.#source.query(query, this.#thrownAway.signal)
+        return this.#readFederated(query)
       case 'group': {
+        const { leavesTraces, writes } = this.#source.natureIn(route.group, query.text)
+        const isAlone = this.#begun === null && this.#settings.length === 0
         if (isAlone && !leavesTraces && !near.has(route.group))
           return this.#source.query(query, this.#thrownAway.signal)
-        return this.#runIn(route.group, query.config, writes)
+        const answer = await this.#runIn(route.group, query.config, writes)
+        await this.#noteSchema(record)
+        return answer
       }
       case 'each':
       case 'parts':
-        if (route.kind === 'each' && route.apart && this.#begin !== null)
-          throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
-        if (this.#begin === null) return this.#source.query(query, this.#thrownAway.signal)
-        return this.runSpread(route, record, query)
+        if (this.#begun !== null) {
+          if (route.kind === 'each' && route.apart)
+            throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
+          return this.runSpread(route, record, query)
+        }
+        if (this.#settings.length === 0) return this.#source.query(query, this.#thrownAway.signal)
+        return this.#runSpreadAlone(route, record, query)
+    }
+  }
+
+  /** Where something was set, by a connection on which that is set, too. */
+  async #readFederated(query: ClientQuery): Promise<Answer> {
+    const begun = this.#begun ?? []
+    if (this.#wrote.size > 0 || isOfOneSnapshot([...this.#settings, ...begun]))
+      throw notSupported(
+        'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
+      )
+    const local = begun.filter(({ kind }) => kind === 'setting' || kind === 'local')
+    if (this.#settings.length + local.length === 0) return this.#source.query(query, this.#thrownAway.signal)
+    const client = await this.#source.connectFederation()
+    const throwAway = (): void => client.release(true)
+    const { signal } = this.#thrownAway
+    signal.addEventListener('abort', throwAway, { once: true })
+    try {
+      signal.throwIfAborted()
+      for (const { config } of this.#settings) await client.query(config)
+      if (local.length === 0) return await client.query(query.config as pg.QueryConfig)
+      for (const { config } of [begun[0] as Step, ...local]) await client.query(config)
+      return await client.query(query.config as pg.QueryConfig)
+    } finally {
+      signal.removeEventListener('abort', throwAway)
+      if (!signal.aborted) client.release()
+    }
+  }
+
+  /** As a transaction of its own, with what was set for the session. */
+  async #runSpreadAlone(
+    route: Extract<Route, { kind: 'each' | 'parts' }>,
+    record: StatementRecord,
+    query: ClientQuery,
+  ): Promise<Answer> {
+    if (route.kind === 'each' && route.apart) {
+      const answers: Answer[] = []
+      for (const group of route.groups) answers.push(await this.#runIn(group, query.config, true))
+      await this.#source.schemaChanged()
+      return answers[0] as Answer
+    }
+    this.#begin([beginStep('BEGIN')])
+    try {
+      const answer = await this.runSpread(route, record, query)
+      await this.#end(true)
+      return answer
+    } catch (error) {
+      if (this.#begun !== null) await this.#end(false)
+      throw error
     }
   }
 
   /** Runs what goes to several groups, in the transaction that is open. */
   async runSpread(
     route: Extract<Route, { kind: 'each' | 'parts' }>,
-    { nature }: StatementRecord,
+    record: StatementRecord,
     query: ClientQuery,
   ): Promise<Answer> {
     if (route.kind === 'each') {
@@ -243,29 +400,44 @@ export class HerdClient extends EventEmitter {
       // One after the other, in one order everywhere: so two of them do not wait for each other.
       for (const group of route.groups)
         answers.push((await this.#runIn(group, query.config, true)) as pg.QueryResult)
+      await this.#noteSchema(record)
       return route.whole ? (answers[0] as pg.QueryResult) : joined(answers)
     }
+    const { nature } = record
     const running = route.parts.map(({ group, text, values }) =>
       this.#runIn(group, { ...query.config, text, values, name: undefined, nature }, true, true),
     )
     // What still runs would go on after the transaction has ended.
-    const ended = await Promise.allSettled(running)
-    const failed = ended.find((each) => each.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    const answers = ended.map((each) => (each as PromiseFulfilledResult<Answer>).value as pg.QueryResult)
-    return inOrder(answers, route.parts)
+    return inOrder(allOf(await Promise.allSettled(running)) as pg.QueryResult[], route.parts)
+  }
+
+  /** What comes next is judged by what was changed, in the same transaction too. */
+  async #noteSchema({ facts }: StatementRecord): Promise<void> {
+    if (facts.kind !== 'ddl' || facts.traces.includes('temp')) return
+    if (this.#begun === null) {
+      await this.#source.schemaChanged()
+      return
+    }
+    this.#changedSchema = true
+    await this.#learnOwn()
+  }
+
+  async #learnOwn(): Promise<void> {
+    const shard = [...this.#participants].find(([group]) => group !== this.#source.home)?.[1]
+    if (shard !== undefined) this.#route = await this.#source.routeBy(shard)
   }
 
   async #runIn(group: string, config: object, writes: boolean, several = false): Promise<Answer> {
+    if (this.refusal !== null) throw this.refusal
     const client = this.#participants.get(group) ?? (await this.#join(group, several))
-    if (writes) this.#wrote.add(group)
+    if (writes && this.#begun !== null) this.#wrote.add(group)
     return client.query(config as pg.QueryConfig)
   }
 
   /** `several`: others join at the same time. */
   async #join(group: string, several: boolean): Promise<OwnedClient & pg.PoolClient> {
-    const others = this.#participants.size
-    if (others > 0 && this.#begin !== null && OTHER_SNAPSHOT.test(this.#begin.join(' ')))
+    const isSecond = several || [...this.#participants.values()].some(({ opening }) => opening === null)
+    if (isSecond && this.#begun !== null && isOfOneSnapshot([...this.#settings, ...this.#begun]))
       throw notSupported(
         'A transaction over several groups is READ COMMITTED: their snapshots are not of one moment.',
       )
@@ -277,56 +449,105 @@ export class HerdClient extends EventEmitter {
     client.once('error', this.#onLost)
     for (const event of EVENTS) client.on(event, (said: unknown) => this.emit(event, said))
     this.#participants.set(group, client)
-    for (const text of this.#settings) await client.query(text)
-    if (this.#begin !== null) {
-      // All of it goes ahead of the first statement, in one round trip.
-      client.opening = others > 0 || several ? [...this.#begin, LOCK_PATIENCE] : this.#begin
-      const [first] = this.#participants.values()
-      // Ahead of whatever it is asked next; if it fails, that fails too.
-      if (others === 1) first?.query(LOCK_PATIENCE).catch(() => {})
+    try {
+      await this.#bringUp(client, isSecond)
+    } catch (error) {
+      // Without what was set nothing may run on it.
+      if (this.#participants.get(group) === client) this.#giveBack(group, client, client.dead)
+      throw error
     }
     return client
+  }
+
+  /** Has it hear what the others have heard. */
+  async #bringUp(client: OwnedClient, isSecond: boolean): Promise<void> {
+    for (const { config } of this.#settings) await client.query(config)
+    if (this.#begun === null) return
+    if (this.#begun.every(({ kind }) => kind === 'begin'))
+      // All of it goes ahead of the first statement, in one round trip.
+      client.opening = this.#begun.map(({ config }) => config.text)
+    else for (const { config } of this.#begun) await client.query(config)
+    if (!isSecond) return
+    this.#patient.delete(client)
+    for (const each of this.#participants.values()) this.#makePatient(each)
+  }
+
+  /** Ahead of whatever it is asked next; if it fails, that fails too. */
+  #makePatient(client: OwnedClient): void {
+    if (this.#patient.has(client)) return
+    this.#patient.add(client)
+    if (client.opening !== null) client.opening = [...client.opening, LOCK_PATIENCE]
+    else client.query(LOCK_PATIENCE).catch(() => {})
   }
 
   readonly #onLost = (error: Error): void => {
     // What a transaction did there is gone; what a session held there too.
     this.#lost = true
-    this.#failed = this.#begin !== null
+    if (this.#begun !== null) {
+      this.#failed = true
+      this.#lostWith ??= error
+    }
     this.emit('error', error)
   }
 
   /** Ends the transaction on every group, and gives back what nothing is left in. */
   async #end(commits: boolean): Promise<Answer> {
-    const begun = this.#begin !== null
+    const begun = this.#begun
     const failed = this.#failed
+    const lost = this.#lostWith
     const writers = [...this.#participants].filter(([group]) => this.#wrote.has(group))
-    const readers = [...this.#participants.values()].filter(
-      (client) => !writers.some(([, each]) => each === client),
-    )
-    this.#begin = null
+    const changedSchema = this.#changedSchema
+    this.#begun = null
     this.#failed = false
+    this.#lostWith = null
+    this.#route = null
+    this.#changedSchema = false
     this.#wrote.clear()
+    this.#patient.clear()
+    if (begun === null) return told(commits ? 'COMMIT' : 'ROLLBACK')
     try {
-      if (!begun) return told(commits ? 'COMMIT' : 'ROLLBACK')
+      this.unreplicated = false
+      // Nobody has told its user yet that nothing of it will stay.
+      if (commits && lost !== null) throw transactionLost(lost)
       if (!commits || failed) {
-        await Promise.allSettled([...this.#participants.values()].map(rollBack))
+        await this.#rollBack()
         return told('ROLLBACK')
       }
-      await Promise.all(readers.map((client) => end(client, 'COMMIT')))
-      const parts = writers.map(([group, client]): Participant => ({ group, client }))
-      const [first, ...others] = parts
-      if (first === undefined) return told('COMMIT')
-      if (others.length === 0) return (await end(first.client, 'COMMIT')) ?? told('COMMIT')
-      await commitTogether([first, ...others], (group, statement) =>
-        this.#source.endPrepared(group, statement),
-      )
-      return told('COMMIT')
+      const answer = await this.#commit(writers, takesRole([...this.#settings, ...begun]))
+      if (answer.command === 'COMMIT')
+        for (const step of begun)
+          if (step.kind === 'setting') this.#settings = withSetting(this.#settings, step)
+      this.unreplicated = [...this.#participants.values()].some(({ unreplicated }) => unreplicated)
+      if (changedSchema) await this.#source.schemaChanged()
+      return answer
     } catch (error) {
-      await Promise.allSettled([...this.#participants.values()].map(rollBack))
+      await this.#rollBack()
       throw error
     } finally {
       this.#giveBackClean()
     }
+  }
+
+  async #commit(
+    writers: readonly (readonly [string, OwnedClient & pg.PoolClient])[],
+    inRole: boolean,
+  ): Promise<pg.QueryResult> {
+    const wrote = new Set(writers.map(([, client]) => client))
+    const readers = [...this.#participants.values()].filter((client) => !wrote.has(client))
+    await Promise.all(readers.map((client) => end(client, 'COMMIT')))
+    // Home decides where it has a part: what cannot be prepared (NOTIFY, temporary tables) is there.
+    const parts = writers
+      .map(([group, client]): Participant => ({ group, client, inRole }))
+      .sort((a, b) => Number(b.group === this.#source.home) - Number(a.group === this.#source.home))
+    const [first, ...others] = parts
+    if (first === undefined) return told('COMMIT')
+    if (others.length === 0) return ((await end(first.client, 'COMMIT')) ?? told('COMMIT')) as pg.QueryResult
+    await commitTogether([first, ...others], (group, statement) => this.#source.endPrepared(group, statement))
+    return told('COMMIT')
+  }
+
+  async #rollBack(): Promise<void> {
+    await Promise.allSettled([...this.#participants.values()].map(rollBack))
   }
 
   #giveBackClean(): void {
@@ -361,9 +582,24 @@ export class HerdClient extends EventEmitter {
 // Programs ask `instanceof pg.Client` to tell a client from a pool.
 Object.setPrototypeOf(HerdClient.prototype, pg.Client.prototype)
 
+interface Submittable {
+  submit(connection: unknown): void
+  handleError(error: Error, connection: unknown): void
+}
+
+function isSubmittable(input: unknown): input is Submittable {
+  return typeof (input as { submit?: unknown } | null | undefined)?.submit === 'function'
+}
+
+/** What all of them came to; throws the first failure, when all have ended. */
+function allOf<T>(ended: readonly PromiseSettledResult<T>[]): T[] {
+  return ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
+}
+
 function readQuery(input: unknown, given: unknown): ClientQuery {
-  if (typeof (input as { submit?: unknown } | null)?.submit === 'function')
-    throw notSupported('Cursors and streams need one group: take one of its nodes into a pool of its own.')
   const config =
     typeof input === 'string' ? { text: input } : (input as { text?: unknown; values?: unknown[] })
   const { text } = config ?? {}
@@ -385,36 +621,4 @@ async function end(client: OwnedClient, command: 'COMMIT'): Promise<Answer | nul
 async function rollBack(client: OwnedClient): Promise<void> {
   if (client.opening !== null) client.opening = null
   else if (!client.dead && client.getTransactionStatus() !== 'I') await client.query('ROLLBACK')
-}
-
-/** An answer of nobody's but ours. */
-function told(command: string): pg.QueryResult {
-  return { command, rowCount: null as unknown as number, oid: 0, fields: [], rows: [] }
-}
-
-/** What each did with its rows, as one did it with all. */
-function joined(answers: readonly pg.QueryResult[]): pg.QueryResult {
-  const [first] = answers as [pg.QueryResult]
-  first.rows = answers.flatMap(({ rows }) => rows)
-  first.rowCount = answers.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0)
-  return first
-}
-
-function inOrder(answers: readonly pg.QueryResult[], parts: readonly StatementPart[]): pg.QueryResult {
-  const rows: unknown[] = []
-  const isWhole = answers.every(({ rows: part }, at) => part.length === parts[at]?.rows.length)
-  for (const [at, part] of parts.entries())
-    for (const [place, row] of part.rows.entries()) rows[row] = answers[at]?.rows[place]
-  const whole = joined(answers)
-  // ON CONFLICT DO NOTHING leaves rows out, and nothing says which.
-  if (isWhole) whole.rows = rows
-  return whole
-}
-
-function notSupported(message: string): HerdError {
-  return new HerdError('NOT_SUPPORTED', message)
-}
-
-function released(message: string): HerdError {
-  return new HerdError('CLIENT_RELEASED', message)
 }

@@ -44,7 +44,7 @@ export interface PlacedCatalogue {
 
 /** What shards have of the tables that are called so, as `schema.name`. */
 export async function fetchPlacedCatalogue(
-  client: pg.Client,
+  client: pg.ClientBase,
   names: readonly string[],
 ): Promise<PlacedCatalogue> {
   const { rows: columns } = await client.query<PlacedColumn>(COLUMNS, [names])
@@ -83,32 +83,52 @@ const RELATIONS = `
     join pg_class r on r.oid = i.indexrelid
    where n.nspname || '.' || c.relname = any ($1)`
 
-/** The tables that are spread, as statements are planned by them. Throws SHARD_KEY_INVALID. */
-export function shardedTablesOf({ tables }: FullPlacement, columns: readonly PlacedColumn[]): ShardedTable[] {
-  return Object.entries(tables).map(([fullName, { kind, key }]) => {
+/** What statements over tables that are spread are planned by. */
+export interface PlacedTables {
+  readonly tables: readonly ShardedTable[]
+  /** Why no statement can be planned that names one of them, by full name. */
+  readonly unusable: ReadonlyMap<string, HerdError>
+}
+
+export function shardedTablesOf({ tables }: FullPlacement, columns: readonly PlacedColumn[]): PlacedTables {
+  const unusable = new Map<string, HerdError>()
+  const found = Object.entries(tables).map(([fullName, { kind, key }]) => {
     const dot = fullName.indexOf('.')
     const [schema, name] = [fullName.slice(0, dot), fullName.slice(dot + 1)]
     const own = columns.filter((each) => each.schema === schema && each.table === name)
+    const keys = key.flatMap((column) => {
+      const type = keyTypeOf(own.find((each) => each.column === column))
+      return type === null ? [] : [{ column, type }]
+    })
+    // A table that is not there yet has no columns: whatever is asked of it, the server says so.
+    if (own.length > 0 && keys.length < key.length) unusable.set(fullName, whyUnusable(fullName, key, own))
     return {
       schema,
       name,
       kind,
-      // A table that is not there yet has none: whatever is asked of it, the server says so.
-      key: key.flatMap((column) => {
-        const found = own.find((each) => each.column === column)
-        return found === undefined ? [] : [{ column, type: keyTypeOf(found) }]
-      }),
+      key: keys,
       columns: own.map(({ column }) => column),
       varying: own.filter(({ varying }) => varying).map(({ column }) => column),
     }
   })
+  return { tables: found, unusable }
 }
 
-function keyTypeOf({ schema, table, column, type, deterministic }: PlacedColumn): KeyType {
-  const known = KEY_TYPES.find((each) => each === type)
-  if (known !== undefined && deterministic) return known
-  const why = deterministic
-    ? `is of type ${type}; a shard key is of ${KEY_TYPES.join(', ')}`
+function keyTypeOf(column: PlacedColumn | undefined): KeyType | null {
+  const known = KEY_TYPES.find((each) => each === column?.type)
+  return known !== undefined && column?.deterministic === true ? known : null
+}
+
+function whyUnusable(table: string, key: readonly string[], own: readonly PlacedColumn[]): HerdError {
+  const name = key.find((each) => keyTypeOf(own.find(({ column }) => column === each)) === null) as string
+  const column = own.find((each) => each.column === name)
+  const hint = 'DROP the table, and make it with a shard key that can be one.'
+  if (column === undefined)
+    return new HerdError('SHARD_KEY_INVALID', `${table} has no column ${name}, which is its shard key.`, {
+      hint,
+    })
+  const why = column.deterministic
+    ? `is of type ${column.type}; a shard key is of ${KEY_TYPES.join(', ')}`
     : 'has a collation under which different texts are equal'
-  throw new HerdError('SHARD_KEY_INVALID', `Column ${column} of ${schema}.${table} ${why}.`)
+  return new HerdError('SHARD_KEY_INVALID', `Column ${name} of ${table} ${why}.`, { hint })
 }

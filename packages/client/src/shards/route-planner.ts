@@ -55,7 +55,10 @@ export class RoutePlanner implements PlacedNames {
   readonly #relations: ReadonlySet<string>
   readonly #tables: ShardedTables
   readonly #known: ReadonlySet<string>
-  readonly #catalogue: Catalogue
+  /** By what the servers of the tables had under their names. */
+  readonly catalogue: Catalogue
+  /** Why no statement can be planned that names one of them, by full name. */
+  readonly unusable: ReadonlyMap<string, HerdError>
   readonly #prepared = new WeakMap<StatementFacts, PreparedStatement>()
   readonly #toHome: Route
   readonly #toShard: readonly Route[]
@@ -63,17 +66,24 @@ export class RoutePlanner implements PlacedNames {
   constructor(placement: FullPlacement, found: PlacedCatalogue, catalogue: Catalogue) {
     this.#placement = placement
     this.#relations = found.relations
-    this.#catalogue = catalogue
+    this.catalogue = catalogue
     this.#toHome = { kind: 'group', group: placement.home }
     this.#toShard = placement.map.shards.map((group) => ({ kind: 'group', group }))
     this.#known = new Set(found.columns.map(({ schema, table: name }) => nameIn({ schema, name })))
-    this.#tables = new ShardedTables(shardedTablesOf(placement, found.columns))
+    const { tables, unusable } = shardedTablesOf(placement, found.columns)
+    this.#tables = new ShardedTables(tables)
+    this.unusable = unusable
   }
 
   #prepare(facts: StatementFacts): PreparedStatement {
+    if (this.unusable.size > 0)
+      for (const name of [...facts.tables, ...facts.mentions]) {
+        const why = this.unusable.get(nameIn(name))
+        if (why !== undefined) throw why
+      }
     const missing =
       facts.tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
-    const calls = judgeCalls(facts, this.#catalogue)
+    const calls = judgeCalls(facts, this.catalogue)
     const statement = { missing, prepared: prepareShards(facts, this.#tables, calls) }
     this.#prepared.set(facts, statement)
     return statement

@@ -4,13 +4,15 @@ import type pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
 import type { OwnedClient } from '../owned-client.js'
+import { poolClosed } from '../pool-node.js'
 import type { Policy } from '../pool-options.js'
-import { isConnectionLoss, sqlStateOf } from '../server-error.js'
+import { sqlStateOf } from '../server-error.js'
 import type { Session } from '../session.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
-import { type ClientQuery, HerdClient, type Route } from './herd-client.js'
+import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
+import { type ClientQuery, HerdClient, type Route, type Router } from './herd-client.js'
 import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
@@ -27,7 +29,10 @@ const LEARN_AGAIN_MS = 100
 /** How long a change of the schema waits for the federation to follow. */
 const FEDERATION_WAIT_MS = 5000
 const FEDERATION_POLL_MS = 10
+/** How often it is tried again to end what is prepared. */
+const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
+const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** The groups of a sharded herd, and which of them a statement is for. */
 export class ShardRouter {
@@ -42,14 +47,17 @@ export class ShardRouter {
   #federation: GroupPool | null = null
   #reloading: Promise<void> | null = null
   #turn = 0
-  readonly #ids = new IdSource((work) => this.#anyShard.borrow(work, 'primary'))
+  readonly #ids = new IdSource((work) => this.#borrowShard(work, 'primary'))
   #learntAtMs = 0
+  #closed = false
+  /** What clients have under way that have no connection for it. */
+  readonly #underWay = new Set<Promise<unknown>>()
 
   private constructor(first: GroupPool, placement: FullPlacement, context: GroupContext) {
     this.#first = first
     this.#context = context
     this.#placement = placement
-    this.#shards = new StatementKnowledge('shards', (work, role) => this.#anyShard.borrow(work, role))
+    this.#shards = new StatementKnowledge('shards', (work, role) => this.#borrowShard(work, role))
     this.#openGroups()
   }
 
@@ -58,11 +66,16 @@ export class ShardRouter {
     const placement = await first.borrow(fetchPlacement, 'standby')
     if (placement === null) return null
     const router = new ShardRouter(first, placement, context)
-    await Promise.all(
-      [...router.#groups.values()].filter((group) => group !== first).map((group) => group.start()),
-    )
-    await Promise.all([router.#home.knowledge.loader.load(), router.#shards.loader.load()])
-    await router.#learn()
+    try {
+      await Promise.all(
+        [...router.#groups.values()].filter((group) => group !== first).map((group) => group.start()),
+      )
+      await Promise.all([router.#home.knowledge.loader.load(), router.#shards.loader.load()])
+      await router.#learn()
+    } catch (error) {
+      await router.close()
+      throw error
+    }
     return router
   }
 
@@ -113,8 +126,11 @@ export class ShardRouter {
     return this.#groups.get(this.#placement.home) as GroupPool
   }
 
-  get #anyShard(): GroupPool {
-    return this.#groups.get(this.#placement.map.shards[0] as string) as GroupPool
+  /** A connection to whichever shard has one to give: all have the same tables. */
+  async #borrowShard<T>(work: (client: pg.Client) => Promise<T>, role: 'primary' | 'standby'): Promise<T> {
+    const shards = this.#placement.map.shards.map((name) => this.#groups.get(name) as GroupPool)
+    const usable = shards.find(({ watch }) => watch.view.primary !== null)
+    return (usable ?? (shards[0] as GroupPool)).borrow(work, role)
   }
 
   /** A table that was not there a while ago may be there now. */
@@ -126,8 +142,14 @@ export class ShardRouter {
   async #learn(): Promise<void> {
     this.#learntAtMs = performance.now()
     const names = Object.keys(this.#placement.tables)
-    const catalogue = await this.#anyShard.borrow((client) => fetchPlacedCatalogue(client, names), 'primary')
+    const catalogue = await this.#borrowShard((client) => fetchPlacedCatalogue(client, names), 'primary')
     this.#planner = new RoutePlanner(this.#placement, catalogue, this.#shards.catalogue)
+  }
+
+  /** What has been learnt of names may have been changed by others: it is learnt again now and then. */
+  #learnOften(): void {
+    if (this.#planner?.catalogue === this.#shards.catalogue) return
+    if (performance.now() - this.#learntAtMs > LEARN_AGAIN_MS) this.#learn().catch(() => {})
   }
 
   /** The map is another one now. */
@@ -156,6 +178,8 @@ export class ShardRouter {
 
   /** Runs one statement where it belongs; the call is this one's from now on. Throws what refuses it. */
   run(call: Call): void {
+    if (this.#closed) throw poolClosed()
+    this.#learnOften()
     this.#dispatch(call, call.session, call.reject, 1)
   }
 
@@ -178,11 +202,15 @@ export class ShardRouter {
           .then(() => this.#dispatch(call, session, reject, plans + 1))
           .catch(reject)
     }
+    const changed = (answer: Answer): void => {
+      this.#schemaChanged().then(() => call.resolve(answer))
+    }
     switch (route.kind) {
       case 'group': {
         const group = this.#groups.get(route.group) as GroupPool
         call.session = this.sessionIn(session, route.group)
-        group.run(group.knowledge.book.look(call.text), call)
+        const known = group.knowledge.book.look(call.text)
+        group.run(known, changesSchema(record) ? { ...call, resolve: changed } : call)
         return
       }
       case 'federation':
@@ -228,24 +256,41 @@ export class ShardRouter {
   async #runSpread(
     route: Extract<Route, { kind: 'each' | 'parts' }>,
     record: StatementRecord,
-    { text, values, config, policy }: Call,
+    { text, values, config, policy, startedAtMs }: Call,
     session: Session,
   ): Promise<Answer> {
     const query: ClientQuery = { text, values, config: { ...config, text, values } }
     if (route.kind === 'each' && route.apart) return this.#runApart(route.groups, query, policy, session)
-    const client = this.client(session, policy)
-    try {
-      await (client.query('BEGIN') as Promise<unknown>)
-      const answer = await client.runSpread(route, record, query)
-      await (client.query('COMMIT') as Promise<unknown>)
-      if (record.facts.kind !== 'write' && record.facts.kind !== 'read') await this.#schemaChanged()
-      return answer
-    } catch (error) {
-      await (client.query('ROLLBACK') as Promise<unknown>).catch(() => {})
-      throw error
-    } finally {
-      client.release()
+    const opening = openingOf({}, policy?.synchronousCommit ?? null)
+    const deadlineMs = startedAtMs + (policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs)
+    for (;;) {
+      config.signal?.throwIfAborted()
+      const client = this.client(session, policy)
+      const run = (): Promise<Answer> => {
+        client.open()
+        return client.runSpread(route, record, query)
+      }
+      let broken: Error | undefined
+      try {
+        return await runTransaction(client, run, opening, config.signal ?? null)
+      } catch (failure) {
+        const { error } = failure as TransactionFailure
+        if (client.refusal !== null) broken = client.refusal
+        this.#noteUnknown(session, error)
+        const isLost = error instanceof HerdError && error.code === 'TRANSACTION_LOST'
+        if (!isLost || performance.now() > deadlineMs) throw error
+      } finally {
+        client.release(broken)
+      }
+      await sleep(PREPARED_POLL_MS)
     }
+  }
+
+  /** I4: whoever looks whether it took effect must see it if it did. */
+  #noteUnknown(session: Session, error: Error): void {
+    if (!(error instanceof HerdError) || error.code !== 'OUTCOME_UNKNOWN') return
+    this.#context.statistics.unknown++
+    for (const [name, { finder }] of this.#groups) finder.stamper.wrote(this.sessionIn(session, name), false)
   }
 
   /** On each by itself; what failed where is told when all have answered. */
@@ -276,11 +321,17 @@ export class ShardRouter {
     })
   }
 
-  /** The next statement is judged by what is there now; one over shards is answered from it, too. */
+  /**
+   * The next statement is judged by what is there now; one over shards is answered from it, too. The change
+   * itself is done: it does not fail because somebody cannot be asked about it now.
+   */
   async #schemaChanged(): Promise<void> {
-    await this.#awaitFederation()
-    await Promise.all([this.#home.knowledge.loader.loadAnew(), this.#shards.loader.loadAnew()])
-    await this.#learn()
+    await this.#awaitFederation().catch(() => {})
+    const loading = [this.#home.knowledge.loader.loadAnew(), this.#shards.loader.loadAnew()]
+    await Promise.allSettled(loading)
+    await this.#learn().catch(() => {
+      this.#learntAtMs = 0
+    })
   }
 
   /** Tells whoever keeps the federation, and gives it a while to follow: without a supervisor nobody does. */
@@ -302,8 +353,11 @@ export class ShardRouter {
 
   client(session: Session, policy: Policy | null): HerdClient {
     return new HerdClient({
+      home: this.#placement.home,
       look: (text) => this.look(text),
+      natureIn: (group, text) => (this.#groups.get(group) as GroupPool).knowledge.book.look(text).nature,
       route: async (record, values, near) => {
+        this.#learnOften()
         try {
           return this.route(record, values, near)
         } catch (error) {
@@ -312,48 +366,88 @@ export class ShardRouter {
           return this.route(record, values, near)
         }
       },
-      query: ({ text, values, config }, signal) =>
-        new Promise((resolve, reject) => {
-          this.run({
-            config: { ...(config as pg.QueryConfig), signal },
-            text,
-            values: values as unknown[] | undefined,
-            policy,
-            session,
-            startedAtMs: performance.now(),
-            surroundings: null,
-            resolve,
-            reject,
-          })
-        }),
+      routeBy: (client) => this.#routeBy(client),
+      schemaChanged: () => this.#schemaChanged(),
+      reload: () => this.#reload(),
+      query: (query, signal) => this.#queryFor(query, signal, session, policy),
       connect: (group) => this.connect(group, session, policy),
-      endPrepared: (group, statement) => this.#endPrepared(group, statement),
+      connectFederation: async () => {
+        this.#federation ??= await this.#openFederation()
+        return this.#checkout(this.#federation, session.inGroup(this.#federation.name), policy)
+      },
+      endPrepared: (group, statement) => this.#endPrepared(group, statement, session),
     })
+  }
+
+  async #routeBy(client: pg.ClientBase): Promise<Router> {
+    const names = Object.keys(this.#placement.tables)
+    const planner = new RoutePlanner(
+      this.#placement,
+      await fetchPlacedCatalogue(client, names),
+      this.#shards.catalogue,
+    )
+    // Nothing could be done with such a table: its transaction had better not make it.
+    for (const [table, why] of planner.unusable) if (!this.#planner?.unusable.has(table)) throw why
+    return async (record, values, near) => planner.route(record, values, near, this.#turn++)
+  }
+
+  #queryFor(
+    { text, values, config }: ClientQuery,
+    thrownAway: AbortSignal,
+    session: Session,
+    policy: Policy | null,
+  ): Promise<Answer> {
+    const { signal } = config as { signal?: AbortSignal }
+    const running = new Promise<Answer>((resolve, reject) => {
+      this.run({
+        config: {
+          ...(config as pg.QueryConfig),
+          signal: signal ? AbortSignal.any([signal, thrownAway]) : thrownAway,
+        },
+        text,
+        values: values as unknown[] | undefined,
+        policy,
+        session,
+        startedAtMs: performance.now(),
+        surroundings: null,
+        resolve,
+        reject,
+      })
+    })
+    this.#underWay.add(running)
+    const ended = (): void => {
+      this.#underWay.delete(running)
+    }
+    running.then(ended, ended)
+    return running
   }
 
   connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    const group = this.#groups.get(name) as GroupPool
-    return group.checkout({
-      consistency: 'primary',
-      session: this.sessionIn(session, name),
-      policy,
-      signal: null,
-    })
+    return this.#checkout(this.#groups.get(name) as GroupPool, this.sessionIn(session, name), policy)
   }
 
-  async #endPrepared(group: string, statement: string): Promise<void> {
+  #checkout(group: GroupPool, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
+    return group.checkout({ consistency: 'primary', session, policy, signal: null })
+  }
+
+  /** Tries until it has an answer: a server that is not up yet, or is no primary any more, is none. */
+  async #endPrepared(group: string, statement: string, session: Session): Promise<void> {
     const pool = this.#groups.get(group) as GroupPool
     const deadlineMs = pool.deadlineMs(null)
     for (;;) {
       try {
         await pool.borrow((client) => client.query(statement), 'primary')
-        return
+        break
       } catch (error) {
+        const state = sqlStateOf(error as Error)
         // Somebody else has ended it the same way.
-        if (sqlStateOf(error as Error) === UNDEFINED_OBJECT) return
-        if (!isConnectionLoss(error as Error) || performance.now() > deadlineMs) throw error
+        if (state === UNDEFINED_OBJECT) break
+        if (state === INSUFFICIENT_PRIVILEGE || performance.now() > deadlineMs) throw error
       }
+      await sleep(PREPARED_POLL_MS)
     }
+    // I4: what was stamped at PREPARE does not show it yet.
+    pool.finder.stamper.wrote(this.sessionIn(session, group), true)
   }
 
   /** Unique over all groups, rising with time. */
@@ -361,10 +455,25 @@ export class ShardRouter {
     return this.#ids.next()
   }
 
-  async close(): Promise<void> {
-    const others = [...this.#groups.values()].filter((group) => group !== this.#first)
-    await Promise.all(
-      [...others, ...(this.#federation === null ? [] : [this.#federation])].map((each) => each.close()),
-    )
+  /** Lets what clients have under way finish; nothing new is taken. */
+  async drain(): Promise<void> {
+    this.#closed = true
+    for (const group of this.#all) group.checkouts.close(poolClosed())
+    await Promise.allSettled(this.#underWay)
   }
+
+  get #all(): GroupPool[] {
+    return [...this.#groups.values(), ...(this.#federation === null ? [] : [this.#federation])]
+  }
+
+  /** All but the group whose nodes were named. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#all.filter((group) => group !== this.#first).map((group) => group.close()))
+  }
+}
+
+/** Of tables that others may name, too. */
+export function changesSchema({ facts }: StatementRecord): boolean {
+  return facts.kind === 'ddl' && !facts.traces.includes('temp')
 }

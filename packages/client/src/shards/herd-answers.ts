@@ -1,0 +1,54 @@
+import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
+import type { StatementPart } from './herd-client.js'
+
+/** An answer of nobody's but ours. */
+export function told(command: string): pg.QueryResult {
+  return { command, rowCount: null as unknown as number, oid: 0, fields: [], rows: [] }
+}
+
+/** What each did with its rows, as one did it with all. */
+export function joined(answers: readonly pg.QueryResult[]): pg.QueryResult {
+  const [first] = answers as [pg.QueryResult]
+  first.rows = answers.flatMap(({ rows }) => rows)
+  first.rowCount = answers.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0)
+  return first
+}
+
+/** The same of parts, with the rows in the order of the whole. */
+export function inOrder(answers: readonly pg.QueryResult[], parts: readonly StatementPart[]): pg.QueryResult {
+  const rows: unknown[] = []
+  const isWhole = answers.every(({ rows: part }, at) => part.length === parts[at]?.rows.length)
+  for (const [at, part] of parts.entries())
+    for (const [place, row] of part.rows.entries()) rows[row] = answers[at]?.rows[place]
+  const whole = joined(answers)
+  // ON CONFLICT DO NOTHING leaves rows out, and nothing says which.
+  if (isWhole) whole.rows = rows
+  return whole
+}
+
+/** As PostgreSQL says it. */
+export function sqlError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code, severity: 'ERROR' })
+}
+
+export function transactionFailed(): Error {
+  return sqlError('25P02', 'current transaction is aborted, commands ignored until end of transaction block')
+}
+
+/** A part of a transaction went with its connection. */
+export function transactionLost(cause: Error): HerdError {
+  return new HerdError(
+    'TRANSACTION_LOST',
+    `A connection ended before COMMIT was sent (${cause.message}), so nothing of the transaction takes effect.`,
+    { hint: 'Run it again, or let that be done by { retry: true }.', cause },
+  )
+}
+
+export function notSupported(message: string, hint?: string): HerdError {
+  return new HerdError('NOT_SUPPORTED', message, hint === undefined ? {} : { hint })
+}
+
+export function released(message: string): HerdError {
+  return new HerdError('CLIENT_RELEASED', message)
+}

@@ -1,0 +1,85 @@
+import type pg from 'pg'
+import type { StatementRecord } from '../statement-book.js'
+
+/** What every connection of a session must have been told, since it may join later. */
+export interface Step {
+  /** `local`: of its transaction alone. */
+  readonly kind: 'begin' | 'savepoint' | 'setting' | 'local'
+  readonly config: pg.QueryConfig
+  /** Of a savepoint. */
+  readonly name: string | null
+}
+
+/** SET and its like end with their transaction. */
+const LOCAL = /^set (local|transaction|constraints)\b/i
+/** The last argument of `set_config`, and of `set_config` alone. */
+const LOCAL_CALL = /,\s*(true|'t(rue)?'|'on'|'1')(::bool(ean)?)?\s*\)/i
+const OTHER_SNAPSHOT = /repeatable|serializable/i
+const ROLE = /\brole\b|authorization/i
+const NAME = /("(?:[^"]|"")+"|[^\s";]+)[\s;]*$/
+
+export function beginStep(text: string): Step {
+  return { kind: 'begin', config: { text }, name: null }
+}
+
+/** Null for what is no setting. A call of `set_config` is one where it is all that a statement does. */
+export function settingStep({ facts, shape, text }: StatementRecord, config: pg.QueryConfig): Step | null {
+  const { command, statements } = facts
+  if (statements !== 1) return null
+  if (['SET', 'RESET', 'DISCARD', 'SET CONSTRAINTS'].includes(command))
+    return { kind: LOCAL.test(shape) ? 'local' : 'setting', config, name: null }
+  const isCall =
+    command === 'SELECT' &&
+    facts.tables.length === 0 &&
+    facts.functions.length > 0 &&
+    facts.functions.every(({ name }) => name === 'set_config')
+  if (!isCall) return null
+  return { kind: LOCAL_CALL.test(text) ? 'local' : 'setting', config, name: null }
+}
+
+/** The name in SAVEPOINT, RELEASE and ROLLBACK TO, as PostgreSQL folds it. */
+export function savepointOf(shape: string): string {
+  const name = NAME.exec(shape)?.[1] ?? ''
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
+}
+
+/** What is left of them after ROLLBACK TO; null where there is no such savepoint. */
+export function stepsBack(steps: readonly Step[], savepoint: string): Step[] | null {
+  const at = steps.findLastIndex(({ name }) => name === savepoint)
+  return at < 0 ? null : steps.slice(0, at + 1)
+}
+
+/** What is left of them after RELEASE; null where there is no such savepoint. */
+export function stepsReleased(steps: readonly Step[], savepoint: string): Step[] | null {
+  const at = steps.findLastIndex(({ name }) => name === savepoint)
+  return at < 0 ? null : steps.filter((step, index) => index < at || step.kind !== 'savepoint')
+}
+
+/** With one more; what is said twice counts where it was said last. */
+export function withSetting(settings: readonly Step[], step: Step): Step[] {
+  if (/^\s*discard\s+all\b/i.test(step.config.text)) return []
+  const said = JSON.stringify(step.config)
+  return [...settings.filter(({ config }) => JSON.stringify(config) !== said), step]
+}
+
+/** What a transaction that follows in a chain begins with. */
+export function stepsOfChain(steps: readonly Step[]): Step[] {
+  return steps.filter(
+    ({ kind, config }) =>
+      kind === 'begin' || (kind === 'local' && /^\s*set\s+transaction\b/i.test(config.text)),
+  )
+}
+
+/** Its reads are to see one moment. */
+export function isOfOneSnapshot(steps: readonly Step[]): boolean {
+  return steps.some(({ kind, config }) => kind !== 'savepoint' && OTHER_SNAPSHOT.test(textOf(config)))
+}
+
+/** They may have it run under another role. */
+export function takesRole(steps: readonly Step[]): boolean {
+  return steps.some(({ kind, config }) => kind !== 'savepoint' && ROLE.test(textOf(config)))
+}
+
+function textOf({ text, values }: pg.QueryConfig): string {
+  return values === undefined ? text : `${text} ${values.join(' ')}`
+}

@@ -1,0 +1,267 @@
+import type { Herd } from '@pgherd/cluster'
+import { makeShardMap, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
+import type pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
+import { createPool, type Pool } from '../../src/index.js'
+
+/* What applications do to a client of a sharded herd that are unlucky, or do not care. */
+
+const SHARDS = ['s1', 's2']
+
+let herd: Herd
+let pool: Pool
+/** A key on each shard. */
+let a: number
+let b: number
+
+beforeAll(async () => {
+  herd = await scratchHerd(`
+groups:
+  - { name: home, nodes: 1 }
+  - { name: s, count: 2, nodes: 1 }
+sharding:
+  groups: [s1, s2]
+  tables:
+    users: { key: id }
+    made: { key: k }
+    odd: { key: k }
+    late: { key: k }
+`)
+  pool = createPool({ nodes: [dsnOf('home')] })
+  await pool.query('create table users (id bigint primary key, name text)')
+  await pool.query('create table notes (text text)')
+  for (let id = 1; id <= 20; id++) await pool.query('insert into users values ($1, $2)', [id, 'new'])
+  const found = await onEach('select min(id)::int as id from users')
+  ;[a, b] = found.map(([row]) => row?.id) as [number, number]
+}, 180_000)
+
+beforeEach(async () => {
+  await pool.query(`update users set name = 'new'`)
+})
+
+afterAll(() => pool.end())
+
+function dsnOf(group: string, role: 'application' | 'superuser' = 'application'): string {
+  return herd.dsn(herd.primaryOf(group)?.name as string, role)
+}
+
+async function onEach(text: string): Promise<Record<string, unknown>[][]> {
+  return Promise.all(SHARDS.map(async (shard) => (await (await connect(dsnOf(shard))).query(text)).rows))
+}
+
+async function nameOf(...ids: number[]): Promise<string[]> {
+  const { rows } = await pool.query('select name from users where id = any ($1) order by id = $2 desc', [
+    ids,
+    ids[0],
+  ])
+  return rows.map(({ name }) => name)
+}
+
+async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    return await work(client)
+  } finally {
+    client.release()
+  }
+}
+
+const rename = (id: number, name: string): string => `update users set name = '${name}' where id = ${id}`
+
+test('a transaction begins also where the session is held on a connection already', async () => {
+  await withClient(async (client) => {
+    await client.query('listen something')
+    await client.query('begin')
+    await client.query(`insert into notes values ('undone')`)
+    await client.query('rollback')
+  })
+  expect((await pool.query(`select from notes where text = 'undone'`)).rowCount).toBe(0)
+})
+
+test('COMMIT AND CHAIN begins the next transaction, of the same kind', async () => {
+  await withClient(async (client) => {
+    await client.query('begin isolation level repeatable read')
+    await client.query(rename(a, 'kept'))
+    await client.query('commit and chain')
+    await client.query(rename(a, 'undone'))
+    const text = `select current_setting('transaction_isolation') as level from users where id = ${a}`
+    expect((await client.query(text)).rows).toEqual([{ level: 'repeatable read' }])
+    await client.query('rollback')
+  })
+  expect(await nameOf(a)).toEqual(['kept'])
+})
+
+test('COMMIT fails when a part was lost of which nobody had been told', async () => {
+  const client = await pool.connect()
+  await client.query('begin')
+  await client.query(rename(a, 'lost'))
+  const { rows } = await client.query(`select pg_backend_pid() as pid from users where id = ${a}`)
+  const admin = await connect(dsnOf('s1', 'superuser'))
+  const gone = new Promise((resolve) => client.once('error', resolve))
+  await admin.query('select pg_terminate_backend($1)', [rows[0].pid])
+  await gone
+  await expect(client.query('commit')).rejects.toMatchObject({ code: 'TRANSACTION_LOST' })
+  client.release()
+  expect(await nameOf(a)).toEqual(['new'])
+})
+
+test('a savepoint that is not there fails the transaction, on all of its groups', async () => {
+  await withClient(async (client) => {
+    await client.query('begin')
+    await client.query(rename(a, 'undone'))
+    await expect(client.query('rollback to nowhere')).rejects.toMatchObject({ code: '3B001' })
+    await expect(client.query(rename(b, 'undone'))).rejects.toMatchObject({ code: '25P02' })
+    expect((await client.query('commit')).command).toBe('ROLLBACK')
+  })
+  expect(await nameOf(a, b)).toEqual(['new', 'new'])
+})
+
+test('who commits under another role commits on all groups, and leaves nothing prepared', async () => {
+  for (const group of ['home', ...SHARDS]) {
+    const admin = await connect(dsnOf(group, 'superuser'))
+    await admin.query('create role other')
+    await admin.query('grant other to app')
+    if (group !== 'home') await admin.query('grant all on users to other')
+  }
+  await pool.transaction(async (tx) => {
+    await tx.query('set local role other')
+    await tx.query(rename(a, 'by other'))
+    await tx.query(rename(b, 'by other'))
+  })
+  expect(await nameOf(a, b)).toEqual(['by other', 'by other'])
+  expect((await onEach('select from pg_prepared_xacts')).flat()).toEqual([])
+})
+
+test('NOTIFY is part of a transaction over several groups', async () => {
+  await withClient(async (client) => {
+    await client.query('begin')
+    await client.query(rename(a, 'told'))
+    await client.query('notify something')
+    expect((await client.query('commit')).command).toBe('COMMIT')
+  })
+  expect(await nameOf(a)).toEqual(['told'])
+})
+
+test.each([
+  ['SET', [`set application_name to 'mine'`]],
+  ['set_config', [`select set_config('application_name', 'mine', false)`]],
+  ['SET in a transaction that is committed', ['begin', `set application_name to 'mine'`, 'commit']],
+])('I6: what %s says holds on every group, and for nobody else', async (_, texts) => {
+  const setting = `select current_setting('application_name') as set from users where id = `
+  await withClient(async (client) => {
+    for (const text of texts) await client.query(text)
+    for (const id of [a, b]) expect((await client.query(setting + id)).rows).toEqual([{ set: 'mine' }])
+    // Of several shards, and written to several.
+    const read = await client.query(`select distinct current_setting('application_name') as set from users`)
+    expect(read.rows).toEqual([{ set: 'mine' }])
+    await client.query(`update users set name = current_setting('application_name')`)
+  })
+  expect(await nameOf(a, b)).toEqual(['mine', 'mine'])
+  for (const id of [a, b]) expect((await pool.query(setting + id)).rows).toEqual([{ set: '' }])
+})
+
+test('what is set and taken back is not set on groups that come later', async () => {
+  const setting = `select current_setting('application_name') as set from users where id = ${a}`
+  await withClient(async (client) => {
+    await client.query(`set application_name to 'mine'`)
+    await client.query('discard all')
+    expect((await client.query(setting)).rows).toEqual([{ set: '' }])
+    await client.query('begin')
+    await client.query('savepoint here')
+    await client.query(`set application_name to 'mine'`)
+    await client.query('rollback to here')
+    expect((await client.query(setting)).rows).toEqual([{ set: '' }])
+    await client.query('commit')
+    await expect(client.query('set nonsense to 1')).rejects.toMatchObject({ code: '42704' })
+    expect((await client.query(setting)).rows).toEqual([{ set: '' }])
+  })
+})
+
+test('a transaction that has only read may read several shards too', async () => {
+  await withClient(async (client) => {
+    await client.query('begin')
+    await client.query(`select name from users where id = ${a}`)
+    expect((await client.query('select count(*)::int as n from users')).rows).toEqual([{ n: 20 }])
+    await client.query('commit')
+  })
+})
+
+test('a table made in a transaction can be used in it', async () => {
+  await pool.transaction(async (tx) => {
+    await tx.query('create table made (k int primary key, v int)')
+    await tx.query('insert into made values (1, 1), (2, 2), (3, 3), (4, 4)')
+    expect((await tx.query('select v from made where k = 3')).rows).toEqual([{ v: 3 }])
+  })
+  expect((await pool.query('select sum(v)::int as sum from made')).rows).toEqual([{ sum: 10 }])
+})
+
+test('a table whose shard key cannot be one is not made, and what is known of others stays', async () => {
+  for (const column of ['k numeric', 'other int'])
+    await expect(pool.query(`create table odd (${column})`)).rejects.toMatchObject({
+      code: 'SHARD_KEY_INVALID',
+    })
+  expect((await onEach(`select to_regclass('odd') as found`)).flat()).toEqual([
+    { found: null },
+    { found: null },
+  ])
+  // By somebody else, behind the pool's back.
+  for (const shard of SHARDS) await (await connect(dsnOf(shard))).query('create table odd (k numeric)')
+  const other = createPool({ nodes: [dsnOf('home')] })
+  expect((await other.query(`select 1 as one from users where id = ${a}`)).rows).toEqual([{ one: 1 }])
+  await expect(other.query('insert into odd values (1)')).rejects.toMatchObject({ code: 'SHARD_KEY_INVALID' })
+  await other.query('drop table odd')
+  await other.end()
+})
+
+test('a table of the home group that is new can be joined with those of shards at once', async () => {
+  await pool.query('create table homely (n int)')
+  await pool.query('insert into homely values (7)')
+  const { rows } = await pool.query('select n, count(*)::int as users from homely, users group by n')
+  expect(rows).toEqual([{ n: 7, users: 20 }])
+})
+
+test('a transaction goes where rows belong under a map that has changed', async () => {
+  const other = createPool({ nodes: [dsnOf('home')] })
+  await other.query(`select 1 from users where id = ${a}`)
+  const map = herd.placement()?.map as ShardMap
+  const next = { epoch: map.epoch + 1, line: map.line, shards: map.shards, stretches: stretchesOf(map) }
+  await herd.changePlacement({ map: makeShardMap(next) })
+  for (const id of [a, b]) await other.transaction((tx) => tx.query(rename(id, 'later')), { retry: true })
+  await other.end()
+  expect(await nameOf(a, b)).toEqual(['later', 'later'])
+})
+
+test('a write to several shards is aborted by its signal, and leaves nothing', async () => {
+  const text = `update users set name = 'aborted' where pg_sleep(0.3) is not null`
+  for (const signal of [AbortSignal.abort(), AbortSignal.timeout(200)]) {
+    const error = await pool.query({ text, signal }).catch((reason) => reason)
+    expect(error).toBe(signal.reason)
+  }
+  expect(await nameOf(a, b)).toEqual(['new', 'new'])
+})
+
+test('a cursor is refused by its own event, as one that cannot be run', async () => {
+  await withClient(async (client) => {
+    const refused = new Promise<Error>((resolve) => {
+      const cursor = { submit() {}, handleError: resolve }
+      expect(client.query(cursor as unknown as pg.Submittable)).toBe(cursor)
+    })
+    expect(await refused).toMatchObject({ code: 'NOT_SUPPORTED' })
+  })
+})
+
+test('after end() a client that has a transaction can commit it, and one that has none is refused', async () => {
+  const other = createPool({ nodes: [dsnOf('home')] })
+  const [busy, idle] = [await other.connect(), await other.connect()]
+  await busy.query('begin')
+  for (const id of [a, b]) await busy.query(rename(id, 'at the end'))
+  const ended = other.end()
+  expect((await busy.query('commit')).command).toBe('COMMIT')
+  busy.release()
+  await ended
+  await expect(idle.query(`select 1 from users where id = ${a}`)).rejects.toMatchObject({
+    code: 'POOL_CLOSED',
+  })
+  expect(await nameOf(a, b)).toEqual(['at the end', 'at the end'])
+})
