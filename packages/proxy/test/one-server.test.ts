@@ -308,7 +308,8 @@ test('I6: what is prepared by SQL keeps no connection, and is its client’s alo
 
 test('EXECUTE is judged by what it runs', async () => {
   const [one, other] = [await raw(), await raw()]
-  await direct.query('create table if not exists judged (id int)')
+  // Through the proxy, which then knows it when it is asked about it.
+  await say(one, query('create table judged (id int)'))
   await say(one, query('prepare lock (int) as select pg_advisory_lock($1)'))
   await say(one, query('prepare add (int) as insert into judged values ($1) returning id'))
   expect(await say(one, query('execute add (3)'))).toContain('D 3')

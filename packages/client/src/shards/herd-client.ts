@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { HerdError } from '@pgherd/core'
+import type { ScatterRead } from '@pgherd/core/sql'
 import pg from 'pg'
 import type { OwnedClient, TextNature } from '../owned-client.js'
 import { sqlStateOf } from '../server-error.js'
@@ -44,6 +45,8 @@ export type Route =
     }
   /** Its parts, whose answers' rows come in the order of `rows`. */
   | { readonly kind: 'parts'; readonly parts: readonly StatementPart[] }
+  /** Each is asked, and the answers are put together. */
+  | { readonly kind: 'scatter'; readonly groups: readonly string[]; readonly read: ScatterRead }
   /** Read by somebody who puts together what several groups have. */
   | { readonly kind: 'federation' }
 
@@ -318,6 +321,7 @@ export class HerdClient extends EventEmitter {
     const near = new Set(this.#participants.keys())
     const route = await (this.#route ?? this.#source.route)(record, query.values, near)
     switch (route.kind) {
+      case 'scatter':
       case 'federation':
         return this.#readFederated(query)
       case 'group': {

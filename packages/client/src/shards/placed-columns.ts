@@ -31,6 +31,8 @@ export interface PlacedColumn {
   readonly type: string
   /** Equal text is the same bytes. */
   readonly deterministic: boolean
+  /** It sorts otherwise than text of this database does. */
+  readonly collated: boolean
   /** What it holds where nothing is said is another on each server. */
   readonly varying: boolean
 }
@@ -55,6 +57,7 @@ export async function fetchPlacedCatalogue(
 const COLUMNS = `
   select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
          coalesce(l.collisdeterministic, true) as deterministic,
+         coalesce(l.collname <> 'default', false) as collated,
          a.attidentity <> '' or (
            a.attgenerated = '' and d.adbin is not null
            and pg_get_expr(d.adbin, d.adrelid) !~ '^(''([^'']|'''')*''|-?[0-9.]+|true|false|NULL)(::[a-z0-9_ "().]+)*$'

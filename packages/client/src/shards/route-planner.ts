@@ -13,6 +13,7 @@ import type { PlacedTable } from '@pgherd/core/sharding'
 import {
   type Catalogue,
   type QualifiedName,
+  readScatter,
   readSchemaChange,
   type StatementFacts,
   splitInsert,
@@ -23,6 +24,7 @@ import type { Route, StatementPart } from './herd-client.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
 
 const NO_VALUES: readonly unknown[] = []
+const FEDERATION: Route = { kind: 'federation' }
 /** Names of schemas that a table without one may be in. */
 const PUBLIC = 'public'
 /** Commands beside DDL that are about tables as such. */
@@ -43,6 +45,8 @@ interface PreparedStatement {
   /** A table that is spread by the spec, and was not there when the shards were asked. */
   readonly missing: QualifiedName | null
   readonly prepared: PreparedShards
+  /** Each shard may be asked by itself, where its rows allow: all compute and compare alike. */
+  readonly scatters: boolean
 }
 
 function nameIn({ schema, name }: QualifiedName): string {
@@ -55,6 +59,8 @@ export class RoutePlanner implements PlacedNames {
   readonly #relations: ReadonlySet<string>
   readonly #tables: ShardedTables
   readonly #known: ReadonlySet<string>
+  /** Tables with columns that sort in a way of their own. */
+  readonly #collated: ReadonlySet<string>
   /** By what the servers of the tables had under their names. */
   readonly catalogue: Catalogue
   /** Why no statement can be planned that names one of them, by full name. */
@@ -69,6 +75,11 @@ export class RoutePlanner implements PlacedNames {
     this.catalogue = catalogue
     this.#toHome = { kind: 'group', group: placement.home }
     this.#toShard = placement.map.shards.map((group) => ({ kind: 'group', group }))
+    this.#collated = new Set(
+      found.columns
+        .filter(({ collated }) => collated)
+        .map(({ schema, table: name }) => nameIn({ schema, name })),
+    )
     this.#known = new Set(found.columns.map(({ schema, table: name }) => nameIn({ schema, name })))
     const { tables, unusable } = shardedTablesOf(placement, found.columns)
     this.#tables = new ShardedTables(tables)
@@ -84,7 +95,11 @@ export class RoutePlanner implements PlacedNames {
     const missing =
       facts.tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
     const calls = judgeCalls(facts, this.catalogue)
-    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls) }
+    const scatters =
+      facts.command === 'SELECT' &&
+      calls === 'immutable' &&
+      !facts.tables.some((use) => this.#collated.has(nameIn(use)))
+    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls), scatters }
     this.#prepared.set(facts, statement)
     return statement
   }
@@ -111,7 +126,7 @@ export class RoutePlanner implements PlacedNames {
     if (facts.kind === 'ddl' || facts.kind === 'maintenance' || ABOUT_TABLES.has(facts.command))
       return this.#routeChange(text, facts)
     const { map } = this.#placement
-    const { missing, prepared } = this.#prepared.get(facts) ?? this.#prepare(facts)
+    const { missing, prepared, scatters } = this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
     const plan = planShards(prepared, new LiteralValues(text, record.literals, new ClientValues(values)), map)
     const shards = map.shards
@@ -127,8 +142,12 @@ export class RoutePlanner implements PlacedNames {
         }
       case 'split':
         return { kind: 'parts', parts: this.#split(text, values, plan.parts) }
-      case 'read all':
-        return { kind: 'federation' }
+      case 'read all': {
+        const mayScatter = scatters && plan.colocated && !plan.home
+        const read = mayScatter ? readScatter(text) : null
+        if (read === null) return FEDERATION
+        return { kind: 'scatter', groups: plan.shards.map((at) => shards[at] as string), read }
+      }
       case 'write all':
         return {
           kind: 'each',

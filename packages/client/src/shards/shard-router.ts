@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
+import { type AnswerColumn, mergeStatement } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
@@ -12,6 +13,7 @@ import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
+import { joined } from './herd-answers.js'
 import { type ClientQuery, HerdClient, type Route, type Router } from './herd-client.js'
 import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
@@ -33,6 +35,29 @@ const FEDERATION_POLL_MS = 10
 const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
 const INSUFFICIENT_PRIVILEGE = '42501'
+
+/** As the server says it, to be said to another. */
+const AS_TEXT = { rowMode: 'array', types: { getTypeParser: () => (text: string) => text } } as const
+
+/** Types whose values are the same in text, by number: what is merged is of one of them. */
+const MERGED_TYPES: ReadonlyMap<number, string> = new Map([
+  [16, 'bool'],
+  [20, 'int8'],
+  [21, 'int2'],
+  [23, 'int4'],
+  [25, 'text'],
+  [1043, 'varchar'],
+  [1082, 'date'],
+  [1114, 'timestamp'],
+  [1184, 'timestamptz'],
+  [1700, 'numeric'],
+  [2950, 'uuid'],
+])
+
+/** A LIMIT that a parameter says; null: not for us to read. */
+function rowCountOf(value: unknown): string | null {
+  return /^\d{1,15}$/.test(String(value)) ? String(value) : null
+}
 
 /** The groups of a sharded herd, and which of them a statement is for. */
 export class ShardRouter {
@@ -213,6 +238,9 @@ export class ShardRouter {
         group.run(known, changesSchema(record) ? { ...call, resolve: changed } : call)
         return
       }
+      case 'scatter':
+        this.#runScattered(route, call, session).catch(call.reject)
+        return
       case 'federation':
         this.#runFederated(call, session).catch(reject)
         return
@@ -224,6 +252,59 @@ export class ShardRouter {
 
   sessionIn(session: Session, group: string): Session {
     return group === this.#placement.thisGroup ? session : session.inGroup(group)
+  }
+
+  async #runScattered(
+    { groups, read: { partial, merge } }: Extract<Route, { kind: 'scatter' }>,
+    call: Call,
+    session: Session,
+  ): Promise<void> {
+    const { config, values = [] } = call
+    const given = partial.parameters.map((parameter) => values[parameter - 1])
+    const how =
+      merge === null ? config : { signal: config.signal, consistency: config.consistency, ...AS_TEXT }
+    const answers = await Promise.all(
+      groups.map((name) =>
+        this.#ask(name, partial.text, given, { ...call, config: how as Call['config'] }, session),
+      ),
+    )
+    if (merge === null) {
+      call.resolve(joined(answers))
+      return
+    }
+    const columns = (answers[0] as pg.QueryResult).fields.map(({ name, dataTypeID }) => ({
+      name,
+      type: MERGED_TYPES.get(dataTypeID) ?? null,
+    }))
+    const isKnown = (column: (typeof columns)[number]): column is AnswerColumn => column.type !== null
+    const text = columns.every(isKnown)
+      ? mergeStatement(merge, columns, (at) => rowCountOf(values[at - 1]))
+      : null
+    if (text === null) {
+      await this.#runFederated(call, session)
+      return
+    }
+    const rows = answers.flatMap((answer) => answer.rows as unknown as (string | null)[][])
+    const arrays = columns.map((_, at) => rows.map((row) => row[at]))
+    const last = groups[this.#turn++ % groups.length] as string
+    const { rowMode, types, signal } = config
+    const shown = { rowMode, types, signal } as Call['config']
+    call.resolve(await this.#ask(last, text, arrays, { ...call, config: shown }, session))
+  }
+
+  /** Runs another text than the call's on one group. */
+  #ask(name: string, text: string, values: unknown[], call: Call, session: Session): Promise<pg.QueryResult> {
+    const group = this.#groups.get(name) as GroupPool
+    return new Promise((resolve, reject) => {
+      group.run(group.knowledge.book.look(text), {
+        ...call,
+        text,
+        values,
+        session: this.sessionIn(session, name),
+        resolve: resolve as Call['resolve'],
+        reject,
+      })
+    })
   }
 
   async #runFederated(call: Call, session: Session): Promise<void> {

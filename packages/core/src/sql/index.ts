@@ -10,7 +10,17 @@ export {
 } from './lex-statement.js'
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
+export {
+  type AnswerColumn,
+  type Gathering,
+  type Merge,
+  mergeStatement,
+  type RowCount,
+  readScatter,
+  type ScatterRead,
+} from './scatter-read.js'
 export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
-export { type InsertPart, type InsertRows, splitInsert } from './split-insert.js'
+export { type InsertRows, splitInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
+export type { StatementPart } from './statement-text.js'
