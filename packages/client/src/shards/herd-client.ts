@@ -3,7 +3,7 @@ import { HerdError } from '@pgherd/core'
 import type { ScatterRead } from '@pgherd/core/sql'
 import pg from 'pg'
 import type { OwnedClient, TextNature } from '../owned-client.js'
-import { sqlStateOf } from '../server-error.js'
+import { isHarmless, sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { commitTogether, type Participant } from './commit-together.js'
@@ -89,8 +89,8 @@ export interface HerdSource {
   reload(): Promise<void>
   /** The way of `pool.query()`. */
   query(query: ClientQuery, signal: AbortSignal): Promise<Answer>
-  /** A client of that group's primary for one caller. */
-  connect(group: string): Promise<OwnedClient & pg.PoolClient>
+  /** A client of that group's primary for one caller; `holds`: who has some of other groups already. */
+  connect(group: string, holds: boolean): Promise<OwnedClient & pg.PoolClient>
   /** One of the database that puts together what several groups have. */
   connectFederation(): Promise<OwnedClient & pg.PoolClient>
   /** Ends a prepared transaction, now or as soon as that group can. */
@@ -106,8 +106,11 @@ const OTHER_EPOCH = 'PH001'
 /** How often a statement is routed again because the map has changed meanwhile. */
 const MOST_ROUTES = 5
 const CHAIN = /\band\s+chain\b/i
-/** Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself. */
-const LOCK_PATIENCE = `select set_config('lock_timeout', '10s', true) where current_setting('lock_timeout') = '0'`
+/**
+ * Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself, and
+ * not for both at the same time.
+ */
+const LOCK_PATIENCE = `select set_config('lock_timeout', (10000 + 5000 * random())::int::text, true) where current_setting('lock_timeout') = '0'`
 
 /**
  * A client of a herd of several groups, to be used like `pg.PoolClient`. A transaction begins on a group
@@ -403,7 +406,7 @@ export class HerdClient extends EventEmitter {
       const answers: pg.QueryResult[] = []
       // One after the other, in one order everywhere: so two of them do not wait for each other.
       for (const group of route.groups)
-        answers.push((await this.#runIn(group, query.config, true)) as pg.QueryResult)
+        answers.push((await this.#runIn(group, query.config, true).catch(sayWhere(group))) as pg.QueryResult)
       await this.#noteSchema(record)
       return route.whole ? (answers[0] as pg.QueryResult) : joined(answers)
     }
@@ -445,7 +448,7 @@ export class HerdClient extends EventEmitter {
       throw notSupported(
         'A transaction over several groups is READ COMMITTED: their snapshots are not of one moment.',
       )
-    const client = await this.#source.connect(group)
+    const client = await this.#source.connect(group, isSecond || this.#participants.size > 0)
     if (this.#released) {
       client.release()
       throw released('This client has been released to the pool already.')
@@ -611,6 +614,14 @@ function readQuery(input: unknown, given: unknown): ClientQuery {
     throw new HerdError('VALUES_INVALID', `The text of a statement must be a string, not ${typeof text}.`)
   const values = Array.isArray(given) ? given : config.values
   return { text, values, config: values === undefined ? config : { ...config, values } }
+}
+
+/** Of what is done on each of several groups, which of them would not. */
+function sayWhere(group: string): (error: Error) => never {
+  return (error) => {
+    if (isHarmless(error)) error.message += ` (on ${group})`
+    throw error
+  }
 }
 
 /** Nothing was begun there yet. */

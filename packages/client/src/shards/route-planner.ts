@@ -53,6 +53,15 @@ function nameIn({ schema, name }: QualifiedName): string {
   return `${schema ?? PUBLIC}.${name}`
 }
 
+/** Of an INSERT that is taken apart no server counts the values: those left out would be NULL. */
+function checkCount({ maxParameter }: StatementFacts, { length }: readonly unknown[]): void {
+  if (length === maxParameter) return
+  throw Object.assign(
+    new Error(`bind message supplies ${length} parameters, but the statement requires ${maxParameter}`),
+    { code: '08P01', severity: 'ERROR' },
+  )
+}
+
 /** Says which groups of a herd statements are for, under one epoch of its map. */
 export class RoutePlanner implements PlacedNames {
   readonly #placement: FullPlacement
@@ -141,6 +150,7 @@ export class RoutePlanner implements PlacedNames {
           group: shards.find((shard) => near.has(shard)) ?? (shards[turn % shards.length] as string),
         }
       case 'split':
+        checkCount(facts, values)
         return { kind: 'parts', parts: this.#split(text, values, plan.parts) }
       case 'read all': {
         const mayScatter = scatters && plan.colocated && !plan.home

@@ -451,10 +451,11 @@ export class ShardRouter {
       schemaChanged: () => this.#schemaChanged(),
       reload: () => this.#reload(),
       query: (query, signal) => this.#queryFor(query, signal, session, policy),
-      connect: (group) => this.connect(group, session, policy),
+      connect: (group, holds) =>
+        holds ? this.#connectInTime(group, session, policy) : this.connect(group, session, policy),
       connectFederation: async () => {
         this.#federation ??= await this.#openFederation()
-        return this.#checkout(this.#federation, session.inGroup(this.#federation.name), policy)
+        return this.#checkout(this.#federation, session.inGroup(this.#federation.name), policy, null)
       },
       endPrepared: (group, statement) => this.#endPrepared(group, statement, session),
     })
@@ -504,11 +505,37 @@ export class ShardRouter {
   }
 
   connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    return this.#checkout(this.#groups.get(name) as GroupPool, this.sessionIn(session, name), policy)
+    return this.#checkout(this.#groups.get(name) as GroupPool, this.sessionIn(session, name), policy, null)
   }
 
-  #checkout(group: GroupPool, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    return group.checkout({ consistency: 'primary', session, policy, signal: null })
+  /** Who holds connections while they wait for another one may be waiting for each other. */
+  async #connectInTime(
+    name: string,
+    session: Session,
+    policy: Policy | null,
+  ): Promise<OwnedClient & pg.PoolClient> {
+    const failoverWaitMs = policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs
+    const signal = AbortSignal.timeout(failoverWaitMs)
+    const group = this.#groups.get(name) as GroupPool
+    try {
+      return await this.#checkout(group, this.sessionIn(session, name), policy, signal)
+    } catch (error) {
+      if (error !== signal.reason) throw error
+      throw new HerdError(
+        'QUEUE_FULL',
+        `A transaction with connections of other groups has waited ${failoverWaitMs} ms in vain for one of ${name}.`,
+        { hint: 'Raise `max`, or go to the groups in the same order everywhere.' },
+      )
+    }
+  }
+
+  #checkout(
+    group: GroupPool,
+    session: Session,
+    policy: Policy | null,
+    signal: AbortSignal | null,
+  ): Promise<OwnedClient & pg.PoolClient> {
+    return group.checkout({ consistency: 'primary', session, policy, signal })
   }
 
   /** Tries until it has an answer: a server that is not up yet, or is no primary any more, is none. */

@@ -265,3 +265,45 @@ test('after end() a client that has a transaction can commit it, and one that ha
   })
   expect(await nameOf(a, b)).toEqual(['at the end', 'at the end'])
 })
+
+test('a change of the schema that one shard refuses is made on none', async () => {
+  const only = await connect(dsnOf('s2'))
+  await only.query('create index only_there on users (name)')
+  await expect(pool.query('create index only_there on users (name)')).rejects.toMatchObject({
+    code: '42P07',
+    message: expect.stringContaining('(on s2)'),
+  })
+  expect((await onEach(`select to_regclass('only_there') is not null as found`)).flat()).toEqual([
+    { found: false },
+    { found: true },
+  ])
+})
+
+test.each([[3], [5]])(
+  'an INSERT of rows of several shards with %s values for 4 is refused',
+  async (count) => {
+    const values = [1000 + a, 'a', 1000 + b, 'b', 'c'].slice(0, count)
+    const ids = [1001, 1002, 1003, 1004, 1005].map((id) => `(${id}, 'x')`).join(', ')
+    await expect(
+      pool.query(`insert into users (id, name) values ($1, $2), ($3, $4), ${ids}`, values),
+    ).rejects.toMatchObject({ code: '08P01' })
+    expect((await pool.query('select from users')).rowCount).toBe(20)
+  },
+)
+
+test('transactions that hold the last connections of shards and want those of others end by themselves', async () => {
+  const other = createPool({ nodes: [dsnOf('home')], max: 1, failoverWaitMs: 1000 })
+  const both = new Set<number>()
+  const cross = (first: number, second: number): Promise<void> =>
+    other.transaction(async (tx) => {
+      await tx.query(`select from users where id = ${first}`)
+      both.add(first)
+      while (both.size < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+      await tx.query(`select from users where id = ${second}`)
+    })
+  const ended = await Promise.allSettled([cross(a, b), cross(b, a)])
+  const failed = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason.code] : []))
+  expect(failed.length).toBeGreaterThan(0)
+  expect(new Set(failed)).toEqual(new Set(['QUEUE_FULL']))
+  await other.end()
+})

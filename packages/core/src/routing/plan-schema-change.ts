@@ -27,15 +27,15 @@ export function planSchemaChange(change: SchemaChange, placed: PlacedNames): Sch
     for (const { table } of change.references) if (placed.table(table) !== null) throw fromHome(table)
     return { where: 'home', apart }
   }
-  if (change.temporary)
-    throw refused(
-      `A temporary table cannot be called ${(relations[0] as QualifiedName).name}, as a table that is spread over shards.`,
-      'Give it another name.',
-    )
   if (change.hasQuery)
     throw refused(
       'A view or a table made of a query over tables that are spread would hold what one shard has.',
       'Run the query itself, or make it in the federation database.',
+    )
+  if (change.temporary)
+    throw refused(
+      `A temporary table cannot be called ${(relations[0] as QualifiedName).name}, as a table that is spread over shards.`,
+      'Give it another name.',
     )
   const [other] = others
   if (other !== undefined)
