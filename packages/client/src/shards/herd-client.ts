@@ -135,6 +135,7 @@ export class HerdClient extends EventEmitter {
   opening: readonly string[] | null = null
   /** Why its user gets nothing more done on it. */
   refusal: Error | null = null
+  #types: pg.TypeOverrides | null = null
   #lost = false
   /** Why a part of the transaction is gone. */
   #lostWith: Error | null = null
@@ -203,7 +204,7 @@ export class HerdClient extends EventEmitter {
 
   async #run(input: unknown, given: unknown): Promise<Answer> {
     if (this.refusal !== null) throw this.refusal
-    const query = readQuery(input, given)
+    const query = readQuery(input, given, this.#types)
     this.open()
     const record = this.#source.look(query.text)
     const { facts } = record
@@ -581,6 +582,22 @@ export class HerdClient extends EventEmitter {
     else void this.#last.then(giveBack)
   }
 
+  /** For all that is run on it from now on, on whichever group; what its config says itself goes before. */
+  setTypeParser(...parser: Parameters<pg.Client['setTypeParser']>): void {
+    this.#types ??= new pg.TypeOverrides()
+    const set = this.#types.setTypeParser as (...all: unknown[]) => void
+    set.apply(this.#types, parser)
+  }
+
+  getTypeParser(...type: Parameters<pg.Client['getTypeParser']>): unknown {
+    return (this.#types ?? pg.types).getTypeParser(...(type as Parameters<pg.Client['getTypeParser']>))
+  }
+
+  /** It has several server processes, or none. */
+  get processID(): number | null {
+    return null
+  }
+
   connect(): Promise<never> {
     return Promise.reject(new Error('Client has already been connected. You cannot reuse a client.'))
   }
@@ -606,14 +623,15 @@ function allOf<T>(ended: readonly PromiseSettledResult<T>[]): T[] {
   })
 }
 
-function readQuery(input: unknown, given: unknown): ClientQuery {
+function readQuery(input: unknown, given: unknown, types: pg.TypeOverrides | null): ClientQuery {
   const config =
     typeof input === 'string' ? { text: input } : (input as { text?: unknown; values?: unknown[] })
   const { text } = config ?? {}
   if (typeof text !== 'string')
     throw new HerdError('VALUES_INVALID', `The text of a statement must be a string, not ${typeof text}.`)
   const values = Array.isArray(given) ? given : config.values
-  return { text, values, config: values === undefined ? config : { ...config, values } }
+  const typed = types === null ? config : { types, ...config }
+  return { text, values, config: values === undefined ? typed : { ...typed, values } }
 }
 
 /** Of what is done on each of several groups, which of them would not. */

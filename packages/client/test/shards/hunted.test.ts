@@ -2,7 +2,7 @@ import type { Herd } from '@pgherd/cluster'
 import { makeShardMap, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
+import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
 import { createPool, type Pool } from '../../src/index.js'
 
 /* What applications do to a client of a sharded herd that are unlucky, or do not care. */
@@ -306,4 +306,35 @@ test('transactions that hold the last connections of shards and want those of ot
   expect(failed.length).toBeGreaterThan(0)
   expect(new Set(failed)).toEqual(new Set(['QUEUE_FULL']))
   await other.end()
+})
+
+test('I10: what is left prepared is ended also while a shard hangs, and the federation with it', {
+  timeout: 120_000,
+}, async () => {
+  const id = '33333333-3333-4333-8333-333333333333'
+  const s1 = await connect(dsnOf('s1'))
+  const hung = herd.primaryOf('s2')?.name as string
+  await s1.query('begin')
+  await s1.query(rename(a, 'left'))
+  await s1.query(`prepare transaction 'pgherd:home:${id}'`)
+  await herd.disturb(hung, 'pause')
+  try {
+    const home = await connect(dsnOf('home'))
+    await home.query('select pgherd.note_schema_change()')
+    const beganMs = performance.now()
+    await until('it is ended', async () => (await s1.query('select from pg_prepared_xacts')).rowCount === 0)
+    expect(performance.now() - beganMs).toBeLessThan(28_000)
+  } finally {
+    await herd.disturb(hung, 'resume')
+  }
+})
+
+test('a client has type parsers of its own, on every group', async () => {
+  await withClient(async (client) => {
+    client.setTypeParser(20, (text: string) => `<${text}>`)
+    for (const id of [a, b])
+      expect((await client.query(`select id from users where id = ${id}`)).rows).toEqual([{ id: `<${id}>` }])
+    expect(client.getTypeParser(20)('1')).toBe('<1>')
+  })
+  expect((await pool.query(`select id from users where id = ${a}`)).rows).toEqual([{ id: String(a) }])
 })

@@ -40,7 +40,6 @@ export class HerdWideKeeper {
   #listener: { readonly client: pg.Client; readonly node: string } | null = null
   #syncWanted = true
   #syncedAtMs = 0
-  #resolvedAtMs = 0
   #skipped = ''
   #closed = false
   #running: Promise<void> = Promise.resolve()
@@ -50,7 +49,9 @@ export class HerdWideKeeper {
   }
 
   start(): void {
-    this.#running = this.#run()
+    const { groups } = this.#parts
+    const resolving = groups.map(({ name }) => this.#keepResolved(name))
+    this.#running = Promise.all([this.#keepFederation(), ...resolving]).then(() => {})
   }
 
   /** What is under way gets `patienceMs` to end. */
@@ -61,7 +62,7 @@ export class HerdWideKeeper {
     await this.#deafen()
   }
 
-  async #run(): Promise<void> {
+  async #keepFederation(): Promise<void> {
     const { changes, placement } = this.#parts
     while (!this.#closed) {
       if (!placement.isSettled) {
@@ -70,9 +71,7 @@ export class HerdWideKeeper {
       }
       try {
         await this.#listen()
-        const nowMs = performance.now()
-        if (this.#syncWanted || nowMs - this.#syncedAtMs > SYNC_EVERY_MS) await this.#sync()
-        if (nowMs - this.#resolvedAtMs > RESOLVE_EVERY_MS) await this.#resolve()
+        if (this.#syncWanted || performance.now() - this.#syncedAtMs > SYNC_EVERY_MS) await this.#sync()
       } catch (error) {
         if (this.#closed) return
         this.#syncWanted = true
@@ -81,6 +80,22 @@ export class HerdWideKeeper {
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
       if (!this.#syncWanted) await changes.next(AGAIN_MS)
+    }
+  }
+
+  /**
+   * Whatever else goes on: locks are held by what is prepared, on groups that have nothing to do with one
+   * that is down or hangs, and a change of placement waits until nothing is prepared.
+   */
+  async #keepResolved(group: string): Promise<void> {
+    const { changes, placement } = this.#parts
+    let resolvedAtMs = 0
+    while (!this.#closed) {
+      if (placement.placement !== null && performance.now() - resolvedAtMs > RESOLVE_EVERY_MS) {
+        resolvedAtMs = performance.now()
+        await this.#resolve(group).catch(() => {})
+      }
+      if (!this.#closed) await changes.next(AGAIN_MS)
     }
   }
 
@@ -151,19 +166,18 @@ export class HerdWideKeeper {
     )
   }
 
-  async #resolve(): Promise<void> {
-    const { groups, tell, spec, secrets } = this.#parts
+  async #resolve(name: string): Promise<void> {
+    const { tell, spec, secrets } = this.#parts
     const resolved = await resolvePrepared(
-      groups.map(({ name }) => name),
-      async (name, work) => {
-        const primary = this.#group(name).primary()
-        if (primary === null) throw new HerdError('NO_PRIMARY', `${name} has no primary.`)
+      [name],
+      async (asked, work) => {
+        const primary = this.#group(asked).primary()
+        if (primary === null) throw new HerdError('NO_PRIMARY', `${asked} has no primary.`)
         const { address } = primary.node.server
         return withAdminConnection(address, secrets.superuser, STATEMENT_TIMEOUT_MS, work, spec.database)
       },
       LEFT_AFTER_MS,
     )
-    this.#resolvedAtMs = performance.now()
     for (const { group, name, committed } of resolved)
       tell(
         'transaction-resolved',
