@@ -32,7 +32,8 @@ import {
 
 /** Where a statement of a client goes. */
 export type Route =
-  | { readonly kind: 'group'; readonly group: string }
+  /** `text`: what is said there in place of the statement's own. */
+  | { readonly kind: 'group'; readonly group: string; readonly text?: string }
   /**
    * As it is on each. `whole`: each has all rows, so that one answer stands for all. `apart`: it cannot be
    * part of a transaction.
@@ -333,7 +334,8 @@ export class HerdClient extends EventEmitter {
         const isAlone = this.#begun === null && this.#settings.length === 0
         if (isAlone && !leavesTraces && !near.has(route.group))
           return this.#source.query(query, this.#thrownAway.signal)
-        const answer = await this.#runIn(route.group, query.config, writes)
+        const config = route.text === undefined ? query.config : { ...query.config, text: route.text }
+        const answer = await this.#runIn(route.group, config, writes)
         await this.#noteSchema(record)
         return answer
       }

@@ -12,6 +12,8 @@ import {
 import type { PlacedTable } from '@pgherd/core/sharding'
 import {
   type Catalogue,
+  type InsertFacts,
+  nameColumns,
   type QualifiedName,
   readScatter,
   readSchemaChange,
@@ -47,6 +49,8 @@ interface PreparedStatement {
   readonly prepared: PreparedShards
   /** Each shard may be asked by itself, where its rows allow: all compute and compare alike. */
   readonly scatters: boolean
+  /** An INSERT into a sharded table that names no columns. */
+  readonly positional: InsertFacts | null
 }
 
 function nameIn({ schema, name }: QualifiedName): string {
@@ -108,9 +112,23 @@ export class RoutePlanner implements PlacedNames {
       facts.command === 'SELECT' &&
       calls === 'immutable' &&
       !facts.tables.some((use) => this.#collated.has(nameIn(use)))
-    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls), scatters }
+    const positional =
+      facts.inserts.find(({ table, columns }) => columns === null && this.table(table)?.kind === 'sharded') ??
+      null
+    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls), scatters, positional }
     this.#prepared.set(facts, statement)
     return statement
+  }
+
+  /** Its rows are where the columns that are known say: they must be those columns there too (I8). */
+  #named(text: string, { table, rows }: InsertFacts): string {
+    const found = this.#tables.find(table)
+    const columns = found === null || found === 'several' ? [] : found.columns
+    const named = rows === null ? null : nameColumns(text, columns.slice(0, rows[0]?.length))
+    if (named !== null) return named
+    throw new HerdError('NOT_SUPPORTED', `This INSERT into ${table.name} does not name its columns.`, {
+      hint: `Name them: INSERT INTO ${table.name} (${columns.join(', ')}) …`,
+    })
   }
 
   table({ schema, name }: QualifiedName): PlacedTable | null {
@@ -135,15 +153,17 @@ export class RoutePlanner implements PlacedNames {
     if (facts.kind === 'ddl' || facts.kind === 'maintenance' || ABOUT_TABLES.has(facts.command))
       return this.#routeChange(text, facts)
     const { map } = this.#placement
-    const { missing, prepared, scatters } = this.#prepared.get(facts) ?? this.#prepare(facts)
+    const { missing, prepared, scatters, positional } = this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
     const plan = planShards(prepared, new LiteralValues(text, record.literals, new ClientValues(values)), map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':
         return this.#toHome
-      case 'one':
-        return this.#toShard[plan.shard] as Route
+      case 'one': {
+        const shard = this.#toShard[plan.shard] as Extract<Route, { kind: 'group' }>
+        return positional === null ? shard : { ...shard, text: this.#named(text, positional) }
+      }
       case 'any':
         return {
           kind: 'group',
@@ -151,7 +171,10 @@ export class RoutePlanner implements PlacedNames {
         }
       case 'split':
         checkCount(facts, values)
-        return { kind: 'parts', parts: this.#split(text, values, plan.parts) }
+        return {
+          kind: 'parts',
+          parts: this.#split(positional === null ? text : this.#named(text, positional), values, plan.parts),
+        }
       case 'read all': {
         const mayScatter = scatters && plan.colocated && !plan.home
         const read = mayScatter ? readScatter(text) : null

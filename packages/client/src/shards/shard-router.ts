@@ -234,8 +234,13 @@ export class ShardRouter {
       case 'group': {
         const group = this.#groups.get(route.group) as GroupPool
         call.session = this.sessionIn(session, route.group)
-        const known = group.knowledge.book.look(call.text)
-        group.run(known, changesSchema(record) ? { ...call, resolve: changed } : call)
+        const { text = call.text } = route
+        const known = group.knowledge.book.look(text)
+        const isAsGiven = text === call.text && !changesSchema(record)
+        group.run(
+          known,
+          isAsGiven ? call : { ...call, text, ...(changesSchema(record) ? { resolve: changed } : {}) },
+        )
         return
       }
       case 'scatter':

@@ -338,3 +338,18 @@ test('a client has type parsers of its own, on every group', async () => {
   })
   expect((await pool.query(`select id from users where id = ${a}`)).rows).toEqual([{ id: String(a) }])
 })
+
+test('I8: a row is where its key belongs, whatever order the columns have by now', async () => {
+  const other = createPool({ nodes: [dsnOf('home')] })
+  await pool.query('drop table if exists late')
+  await pool.query('create table late (k int primary key, v int)')
+  await other.query('select v from late where k = 1')
+  await pool.query('drop table late')
+  await pool.query('create table late (v int, k int primary key)')
+  // It means the columns as they were when it looked.
+  for (let k = 1; k <= 8; k++) await other.query('insert into late values ($1, $2)', [k, k * 10])
+  await other.query('insert into late values (11, 110), (12, 120), (13, 130), (14, 140)')
+  for (const k of [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14])
+    expect((await pool.query('select v from late where k = $1', [k])).rows).toEqual([{ v: k * 10 }])
+  await other.end()
+})

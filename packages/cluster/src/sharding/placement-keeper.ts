@@ -12,8 +12,8 @@ import { firstPlacement, placedGroups } from './first-placement.js'
 import { type GroupPlacement, noteFenced, readGroupPlacement, writeGroupPlacement } from './placement-row.js'
 import { refuseChangedPlacement } from './refuse-changed-placement.js'
 
-const STATEMENT_TIMEOUT_MS = 30_000
-const FENCE_TIMEOUT_MS = 30_000
+const STATEMENT_TIMEOUT_MS = 10_000
+const FENCE_TIMEOUT_MS = 10_000
 const AGAIN_MS = 500
 const WAIT_MS = 1000
 /** Errors that trying again will not mend. */

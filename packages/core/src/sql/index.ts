@@ -20,7 +20,7 @@ export {
   type ScatterRead,
 } from './scatter-read.js'
 export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
-export { type InsertRows, splitInsert } from './split-insert.js'
+export { type InsertRows, nameColumns, splitInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
 export type { StatementPart } from './statement-text.js'

@@ -32,6 +32,23 @@ export function splitInsert(text: string): InsertRows | null {
   }
 }
 
+/**
+ * An INSERT with VALUES that names no columns, with these named, so that it means them whatever order they have by
+ * now. Null where it cannot be said where they belong.
+ */
+export function nameColumns(text: string, columns: readonly string[]): string | null {
+  const statement = new StatementText(text)
+  const at = statement.isPlain ? statement.findWord(['overriding', 'values']) : -1
+  if (at < 0) return null
+  const { shape } = statement
+  const names = columns.map((column) => `"${column.replaceAll('"', '""')}"`).join(', ')
+  return `${joined(statement.pieces(0, at))}(${names}) ${joined(statement.pieces(at, shape.length))}`
+}
+
+function joined(pieces: readonly Piece[]): string {
+  return pieces.map((piece) => (typeof piece === 'number' ? `$${piece}` : piece)).join('')
+}
+
 /** Where the rows behind the first VALUES outside of all parentheses stand in the shape. */
 function findRows(statement: StatementText): (readonly [from: number, to: number])[] {
   const { shape } = statement

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { splitInsert } from '../../src/sql/index.js'
+import { nameColumns, splitInsert } from '../../src/sql/index.js'
 
 const part = (text: string, rows: number[]) => splitInsert(text)?.with(rows)
 
@@ -41,4 +41,26 @@ test.each([
 test('the VALUES of a table expression in front are not its rows', () => {
   const text = 'with x (a) as (values (1), (2)) insert into t values (5), (6)'
   expect(part(text, [1])?.text).toBe('with x (a) as (values (1), (2)) insert into t values (6)')
+})
+
+test.each([
+  [
+    `insert into t values ($2, 'values'), ($1, 2)`,
+    `insert into t ("a", "b""c") values ($2, 'values'), ($1, 2)`,
+  ],
+  [
+    'insert into t as x values (1, 2) returning x.a',
+    'insert into t as x ("a", "b""c") values (1, 2) returning x.a',
+  ],
+  [
+    'with v as (values (1)) insert into t overriding system value values (1, 2)',
+    'with v as (values (1)) insert into t ("a", "b""c") overriding system value values (1, 2)',
+  ],
+])('columns are named in %s', (text, named) => {
+  expect(nameColumns(text, ['a', 'b"c'])).toBe(named)
+})
+
+test('where there are no VALUES no columns are named', () => {
+  expect(nameColumns('with x as (insert into t values (1) returning a) select a from x', ['a'])).toBeNull()
+  expect(nameColumns('insert into t select 1', ['a'])).toBeNull()
 })
