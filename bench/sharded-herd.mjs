@@ -8,7 +8,7 @@ import { median, report, spread } from './figures.mjs'
 import { chooseOptions } from './options.mjs'
 import { makeScratch } from './scratch.mjs'
 
-const CASES = ['keyed', 'insert', 'scatter', 'two-phase']
+const CASES = ['keyed', 'scatter', 'two-phase', 'insert']
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
