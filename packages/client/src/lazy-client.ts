@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { HerdError } from '@pgherd/core'
 import pg from 'pg'
 import type { Answer } from './statement.js'
+import { answerTo, type Done, Turns } from './turns.js'
 
 /** What a lazy client asks of its pool. */
 export interface ClientSource {
@@ -16,7 +16,6 @@ interface Submittable {
   submit(connection: pg.Connection): void
   handleError(error: Error, connection: null): void
 }
-type Done = (error: Error | null, answer?: Answer) => void
 
 /** What a connection says to whoever has it. */
 const EVENTS = ['error', 'notice', 'notification', 'drain', 'end'] as const
@@ -35,12 +34,7 @@ export class LazyClient extends EventEmitter {
   readonly #listeners = EVENTS.map(
     (event) => [event, (...said: unknown[]) => this.#hear(event, said)] as const,
   )
-  /** Settles when the statement given last has ended; never rejects. */
-  #last: Promise<void> = Promise.resolve()
-  #waiting = 0
-  #released = false
-  /** Aborted when it is thrown away while a statement is under way, which ends with the connection in `pg`. */
-  readonly #thrownAway = new AbortController()
+  readonly #turns = new Turns()
 
   constructor(source: ClientSource) {
     super()
@@ -52,34 +46,20 @@ export class LazyClient extends EventEmitter {
     const [input, values] = args.filter((each) => each !== done)
     if (isSubmittable(input)) {
       const submit = async (): Promise<void> => void (await this.#take()).query(input)
-      this.#inTurn(submit).catch((error: Error) => input.handleError(error, null))
+      this.#turns.take(submit).catch((error: Error) => input.handleError(error, null))
       return input
     }
-    const answer = this.#inTurn(() => this.#run(input, values))
-    if (done === undefined) return answer
-    // What the callback throws is not to be an error of the statement's.
-    answer.then(
-      (result) => process.nextTick(done, null, result),
-      (error: Error) => process.nextTick(done, error),
+    return answerTo(
+      this.#turns.take(() => this.#run(input, values)),
+      done,
     )
-    return undefined
   }
 
   async #run(input: unknown, values: unknown): Promise<Answer> {
     const text = typeof input === 'string' ? input : (input as { text?: unknown } | null | undefined)?.text
     if (this.#taking === null && typeof text === 'string' && this.#source.isShared(text))
-      return this.#source.query(input, values, this.#thrownAway.signal)
+      return this.#source.query(input, values, this.#turns.thrownAway)
     return (await this.#take()).query(input as string, values as unknown[])
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#released) return Promise.reject(released('This client has been released to the pool already.'))
-    const turn = this.#waiting++ === 0 ? work() : this.#last.then(work)
-    const ended = (): void => {
-      this.#waiting--
-    }
-    this.#last = turn.then(ended, ended)
-    return turn
   }
 
   /** After a failure it stays one: what follows a BEGIN that failed must not run by itself. */
@@ -100,12 +80,9 @@ export class LazyClient extends EventEmitter {
 
   /** A property, since it is handed on by itself. */
   readonly release = (error?: Error | boolean): void => {
-    if (this.#released)
-      throw released('Release called on client which has already been released to the pool.')
-    this.#released = true
-    if (error) this.#thrownAway.abort(new Error('Connection terminated: the client was thrown away.'))
-    if (this.#waiting === 0 || (error && this.#owned !== null)) this.#giveBack(error)
-    else void this.#last.then(() => this.#giveBack(error))
+    this.#turns.release(error)
+    if (error && this.#owned !== null) this.#giveBack(error)
+    else this.#turns.whenIdle(() => this.#giveBack(error))
   }
 
   #giveBack(error: Error | boolean | undefined): void {
@@ -144,10 +121,6 @@ export class LazyClient extends EventEmitter {
 
 // Programs ask `instanceof pg.Client` to tell a client from a pool.
 Object.setPrototypeOf(LazyClient.prototype, pg.Client.prototype)
-
-function released(message: string): HerdError {
-  return new HerdError('CLIENT_RELEASED', message)
-}
 
 function isSubmittable(input: unknown): input is Submittable {
   return typeof (input as { submit?: unknown } | null | undefined)?.submit === 'function'

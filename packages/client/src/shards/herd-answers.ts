@@ -48,7 +48,3 @@ export function transactionLost(cause: Error): HerdError {
 export function notSupported(message: string, hint?: string): HerdError {
   return new HerdError('NOT_SUPPORTED', message, hint === undefined ? {} : { hint })
 }
-
-export function released(message: string): HerdError {
-  return new HerdError('CLIENT_RELEASED', message)
-}

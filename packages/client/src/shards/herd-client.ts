@@ -6,12 +6,12 @@ import type { OwnedClient, TextNature } from '../owned-client.js'
 import { isHarmless, sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
+import { alreadyReleased, answerTo, type Done, Turns } from '../turns.js'
 import { commitTogether, type Participant } from './commit-together.js'
 import {
   inOrder,
   joined,
   notSupported,
-  released,
   sqlError,
   told,
   transactionFailed,
@@ -98,8 +98,6 @@ export interface HerdSource {
   endPrepared(group: string, statement: string): Promise<void>
 }
 
-type Done = (error: Error | null, answer?: Answer) => void
-
 const EVENTS = ['notice', 'notification'] as const
 
 /** What a group says to whom is under another epoch of the shard map. */
@@ -142,10 +140,7 @@ export class HerdClient extends EventEmitter {
   #lostWith: Error | null = null
   /** What was committed last waits for no standby any more: the wait was cancelled. */
   unreplicated = false
-  #last: Promise<void> = Promise.resolve()
-  #waiting = 0
-  #released = false
-  readonly #thrownAway = new AbortController()
+  readonly #turns = new Turns()
 
   constructor(source: HerdSource) {
     super()
@@ -160,7 +155,7 @@ export class HerdClient extends EventEmitter {
   }
 
   get answering(): boolean {
-    return this.#waiting > 0
+    return this.#turns.waiting > 0
   }
 
   /** Of the server processes that have something of it under way. */
@@ -183,24 +178,11 @@ export class HerdClient extends EventEmitter {
       process.nextTick(() => input.handleError(refusal, null))
       return input
     }
-    const answer = this.#inTurn(() => this.#run(input, given))
-    if (done === undefined) return answer
-    answer.then(
-      (result) => process.nextTick(done, null, result),
-      (error: Error) => process.nextTick(done, error),
+    if (this.refusal !== null) return answerTo(Promise.reject(this.refusal), done)
+    return answerTo(
+      this.#turns.take(() => this.#run(input, given)),
+      done,
     )
-    return undefined
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.refusal !== null) return Promise.reject(this.refusal)
-    if (this.#released) return Promise.reject(released('This client has been released to the pool already.'))
-    const turn = this.#waiting++ === 0 ? work() : this.#last.then(work)
-    const ended = (): void => {
-      this.#waiting--
-    }
-    this.#last = turn.then(ended, ended)
-    return turn
   }
 
   async #run(input: unknown, given: unknown): Promise<Answer> {
@@ -333,7 +315,7 @@ export class HerdClient extends EventEmitter {
         const { leavesTraces, writes } = this.#source.natureIn(route.group, query.text)
         const isAlone = this.#begun === null && this.#settings.length === 0
         if (isAlone && !leavesTraces && !near.has(route.group))
-          return this.#source.query(query, this.#thrownAway.signal)
+          return this.#source.query(query, this.#turns.thrownAway)
         const config = route.text === undefined ? query.config : { ...query.config, text: route.text }
         const answer = await this.#runIn(route.group, config, writes)
         await this.#noteSchema(record)
@@ -346,7 +328,7 @@ export class HerdClient extends EventEmitter {
             throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
           return this.runSpread(route, record, query)
         }
-        if (this.#settings.length === 0) return this.#source.query(query, this.#thrownAway.signal)
+        if (this.#settings.length === 0) return this.#source.query(query, this.#turns.thrownAway)
         return this.#runSpreadAlone(route, record, query)
     }
   }
@@ -359,10 +341,10 @@ export class HerdClient extends EventEmitter {
         'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
       )
     const local = begun.filter(({ kind }) => kind === 'setting' || kind === 'local')
-    if (this.#settings.length + local.length === 0) return this.#source.query(query, this.#thrownAway.signal)
+    if (this.#settings.length + local.length === 0) return this.#source.query(query, this.#turns.thrownAway)
     const client = await this.#source.connectFederation()
     const throwAway = (): void => client.release(true)
-    const { signal } = this.#thrownAway
+    const signal = this.#turns.thrownAway
     signal.addEventListener('abort', throwAway, { once: true })
     try {
       signal.throwIfAborted()
@@ -452,9 +434,9 @@ export class HerdClient extends EventEmitter {
         'A transaction over several groups is READ COMMITTED: their snapshots are not of one moment.',
       )
     const client = await this.#source.connect(group, isSecond || this.#participants.size > 0)
-    if (this.#released) {
+    if (this.#turns.released) {
       client.release()
-      throw released('This client has been released to the pool already.')
+      throw alreadyReleased()
     }
     client.once('error', this.#onLost)
     for (const event of EVENTS) client.on(event, (said: unknown) => this.emit(event, said))
@@ -573,15 +555,12 @@ export class HerdClient extends EventEmitter {
 
   /** A property, since it is handed on by itself. */
   readonly release = (error?: Error | boolean): void => {
-    if (this.#released)
-      throw released('Release called on client which has already been released to the pool.')
-    this.#released = true
-    if (error) this.#thrownAway.abort(new Error('Connection terminated: the client was thrown away.'))
+    this.#turns.release(error)
     const giveBack = (): void => {
       for (const [group, client] of [...this.#participants]) this.#giveBack(group, client, error)
     }
-    if (this.#waiting === 0 || error) giveBack()
-    else void this.#last.then(giveBack)
+    if (error) giveBack()
+    else this.#turns.whenIdle(giveBack)
   }
 
   /** For all that is run on it from now on, on whichever group; what its config says itself goes before. */
