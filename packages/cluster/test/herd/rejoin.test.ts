@@ -9,12 +9,12 @@ import {
   connect,
   dataOf,
   keptOf,
+  killNode,
   kindsOf,
   nodeIn,
   nodesIn,
   open,
   primaryName,
-  processesOf,
   skipBecause,
   until,
   wholeHerd,
@@ -72,7 +72,7 @@ test(
       `postgres: { settings: { shared_buffers: 16MB, max_wal_size: 64MB, min_wal_size: 64MB, max_slot_wal_keep_size: 64MB } }`,
     )
     await herd.leave()
-    for (const pid of processesOf(herd, 'main-2')) process.kill(pid, 'SIGKILL')
+    killNode(herd, 'main-2')
     const wal = join(dataOf(herd, 'main-2'), 'pg_wal')
     for (const file of readdirSync(wal).filter((name) => /^[0-9A-F]{24}$/.test(name))) rmSync(join(wal, file))
     await loseSlot(herd, 'main_2')

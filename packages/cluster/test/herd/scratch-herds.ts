@@ -158,6 +158,17 @@ export function processesOf(herd: Herd, name: string): number[] {
   return [...(postmaster === null ? [] : [postmaster]), ...others]
 }
 
+/** Kills a node in all its processes. Its backends may end by themselves while the others are killed. */
+export function killNode(herd: Herd, name: string): void {
+  for (const pid of processesOf(herd, name)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
 export function dataOf(herd: Herd, name: string): string {
   return join(realpathSync(join(herd.paths.root, 'nodes')), name, 'data')
 }
