@@ -6,12 +6,33 @@ export { CatalogueLoader } from './catalogue-loader.js'
 export { ChangeSignal } from './change-signal.js'
 export { GroupWatch } from './group-watch.js'
 export { LatencyHistogram, type LatencySnapshot } from './latency-histogram.js'
-export type { NodeAddress } from './node-addresses.js'
+export { addressElsewhere, type NodeAddress } from './node-addresses.js'
 export { ANY_NATURE, type TextNature } from './owned-client.js'
 export { PoolNode } from './pool-node.js'
 export { type PoolOptions, readOptions, type Settings } from './pool-options.js'
 export { ReplayWatch } from './replay-watch.js'
+export { isHarmless } from './server-error.js'
 export { Session } from './session.js'
+export { commitTogether, type PartClient, type Participant } from './shards/commit-together.js'
+export { LOCK_PATIENCE, type Route, type StatementPart } from './shards/herd-client.js'
+export {
+  type FullPlacement,
+  fetchPlacedCatalogue,
+  fetchPlacement,
+} from './shards/placed-columns.js'
+export { MissingTable, RoutePlanner } from './shards/route-planner.js'
+export {
+  beginStep,
+  isOfOneSnapshot,
+  type Step,
+  savepointOf,
+  settingStep,
+  stepsBack,
+  stepsOfChain,
+  stepsReleased,
+  takesRole,
+  withSetting,
+} from './shards/session-steps.js'
 export { StatementBook, type StatementRecord } from './statement-book.js'
 export { SupervisorFeed } from './supervisor-feed.js'
 export { WriteStamper } from './write-stamper.js'

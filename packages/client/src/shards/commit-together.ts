@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
-import type { OwnedClient } from '../owned-client.js'
 import { isHarmless, sqlStateOf } from '../server-error.js'
+
+/** Runs a text as `pg.Client` does: with the same results, and the same errors. */
+export interface PartClient {
+  query(text: string): Promise<unknown>
+  /** What it committed or prepared last has not waited for a standby. */
+  readonly unreplicated: boolean
+}
 
 /** A connection of one group, inside a transaction that is part of a larger one. */
 export interface Participant {
   readonly group: string
-  readonly client: OwnedClient
+  readonly client: PartClient
   /** It has taken another role, which is not the one that could end what it has prepared. */
   readonly inRole: boolean
 }
@@ -48,7 +54,7 @@ export async function commitTogether(
   try {
     // One text, so that it is one round trip: after an error in the first the second is not run.
     const decide = `insert into pgherd.decision (id, committed) values ('${id}', true); commit`
-    const answers = (await decider.client.query(decide)) as unknown as pg.QueryResult[]
+    const answers = (await decider.client.query(decide)) as pg.QueryResult[]
     decided = answers.at(-1)
   } catch (error) {
     if (!isHarmless(error as Error)) throw unknown(error as Error)
@@ -67,7 +73,7 @@ export async function commitTogether(
 async function prepare({ group, client, inRole }: Participant, name: string): Promise<void> {
   // Constraints that were put off are checked in the role that they would be checked in at COMMIT.
   if (inRole) await client.query('set constraints all immediate; set local role none')
-  const { command } = await client.query(`PREPARE TRANSACTION ${name}`)
+  const { command } = (await client.query(`PREPARE TRANSACTION ${name}`)) as pg.QueryResult
   if (command !== 'PREPARE') throw new Error(`${group} had undone its part`)
   if (client.unreplicated) throw new Error(`${group} did not wait until a standby had its part`)
 }

@@ -109,7 +109,7 @@ const CHAIN = /\band\s+chain\b/i
  * Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself, and
  * not for both at the same time.
  */
-const LOCK_PATIENCE = `select set_config('lock_timeout', (10000 + 5000 * random())::int::text, true) where current_setting('lock_timeout') = '0'`
+export const LOCK_PATIENCE = `select set_config('lock_timeout', (10000 + 5000 * random())::int::text, true) where current_setting('lock_timeout') = '0'`
 
 /**
  * A client of a herd of several groups, to be used like `pg.PoolClient`. A transaction begins on a group
@@ -527,14 +527,16 @@ export class HerdClient extends EventEmitter {
     const wrote = new Set(writers.map(([, client]) => client))
     const readers = [...this.#participants.values()].filter((client) => !wrote.has(client))
     await Promise.all(readers.map((client) => end(client, 'COMMIT')))
+    const [only] = writers
+    if (only === undefined) return told('COMMIT')
+    if (writers.length === 1) return ((await end(only[1], 'COMMIT')) ?? told('COMMIT')) as pg.QueryResult
     // Home decides where it has a part: what cannot be prepared (NOTIFY, temporary tables) is there.
     const parts = writers
       .map(([group, client]): Participant => ({ group, client, inRole }))
       .sort((a, b) => Number(b.group === this.#source.home) - Number(a.group === this.#source.home))
-    const [first, ...others] = parts
-    if (first === undefined) return told('COMMIT')
-    if (others.length === 0) return ((await end(first.client, 'COMMIT')) ?? told('COMMIT')) as pg.QueryResult
-    await commitTogether([first, ...others], (group, statement) => this.#source.endPrepared(group, statement))
+    await commitTogether(parts as [Participant, ...Participant[]], (group, statement) =>
+      this.#source.endPrepared(group, statement),
+    )
     return told('COMMIT')
   }
 

@@ -1,6 +1,7 @@
 import { HerdError } from '@pgherd/core'
 import {
   judgeCalls,
+  type KeyValues,
   LiteralValues,
   type PlacedNames,
   type PreparedShards,
@@ -42,6 +43,9 @@ export class MissingTable extends Error {
   }
 }
 
+/** Reads keys from the values of one call. */
+export type ReadValues = (values: readonly unknown[]) => KeyValues
+
 /** What is known of all statements of a shape. */
 interface PreparedStatement {
   /** A table that is spread by the spec, and was not there when the shards were asked. */
@@ -82,8 +86,17 @@ export class RoutePlanner implements PlacedNames {
   readonly #toHome: Route
   readonly #toShard: readonly Route[]
 
-  constructor(placement: FullPlacement, found: PlacedCatalogue, catalogue: Catalogue) {
+  readonly #read: ReadValues
+
+  /** `read`: how the values of a call are read. */
+  constructor(
+    placement: FullPlacement,
+    found: PlacedCatalogue,
+    catalogue: Catalogue,
+    read: ReadValues = (values) => new ClientValues(values),
+  ) {
     this.#placement = placement
+    this.#read = read
     this.#relations = found.relations
     this.catalogue = catalogue
     this.#toHome = { kind: 'group', group: placement.home }
@@ -155,7 +168,7 @@ export class RoutePlanner implements PlacedNames {
     const { map } = this.#placement
     const { missing, prepared, scatters, positional } = this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
-    const plan = planShards(prepared, new LiteralValues(text, record.literals, new ClientValues(values)), map)
+    const plan = planShards(prepared, new LiteralValues(text, record.literals, this.#read(values)), map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':
