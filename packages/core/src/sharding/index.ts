@@ -13,6 +13,16 @@ export {
   type RingOptions,
   removeFromRing,
 } from './consistent-hash.js'
+export {
+  type ColumnChoice,
+  type CopyBlock,
+  CopyError,
+  type CopyFormat,
+  type CopyKeyColumn,
+  CopySplitter,
+  type PlacedKey,
+  type SplitCopy,
+} from './copy/index.js'
 export { firstShardMap, type PlacementPlan } from './first-map.js'
 export { fromBigInt, type Halves, toBigInt } from './halves.js'
 export { hashKey, hashOf, PLACEMENT_SEED } from './hash-key.js'

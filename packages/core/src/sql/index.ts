@@ -1,5 +1,12 @@
 export * from './catalogue.js'
 export { CATALOGUE_SQL } from './catalogue-sql.js'
+export {
+  type CopyIn,
+  type CopyQuery,
+  type CopyStatement,
+  type CopyTable,
+  readCopy,
+} from './copy-statement.js'
 export { type Judgement, judgeStatement } from './judge-statement.js'
 export {
   type Lexed,

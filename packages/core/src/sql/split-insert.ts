@@ -42,11 +42,7 @@ export function nameColumns(text: string, columns: readonly string[]): string | 
   if (at < 0) return null
   const { shape } = statement
   const names = columns.map((column) => `"${column.replaceAll('"', '""')}"`).join(', ')
-  return `${joined(statement.pieces(0, at))}(${names}) ${joined(statement.pieces(at, shape.length))}`
-}
-
-function joined(pieces: readonly Piece[]): string {
-  return pieces.map((piece) => (typeof piece === 'number' ? `$${piece}` : piece)).join('')
+  return `${statement.textOf(0, at)}(${names}) ${statement.textOf(at, shape.length)}`
 }
 
 /** Where the rows behind the first VALUES outside of all parentheses stand in the shape. */

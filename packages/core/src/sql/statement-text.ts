@@ -69,6 +69,13 @@ export class StatementText {
     return pieces
   }
 
+  /** The same as text. */
+  textOf(from: number, to: number): string {
+    return this.pieces(from, to)
+      .map((piece) => (typeof piece === 'number' ? `$${piece}` : piece))
+      .join('')
+  }
+
   /** Where one of these words stands outside of parentheses and quotes, from `at` on; -1: nowhere. */
   findWord(words: readonly string[], at = 0): number {
     const { shape } = this
