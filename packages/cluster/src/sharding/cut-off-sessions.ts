@@ -5,9 +5,9 @@ import type pg from 'pg'
 const POLL_MS = 10
 
 /**
- * Ends every client's session on this node once it shows the row of `epoch`: whoever comes after that is
- * judged by the row, and whoever came before is gone. By what is there and not by when it began, since the
- * clock of a server can go back. Resolves to how many sessions there were.
+ * Ends every client's session on this node once it shows the row of `epoch`, those of the federation too:
+ * whoever comes after that is judged by the row, and whoever came before is gone. By what is there and not
+ * by when it began, since the clock of a server can go back. Resolves to how many sessions there were.
  *
  * The supervisor's own stay, which are a superuser's: nobody else can pass for one.
  *
@@ -25,7 +25,7 @@ export async function cutOffSessions(
   const ended = await terminate(client)
   while (await anyLeft(client, ended)) await again(deadline, `a session on ${node} does not end`)
   await refusePrepared(client, node)
-  return ended.length
+  return ended.sessions.length
 }
 
 /** Resolves when this node shows the row of `epoch` or a later one. Throws OPERATION_FAILED. */
@@ -48,22 +48,47 @@ async function shows(client: pg.Client, epoch: number): Promise<boolean> {
   return rowCount === 1
 }
 
-const OTHERS = `datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+/** Of the herd's database, and of the federation, which reads it by plans of its own. */
+const OURS = `(select oid from pg_database where datname in (current_database(), current_database() || '_herd'))`
+
+const OTHERS = `datid in ${OURS} and backend_type = 'client backend' and pid <> pg_backend_pid()
   and not (application_name = 'pgherd supervisor'
     and usesysid in (select oid from pg_roles where rolsuper))`
 
-async function terminate(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ session: string }>(
-    `select pid || ' ' || backend_start as session, pg_terminate_backend(pid) from pg_stat_activity where ${OTHERS}`,
-  )
-  return rows.map(({ session }) => session)
+/**
+ * Sessions that are about to begin: until they are shown as sessions they have a lock on their database
+ * (`InitPostgres`, src/backend/utils/init/postinit.c). What they begin with they may have been judged by
+ * before the row was there. To be asked for before the sessions, so that none slips in between.
+ */
+const BEGINNING = `
+  select distinct pid from pg_locks
+  where locktype = 'object' and classid = 'pg_database'::regclass and objid in ${OURS}
+    and mode = 'RowExclusiveLock' and pid <> pg_backend_pid()`
+
+interface Ended {
+  /** Their processes, with when they began. */
+  readonly sessions: readonly string[]
+  readonly beginning: readonly number[]
 }
 
-async function anyLeft(client: pg.Client, sessions: readonly string[]): Promise<boolean> {
-  if (sessions.length === 0) return false
+async function terminate(client: pg.Client): Promise<Ended> {
+  const { rows: beginning } = await client.query<{ pid: number }>(
+    `select pid, pg_terminate_backend(pid) from (${BEGINNING}) as b`,
+  )
+  const { rows: sessions } = await client.query<{ session: string }>(
+    `select pid || ' ' || backend_start as session, pg_terminate_backend(pid) from pg_stat_activity where ${OTHERS}`,
+  )
+  return { sessions: sessions.map(({ session }) => session), beginning: beginning.map(({ pid }) => pid) }
+}
+
+async function anyLeft(client: pg.Client, { sessions, beginning }: Ended): Promise<boolean> {
+  if (sessions.length === 0 && beginning.length === 0) return false
   const { rowCount } = await client.query(
-    `select from pg_stat_activity where pid || ' ' || backend_start = any ($1) limit 1`,
-    [sessions],
+    `select from (${BEGINNING}) as b where pid = any ($2)
+     union all
+     select from pg_stat_activity where pid || ' ' || backend_start = any ($1) or pid = any ($2)
+     limit 1`,
+    [sessions, beginning],
   )
   return rowCount !== 0
 }

@@ -9,7 +9,8 @@ import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
 import { type FederatedGroup, type Reader, syncFederation } from './federation/index.js'
 import type { PlacementKeeper } from './placement-keeper.js'
 import { SCHEMA_CHANNEL } from './placement-objects.js'
-import { resolvePrepared } from './resolve-prepared.js'
+import { pruneDecisions } from './prune-decisions.js'
+import { type OnPrimary, resolvePrepared } from './resolve-prepared.js'
 
 const STATEMENT_TIMEOUT_MS = 30_000
 /** How often it is looked what is left prepared. */
@@ -19,6 +20,10 @@ const LEFT_AFTER_MS = 10_000
 /** Tables may also be changed by those who tell nobody. */
 const SYNC_EVERY_MS = 60_000
 const AGAIN_MS = 1000
+/** How often decisions of transactions over several groups that are over are forgotten, and how old they are. */
+const PRUNE_EVERY_MS = 60_000
+const PRUNE_AFTER_MS = 10 * 60_000
+const STANDBY_PATIENCE_MS = 5000
 
 export interface HerdWideKeeperParts {
   readonly spec: HerdSpec
@@ -40,6 +45,8 @@ export class HerdWideKeeper {
   #listener: { readonly client: pg.Client; readonly node: string } | null = null
   #syncWanted = true
   #syncedAtMs = 0
+  /** Of the map that the federation goes by; those of another epoch are let in nowhere. */
+  #syncedEpoch: number | null = null
   #skipped = ''
   #closed = false
   #running: Promise<void> = Promise.resolve()
@@ -51,7 +58,7 @@ export class HerdWideKeeper {
   start(): void {
     const { groups } = this.#parts
     const resolving = groups.map(({ name }) => this.#keepResolved(name))
-    this.#running = Promise.all([this.#keepFederation(), ...resolving]).then(() => {})
+    this.#running = Promise.all([this.#keepFederation(), this.#keepPruned(), ...resolving]).then(() => {})
   }
 
   /** What is under way gets `patienceMs` to end. */
@@ -71,7 +78,7 @@ export class HerdWideKeeper {
       }
       try {
         await this.#listen()
-        if (this.#syncWanted || performance.now() - this.#syncedAtMs > SYNC_EVERY_MS) await this.#sync()
+        if (this.#isSyncDue) await this.#sync()
       } catch (error) {
         if (this.#closed) return
         this.#syncWanted = true
@@ -79,8 +86,16 @@ export class HerdWideKeeper {
         await this.#deafen()
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
-      if (!this.#syncWanted) await changes.next(AGAIN_MS)
+      if (!this.#isSyncDue) await changes.next(AGAIN_MS)
     }
+  }
+
+  get #isSyncDue(): boolean {
+    return (
+      this.#syncWanted ||
+      this.#syncedEpoch !== this.#parts.placement.placement?.map.epoch ||
+      performance.now() - this.#syncedAtMs > SYNC_EVERY_MS
+    )
   }
 
   /**
@@ -97,6 +112,31 @@ export class HerdWideKeeper {
       }
       if (!this.#closed) await changes.next(AGAIN_MS)
     }
+  }
+
+  /** What cannot be proven to be over now is looked at again. */
+  async #keepPruned(): Promise<void> {
+    const { changes, placement } = this.#parts
+    let prunedAtMs = performance.now()
+    while (!this.#closed) {
+      if (placement.isSettled && performance.now() - prunedAtMs > PRUNE_EVERY_MS) {
+        prunedAtMs = performance.now()
+        await this.#prune().catch(() => {})
+      }
+      if (!this.#closed) await changes.next(AGAIN_MS)
+    }
+  }
+
+  #prune(): Promise<number> {
+    const standbys = this.#parts.groups.map((group) => {
+      const primary = group.primary()?.name
+      return [group.name, [...group.nodes.keys()].filter((name) => name !== primary)] as const
+    })
+    return pruneDecisions(this.#onPrimary, {
+      standbys: new Map(standbys),
+      olderThanMs: PRUNE_AFTER_MS,
+      standbyPatienceMs: STANDBY_PATIENCE_MS,
+    })
   }
 
   /** Once, until it is something else. */
@@ -148,6 +188,7 @@ export class HerdWideKeeper {
       home: this.#federated(sharding.home),
       shards: placed.map.shards.map((name) => this.#federated(name)),
       map: placed.map,
+      fenced: true,
       tables: sharding.tables,
       readers,
       connect: (group, database) => {
@@ -158,6 +199,7 @@ export class HerdWideKeeper {
     })
     await listener.query('update pgherd.schema_change set done = $1 where done < $1', [rows[0]?.asked])
     this.#syncedAtMs = performance.now()
+    this.#syncedEpoch = placed.map.epoch
     const existing = report.skipped.filter(({ reason }) => !reason.startsWith('it is not on shard'))
     this.#say(
       existing.length === 0
@@ -167,23 +209,22 @@ export class HerdWideKeeper {
   }
 
   async #resolve(name: string): Promise<void> {
-    const { tell, spec, secrets } = this.#parts
-    const resolved = await resolvePrepared(
-      [name],
-      async (asked, work) => {
-        const primary = this.#group(asked).primary()
-        if (primary === null) throw new HerdError('NO_PRIMARY', `${asked} has no primary.`)
-        const { address } = primary.node.server
-        return withAdminConnection(address, secrets.superuser, STATEMENT_TIMEOUT_MS, work, spec.database)
-      },
-      LEFT_AFTER_MS,
-    )
+    const { tell } = this.#parts
+    const resolved = await resolvePrepared([name], this.#onPrimary, LEFT_AFTER_MS)
     for (const { group, name, committed } of resolved)
       tell(
         'transaction-resolved',
         group,
         `A transaction over several groups was left prepared on ${group} (${name}); it was ${committed ? 'committed' : 'undone'}, as it had been decided.`,
       )
+  }
+
+  readonly #onPrimary: OnPrimary = async (name, work) => {
+    const { spec, secrets } = this.#parts
+    const primary = this.#group(name).primary()
+    if (primary === null) throw new HerdError('NO_PRIMARY', `${name} has no primary.`)
+    const { address } = primary.node.server
+    return withAdminConnection(address, secrets.superuser, STATEMENT_TIMEOUT_MS, work, spec.database)
   }
 
   get #home(): GroupSupervisor {

@@ -94,8 +94,9 @@ export class PlacementKeeper {
     } catch (error) {
       // What of it is in a group's table is to be finished, whether somebody asks again or not.
       this.#seenEpochs = null
-      this.#parts.changes.fire()
       throw error
+    } finally {
+      this.#parts.changes.fire()
     }
   }
 

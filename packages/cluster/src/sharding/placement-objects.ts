@@ -10,7 +10,7 @@ export const MOST_GROUPS = 1024
  * May be run again. `groupNumber` is the group's place in the order of all groups, which stays.
  */
 export function placementObjects(groupNumber: number): string {
-  const text = [SCHEMA, PLACEMENT, ENTER, DECISION, SCHEMA_CHANGE, nextId(groupNumber)].join('\n')
+  const text = [SCHEMA, PLACEMENT, EPOCH_NAME, ENTER, DECISION, SCHEMA_CHANGE, nextId(groupNumber)].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
 }
 
@@ -24,6 +24,9 @@ export async function havePlacementObjects(client: pg.Client, groupNumber: numbe
        and to_regclass('pgherd.schema_change') is not null
        and to_regclass('pgherd.id_counter') is not null
        and to_regclass('pgherd.id_gate') is not null
+       and to_regprocedure('pgherd.name_epoch()') is not null
+       and exists (select from pg_ts_config
+         where cfgnamespace = to_regnamespace('pgherd') and cfgname like '${EPOCH_PREFIX}%')
        and to_regprocedure('pgherd.enter(bigint, text)') is not null
        and to_regprocedure('pgherd.next_id()') is not null
        and to_regprocedure('pgherd.advance_ids()') is not null as there`,
@@ -73,6 +76,39 @@ create table if not exists pgherd.placement (
 alter table pgherd.placement alter stretches set storage external;
 revoke all on pgherd.placement from public;
 grant select on pgherd.placement to public;`
+
+const EPOCH_PREFIX = 'shard_map_of_epoch_'
+
+/**
+ * The startup option with which a session begins only where the placement is of this epoch. For those who
+ * cannot call `pgherd.enter`, as `postgres_fdw` cannot: PostgreSQL refuses a session that is to begin with a
+ * text search configuration that does not exist (`check_default_text_search_config`,
+ * src/backend/utils/cache/ts_cache.c), and of these there is one, whose name is that of the epoch.
+ */
+export function epochOption(epoch: number): string {
+  return `-c default_text_search_config=pgherd.${EPOCH_PREFIX}${epoch}`
+}
+
+// Renamed and not made anew, so that nothing that somebody rests on it can keep an epoch from coming.
+const EPOCH_NAME = `
+create or replace function pgherd.name_epoch() returns trigger
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  named name;
+  wanted name := '${EPOCH_PREFIX}' || new.epoch;
+begin
+  select cfgname into named from pg_ts_config
+    where cfgnamespace = 'pgherd'::regnamespace and cfgname like '${EPOCH_PREFIX}%';
+  if named is null then
+    execute format('create text search configuration pgherd.%I (copy = %s)',
+      wanted, current_setting('default_text_search_config'));
+  elsif named <> wanted then
+    execute format('alter text search configuration pgherd.%I rename to %I', named, wanted);
+  end if;
+  return null;
+end $$;
+create or replace trigger name_epoch after insert or update of epoch on pgherd.placement
+  for each row execute function pgherd.name_epoch();`
 
 const ENTER = `
 create or replace function pgherd.enter(wanted_epoch bigint, wanted_group text) returns void

@@ -47,6 +47,7 @@ export async function syncOptions(
     home,
     shards,
     map,
+    fenced: false,
     tables,
     readers: (['app', 'postgres'] as const).map((role) => ({
       role,

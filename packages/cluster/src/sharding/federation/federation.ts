@@ -1,5 +1,6 @@
 import type { ShardMap } from '@pgherd/core/sharding'
 import type { ServerAddress } from '../../postgres/index.js'
+import { epochOption } from '../placement-objects.js'
 import type { PlacedTable } from './describe-tables.js'
 import { type Column, type Extension, nameOf, type OwnType } from './description.js'
 import { digestOf, operatorClassOf, shardOperators, UNPLACED, writeStretches } from './shard-operators.js'
@@ -27,6 +28,8 @@ export interface FederationPlan {
   readonly home: FederatedGroup
   readonly shards: readonly FederatedGroup[]
   readonly map: ShardMap
+  /** Groups let in only who comes under the epoch of the map, as those do that have the herd's placement. */
+  readonly fenced: boolean
   readonly readers: readonly Reader[]
   readonly tables: readonly PlacedTable[]
   /** Settings of the herd's database, which hold in the federation too. */
@@ -93,7 +96,7 @@ export function designFederation(plan: FederationPlan): Federation {
     stretches: { digest: digestOf(statement), statement },
     settings: { ...plan.settings, ...SETTINGS },
     readers: readers.map(({ role }) => role),
-    servers: new Map([...groups].map(([name, group]) => [name, serverOptions(group, plan.database)])),
+    servers: new Map([...groups].map(([name, group]) => [name, serverOptions(group, plan)])),
     logins: [...groups.keys()].flatMap((server) => readers.map((reader) => loginOf(reader, server))),
     extensions: distinct(tables.flatMap((table) => table.extensions)),
     types: distinct(tables.flatMap((table) => table.types)),
@@ -129,8 +132,9 @@ const SERVER_OPTIONS: Options = {
   truncatable: 'false',
 }
 
-function serverOptions({ nodes }: FederatedGroup, database: string): Options {
+function serverOptions({ nodes }: FederatedGroup, { database, fenced, map }: FederationPlan): Options {
   return {
+    ...(fenced ? { options: epochOption(map.epoch) } : {}),
     host: nodes.map(({ host }) => host).join(','),
     port: nodes.map(({ port }) => port).join(','),
     dbname: database,

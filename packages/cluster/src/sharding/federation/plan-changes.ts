@@ -29,6 +29,7 @@ export function planChanges(there: ExistingFederation, wanted: Federation, datab
     ...layFoundation(there, wanted),
     ...changeSettings(there, wanted, database),
     ...changeReaders(there, wanted, database),
+    ...closeTables(there, wanted),
     ...stale.map(dropTable),
     ...types.stale.map(dropType),
     ...changeServers(there, wanted),
@@ -59,6 +60,26 @@ function layFoundation(there: ExistingFederation, { operators }: Federation): st
     ...operators.statements,
     `comment on schema pgherd is ${literal(operators.digest)}`,
   ]
+}
+
+/**
+ * Where sessions on the shards are to begin under another epoch, no statement may be under way that was
+ * planned under the one before: it would log in as one of the new epoch and look in the old places. Every
+ * statement has a lock on its tables from before it is planned until its end.
+ */
+function closeTables(there: ExistingFederation, { servers }: Federation): string[] {
+  const isOther = [...servers].some(([name, { options }]) => {
+    const existing = there.servers.get(name)
+    return existing !== undefined && existing.options !== options
+  })
+  return isOther ? there.tables.map(closeTable) : []
+}
+
+/** LOCK TABLE takes no foreign table, but the partitions of a table that it takes. */
+function closeTable(table: ExistingTable): string {
+  return isPartitioned(table)
+    ? `lock table ${path(table)} in access exclusive mode`
+    : `alter foreign table ${path(table)} options (set table_name ${literal(table.name)})`
 }
 
 /** Plans pruned by the old map are dropped everywhere with the tables they are about. */
@@ -223,9 +244,12 @@ function shapeOf(columns: readonly Column[], layout: string): string {
 }
 
 /** Fails where a person made a view on it here: that is theirs to drop. */
-function dropTable({ schema, name, layout }: ExistingTable): string {
-  const kind = layout.startsWith(`${LAYOUT_MARK}sharded`) ? 'table' : 'foreign table'
-  return `drop ${kind} ${path({ schema, name })}`
+function dropTable(table: ExistingTable): string {
+  return `drop ${isPartitioned(table) ? 'table' : 'foreign table'} ${path(table)}`
+}
+
+function isPartitioned({ layout }: ExistingTable): boolean {
+  return layout.startsWith(`${LAYOUT_MARK}sharded`)
 }
 
 function dropType(type: OwnType): string {

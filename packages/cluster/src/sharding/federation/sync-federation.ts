@@ -19,6 +19,8 @@ export interface SyncOptions {
   /** All shards of the map. */
   readonly shards: readonly FederatedGroup[]
   readonly map: ShardMap
+  /** Groups let in only who comes under the epoch of the map, as those do that have the herd's placement. */
+  readonly fenced: boolean
   /** Which tables are spread, by name with the schema in front. */
   readonly tables: Readonly<Record<string, TableSpec>>
   readonly readers: readonly Reader[]
