@@ -81,8 +81,10 @@ test('keeps schedules and delays, and singletons', async () => {
     cronWorkerIntervalSeconds: 1,
   })
   await boss.createQueue('hourly')
-  await boss.schedule('hourly', '0 * * * *', { of: 'clock' }, { tz: 'UTC' })
-  expect(await boss.getSchedules()).toMatchObject([{ name: 'hourly', cron: '0 * * * *', timezone: 'UTC' }])
+  // Half an hour from now, whenever that is.
+  const cron = `${(new Date().getUTCMinutes() + 30) % 60} * * * *`
+  await boss.schedule('hourly', cron, { of: 'clock' }, { tz: 'UTC' })
+  expect(await boss.getSchedules()).toMatchObject([{ name: 'hourly', cron, timezone: 'UTC' }])
   await boss.createQueue('minutely')
   await boss.schedule('minutely', '* * * * *', { of: 'cron' })
   const [job] = await until('cron has sent it', async () => {
