@@ -8,7 +8,8 @@ const text = (maxLength: number, example: string) =>
   Type.String({ maxLength, pattern: TEXT, examples: [example] })
 const country = Type.String({ pattern: '^[A-Z]{2}$', description: 'ISO 3166-1 alpha-2', examples: ['GB'] })
 const email = Type.String({ format: 'email', maxLength: 254, examples: ['ada@example.org'] })
-const id = Type.String({ pattern: '^[1-9][0-9]{0,18}$', description: '64 bits, as text' })
+// Below 9e18 all of them are 64 bits; `nextId` is there in 2092.
+const id = Type.String({ pattern: '^([1-9][0-9]{0,17}|[1-8][0-9]{18})$', description: '64 bits, as text' })
 const moment = Type.String({ format: 'date-time' })
 const closed = { additionalProperties: false } as const
 
