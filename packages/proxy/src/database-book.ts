@@ -1,5 +1,5 @@
 import { CatalogueLoader, StatementBook, type StatementRecord } from '@pgherd/client/internal'
-import { loadParser, StatementReader } from '@pgherd/core/sql'
+import { type Catalogue, loadParser, StatementReader } from '@pgherd/core/sql'
 import type pg from 'pg'
 import type { HerdLink } from './herd-link.js'
 
@@ -11,22 +11,24 @@ export class DatabaseBook {
   readonly #book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), 'main')
   readonly #loader: CatalogueLoader
   readonly #noticed: () => void
-  /** Tables that are spread over shards, as `schema.name`. */
-  #spread: ReadonlySet<string> = new Set()
+  /** Its tables may be spread over the groups of a herd. */
+  #isPlaced = false
+  #catalogue: Catalogue | null = null
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
   /** `noticed`: a client of this process has changed the catalogue. */
-  constructor(link: HerdLink, database: string, noticed: () => void = () => {}) {
+  constructor(link: Pick<HerdLink, 'borrow'>, database: string, noticed: () => void = () => {}) {
     this.#noticed = noticed
     this.#loader = new CatalogueLoader(
       (work, role) =>
         link.borrow(role, database, async (client) => {
-          this.#spread = await spreadTables(client)
+          this.#isPlaced = await hasPlacement(client)
           return work(client)
         }),
       (catalogue) => {
         this.#loadedAtMs = performance.now()
+        this.#catalogue = catalogue
         this.#book.useCatalogue(catalogue)
       },
     )
@@ -47,22 +49,26 @@ export class DatabaseBook {
     return this.#book.look(text)
   }
 
-  /** A table that statements are about and whose rows are on shards, to which nobody here goes; null: none. */
-  spreadTable(records: readonly StatementRecord[]): string | null {
-    if (this.#spread.size === 0) return null
-    const tables = records.flatMap(({ facts }) => facts.tables)
-    return tables.find(({ schema, name }) => this.#spread.has(`${schema ?? 'public'}.${name}`))?.name ?? null
+  /** Where its rows belong stands in `pgherd.placement`. */
+  get isPlaced(): boolean {
+    return this.#isPlaced
+  }
+
+  /** Must be `ready`. */
+  get catalogue(): Catalogue {
+    if (this.#catalogue === null) throw new Error('the catalogue has not been loaded yet')
+    return this.#catalogue
   }
 
   /** A client has changed something that statements are judged by. */
   changed(): void {
-    this.reread()
+    void this.reread()
     this.#noticed()
   }
 
   /** Somebody else has. */
-  reread(): void {
-    void this.#load(this.#loader.loadAnew())
+  reread(): Promise<void> {
+    return this.#load(this.#loader.loadAnew())
   }
 
   /** Names were met that are not in the catalogue: true when it is read again, so that it is worth waiting. */
@@ -89,13 +95,9 @@ export class DatabaseBook {
   }
 }
 
-async function spreadTables(client: pg.Client): Promise<ReadonlySet<string>> {
+async function hasPlacement(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query(`select to_regclass('pgherd.placement') is not null as placed`)
-  if (rows[0].placed !== true) return new Set()
-  const { rows: tables } = await client.query<{ name: string }>(
-    'select jsonb_object_keys(tables) as name from pgherd.placement',
-  )
-  return new Set(tables.map(({ name }) => name))
+  return rows[0].placed === true
 }
 
 /** It was judged without knowing all of its names. */

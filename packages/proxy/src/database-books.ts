@@ -1,5 +1,13 @@
 import { DatabaseBook } from './database-book.js'
 import type { HerdLink } from './herd-link.js'
+import type { ShardedDatabase } from './shards/sharded-database.js'
+
+/** A database as those who log in to it get to know it. */
+export interface KnownDatabase {
+  readonly book: DatabaseBook
+  /** Null: all of it is in one group. */
+  readonly sharded: ShardedDatabase | null
+}
 
 /** What is known of each database that somebody has asked for. */
 export class DatabaseBooks {
@@ -26,7 +34,7 @@ export class DatabaseBooks {
 
   /** Reads catalogues again: of one database, or of all. */
   reread(database: string | null): void {
-    for (const [name, book] of this.#books) if (database === null || name === database) book.reread()
+    for (const [name, book] of this.#books) if (database === null || name === database) void book.reread()
   }
 
   touch(nowMs: number): void {

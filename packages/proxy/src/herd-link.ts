@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events'
 import {
   ANY_NATURE,
+  addressElsewhere,
   GroupWatch,
   PoolNode,
-  type PoolOptions,
   ReplayWatch,
-  readOptions,
   type Session,
   type Settings,
   SupervisorFeed,
@@ -45,9 +44,10 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   readonly #replay: ReplayWatch
   readonly #known: ReadonlyMap<string, KnownNode>
 
-  constructor(options: PoolOptions) {
+  /** Of the group whose nodes `settings` has. */
+  constructor(settings: Settings) {
     super()
-    this.settings = readOptions(options, process.env)
+    this.settings = settings
     this.#known = new Map(
       this.settings.addresses.map(({ name, config }) => {
         const client = new pg.Client({ ...this.settings.pool, ...config }) as unknown as KnownNode
@@ -91,6 +91,16 @@ export class HerdLink extends EventEmitter<LinkEvents> {
 
   get view(): GroupView {
     return this.#watch.view
+  }
+
+  /** To another group of the same herd: nodes as `host:port`, reached as those of this one are. */
+  toOthers(nodes: readonly string[]): HerdLink {
+    const [like] = this.settings.addresses
+    if (like === undefined) throw new Error('there is no node')
+    return new HerdLink({
+      ...this.settings,
+      addresses: nodes.map((node) => addressElsewhere(like, node)),
+    })
   }
 
   /** Resolves when every node has been asked once. */

@@ -6,14 +6,14 @@ import type { Doorkeeper } from './admission.js'
 import { readStoredPasswords } from './auth/stored-passwords.js'
 import { UserDirectory } from './auth/user-directory.js'
 import { type ClientRoll, GOODBYE } from './client-roll.js'
-import type { DatabaseBook } from './database-book.js'
-import type { DatabaseBooks } from './database-books.js'
+import type { KnownDatabase } from './database-books.js'
 import type { HerdLink } from './herd-link.js'
 import { authentication, backendKey, parameterStatus, readyForQuery } from './protocol/server-messages.js'
 import type { ProxySettings } from './proxy-options.js'
 import type { Tenant } from './server/tenant.js'
 import { ClientSession, type SessionContext } from './session/client-session.js'
 import { type Arrival, Refusal, refuse, shakeHands } from './session/handshake.js'
+import type { KnownDatabases } from './shards/known-databases.js'
 import type { Tenants } from './tenants.js'
 
 /** What a client that comes in meets. */
@@ -21,7 +21,7 @@ export interface Interior {
   readonly link: HerdLink
   readonly roll: ClientRoll
   readonly tenants: Tenants
-  readonly books: DatabaseBooks
+  readonly databases: KnownDatabases
   readonly context: SessionContext
   readonly doorkeeper: Doorkeeper
   /** Of the admin database. */
@@ -98,7 +98,7 @@ export class Reception {
 
   async #admit(socket: net.Socket, arrival: Arrival): Promise<void> {
     const { user, database } = arrival
-    const { doorkeeper, tenants, books } = this.#interior
+    const { doorkeeper, tenants, databases } = this.#interior
     if (database === ADMIN_DATABASE && this.#mayAdminister(user)) {
       this.#openConsole(socket, arrival)
       return
@@ -107,11 +107,11 @@ export class Reception {
     let isIn = false
     try {
       const tenant = await tenants.of(arrival)
-      const book = await books.of(database)
+      const known = await databases.of(database)
       if (this.#isClosed) throw new Refusal(STOPPING)
       if (socket.destroyed) return
       isIn = true
-      this.#begin(socket, arrival, tenant, book)
+      this.#begin(socket, arrival, tenant, known)
     } finally {
       if (!isIn) doorkeeper.leave(user, database)
     }
@@ -132,7 +132,7 @@ export class Reception {
     session.start(rest)
   }
 
-  #begin(socket: net.Socket, arrival: Arrival, tenant: Tenant, book: DatabaseBook): void {
+  #begin(socket: net.Socket, arrival: Arrival, tenant: Tenant, known: KnownDatabase): void {
     const { applicationName, consistency, minor, rest } = arrival
     const { roll, context } = this.#interior
     const who = {
@@ -142,7 +142,7 @@ export class Reception {
       consistency,
     }
     socket.write(loggedIn(reportsFor(tenant, applicationName), who.processId, who.secretKey))
-    const session = new ClientSession(socket, tenant, book, context, who)
+    const session = new ClientSession(socket, tenant, known, context, who)
     roll.add(session)
     session.start(rest)
   }

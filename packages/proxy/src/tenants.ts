@@ -1,7 +1,8 @@
+import type { Credentials } from './auth/scram-client.js'
 import type { HerdLink } from './herd-link.js'
 import type { PoolFacts } from './proxy-facts.js'
 import { LoginRefused } from './server/server-connection.js'
-import { identityKey, type ServerFacts, Tenant, type TenantLimits } from './server/tenant.js'
+import { type Identity, identityKey, type ServerFacts, Tenant, type TenantLimits } from './server/tenant.js'
 import { type Arrival, Refusal } from './session/handshake.js'
 import { sumPools } from './sum-facts.js'
 
@@ -38,6 +39,18 @@ export class Tenants {
       return sooner
     }
     this.#tenants.set(key, tenant)
+    return tenant
+  }
+
+  /** The same for who has been let in by another group already. */
+  join(identity: Identity, credentials: Credentials): Tenant {
+    const key = identityKey(identity)
+    let tenant = this.#tenants.get(key)
+    if (tenant === undefined) {
+      tenant = new Tenant(identity, credentials, this.#link, this.#limits)
+      this.#tenants.set(key, tenant)
+    }
+    tenant.credentials = credentials
     return tenant
   }
 

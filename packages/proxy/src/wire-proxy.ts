@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { GroupEvent, GroupView } from '@pgherd/core/routing'
+import { readOptions } from '@pgherd/client/internal'
+import type { GroupView } from '@pgherd/core/routing'
 import { Admission } from './admission.js'
 import { ALL_IDS, ClientRoll } from './client-roll.js'
-import { DatabaseBooks } from './database-books.js'
 import { HerdLink } from './herd-link.js'
 import type { HealthServer } from './metrics/health-server.js'
 import { type FactsPart, type ProxyFacts, pickFacts } from './proxy-facts.js'
@@ -22,7 +22,8 @@ import type { Address, HoldTerms, ProxyEvents, ProxyOwner, ServingProxy } from '
 import { BatchMeter } from './session/batch-meter.js'
 import { PauseGate } from './session/pause-gate.js'
 import { StatementNames } from './session/virtual-statement.js'
-import { Tenants } from './tenants.js'
+import { HerdGroups } from './shards/herd-groups.js'
+import { KnownDatabases } from './shards/known-databases.js'
 import { VERSION } from './version.js'
 import type { WorkerPlace } from './workers/worker-place.js'
 
@@ -41,8 +42,8 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
   readonly #link: HerdLink
   readonly #server: net.Server
   readonly #roll: ClientRoll
-  readonly #tenants: Tenants
-  readonly #books: DatabaseBooks
+  readonly #groups: HerdGroups
+  readonly #databases: KnownDatabases
   readonly #reception: Reception
   readonly #admission: Admission
   readonly #startedAtMs = Date.now()
@@ -61,16 +62,16 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
     this.#limits = { ...settings.limits }
     this.#owner = owner
     this.#admission = new Admission(settings.clients)
-    this.#link = new HerdLink(settings.herd)
+    this.#link = new HerdLink(readOptions(settings.herd, process.env))
     this.#roll = new ClientRoll(place?.ids ?? ALL_IDS)
-    this.#tenants = new Tenants(this.#link, this.#limits)
-    this.#books = new DatabaseBooks(this.#link, (database) => place?.catalogueChanged(database))
+    this.#groups = new HerdGroups(this.#link, this.#limits, (event) => this.emit('event', event))
+    this.#databases = new KnownDatabases(this.#groups, (database) => place?.catalogueChanged(database))
     const doorkeeper = place?.doorkeeper ?? this.#admission
     this.#reception = new Reception(settings, {
       link: this.#link,
       roll: this.#roll,
-      tenants: this.#tenants,
-      books: this.#books,
+      tenants: this.#groups.first.tenants,
+      databases: this.#databases,
       context: {
         link: this.#link,
         names: new StatementNames(),
@@ -92,10 +93,9 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
       },
     })
     this.#server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => this.welcome(socket))
-    this.#link.on('event', (event) => this.#heed(event))
     this.#sweep = setInterval(() => {
-      this.#tenants.sweep(performance.now() - this.#settings.idleTimeoutMs)
-      this.#books.touch(performance.now())
+      this.#groups.sweep(performance.now() - this.#settings.idleTimeoutMs)
+      this.#databases.touch(performance.now())
     }, SWEEP_MS)
     this.#sweep.unref()
   }
@@ -111,7 +111,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
     } catch (error) {
       clearInterval(proxy.#sweep)
       proxy.#health?.close()
-      await proxy.#link.close()
+      await proxy.#groups.close()
       throw error
     }
   }
@@ -162,7 +162,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
 
   /** What it is and does just now. */
   get facts(): ProxyFacts {
-    const [roll, tenants, link, meter] = [this.#roll, this.#tenants, this.#link, this.#meter]
+    const [roll, groups, meter] = [this.#roll, this.#groups, this.#meter]
     const settings = { ...this.#settings, ...(this.#server.listening ? this.address : {}) }
     const startedAtMs = this.#startedAtMs
     const isStopping = this.#stopped !== null
@@ -179,13 +179,13 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
         return roll.facts
       },
       get servers() {
-        return tenants.servers
+        return groups.servers
       },
       get pools() {
-        return tenants.pools
+        return groups.pools
       },
       get nodes() {
-        return Object.values(link.view.nodes)
+        return groups.all.flatMap(({ link }) => Object.values(link.view.nodes))
       },
       get config() {
         return describeSettings(settings)
@@ -236,7 +236,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
   }
 
   reconnect(database: string | null): void {
-    this.#tenants.reconnect(database)
+    this.#groups.reconnect(database)
   }
 
   kill(client: number): boolean {
@@ -250,7 +250,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
 
   /** The catalogue of this database was changed by somebody who is not here. */
   catalogueChanged(database: string): void {
-    this.#books.reread(database)
+    this.#databases.reread(database)
   }
 
   async reload(options?: ProxyOptions): Promise<void> {
@@ -262,23 +262,13 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
       this.#reception.settings = this.#settings
     }
     this.#reception.forgetUsers()
-    this.#books.reread(null)
+    this.#databases.reread(null)
   }
 
   /** The SHUTDOWN of the admin database. */
   shutdown(): void {
     if (this.#owner.shutdown === undefined) void this.stop()
     else this.#owner.shutdown()
-  }
-
-  // ---- the herd
-
-  #heed(event: GroupEvent): void {
-    this.emit('event', event)
-    const { kind, node, from } = event
-    if (kind === 'node-out') this.#tenants.cutOff(node, 'lanes')
-    if (kind === 'failover' && from && this.#link.view.nodes[from]?.state === 'out')
-      this.#tenants.cutOff(from, 'all')
   }
 
   // ---- the end
@@ -310,8 +300,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
     this.#stopListening()
     this.#roll.dismiss('all')
     this.#reception.closeConsoles()
-    this.#tenants.close()
-    await this.#link.close()
+    await this.#groups.close()
     await this.#reception.empty(FAREWELL_MS)
     await this.#stopped
     this.#health?.close()

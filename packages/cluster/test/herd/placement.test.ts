@@ -317,10 +317,8 @@ test(
     expect(await epochsOf(herd)).toEqual(['1 1', '2 1', '1 1'])
     await ask(herd, 's1-1', 'select 1')
     // The supervisor goes on ending sessions there, so that it can go on with the change.
-    await until('it is rolled back', async () => {
-      const app = await connect(herd.dsn('s1-1'))
-      return app.query(`rollback prepared 'left over'`).catch(() => null)
-    })
+    const undo = async () => (await connect(herd.dsn('s1-1'))).query(`rollback prepared 'left over'`)
+    await until('it is rolled back', () => undo().catch(() => null))
     await herd.changePlacement({ map })
     expect(await epochsOf(herd)).toEqual(['2 2', '2 2', '2 2'])
     await until('the herd is whole', () => herd.isWhole())

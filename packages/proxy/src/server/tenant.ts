@@ -60,6 +60,8 @@ export class Tenant {
   readonly #link: HerdLink
   readonly #limits: TenantLimits
   readonly #nodes = new Map<string, TenantNode>()
+  /** Says to a server what it must hear before anything else; rejects when it does not want to. */
+  welcome: ((connection: ServerConnection) => Promise<void>) | null = null
   /** As a server reported them to the last new connection. */
   parameters: ReadonlyMap<string, string> = new Map()
 
@@ -94,11 +96,21 @@ export class Tenant {
         login,
         this.#limits.connectTimeoutMs,
       )
+      await this.#greet(connection)
       // The map changes with what its user sets.
       this.parameters = new Map(connection.parameters)
       return connection
     } catch (error) {
       this.#link.look(node)
+      throw error
+    }
+  }
+
+  async #greet(connection: ServerConnection): Promise<void> {
+    try {
+      await this.welcome?.(connection)
+    } catch (error) {
+      connection.destroy()
       throw error
     }
   }

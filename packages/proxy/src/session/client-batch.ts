@@ -29,6 +29,8 @@ export interface Batch {
   isOut: boolean
   /** Something of the answer has gone to the client. */
   told: boolean
+  /** All that was asked up to a Flush has been answered, and nothing of it is with a server. */
+  isAnswered: boolean
   /** A server has it. */
   sent: boolean
   /** Its session held, before it, what the client may count on. */
@@ -40,12 +42,13 @@ export interface Batch {
   cutOffs: number
 }
 
-/** `before`: what was under way, where this goes on after a Flush. It waits for `patienceMs` to be run. */
+/** `last`: what was under way, where this goes on after a Flush. It waits for `patienceMs` to be run. */
 export function newBatch(
   { simple, requests, partial }: Pick<Batch, 'simple' | 'requests' | 'partial'>,
-  before: Batch | null,
+  last: Batch | null,
   patienceMs: number,
 ): Batch {
+  const before = last?.isAnswered ? null : last
   const nowMs = performance.now()
   const isFunctionCall = simple?.message[0] === FROM_CLIENT.functionCall
   return {
@@ -61,6 +64,7 @@ export function newBatch(
     onOwn: partial || before !== null || isFunctionCall,
     isFunctionCall,
     isOut: false,
+    isAnswered: false,
     told: before?.told ?? false,
     sent: before?.sent ?? false,
     afterKept: false,

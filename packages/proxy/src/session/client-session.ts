@@ -1,8 +1,9 @@
 import type net from 'node:net'
-import { Session, type StatementRecord } from '@pgherd/client/internal'
-import type { Lsn } from '@pgherd/core'
+import type { Session, StatementRecord } from '@pgherd/client/internal'
+import { HerdError, type Lsn } from '@pgherd/core'
 import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
 import { type DatabaseBook, isUnknown } from '../database-book.js'
+import type { KnownDatabase } from '../database-books.js'
 import type { HerdLink } from '../herd-link.js'
 import { FROM_CLIENT, makeQuery } from '../protocol/client-messages.js'
 import type { ProtocolViolation } from '../protocol/protocol-violation.js'
@@ -16,12 +17,13 @@ import {
   type ServerReport,
   type TransactionStatus,
 } from '../protocol/server-messages.js'
-import type { OwnServer, ServerUser } from '../server/own-server.js'
+import type { OwnServer } from '../server/own-server.js'
 import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
 import type { Parsing } from '../server/reply-script.js'
 import { LoginRefused } from '../server/server-connection.js'
-import { type ServerPool, SettingsRefused } from '../server/server-pool.js'
+import { SettingsRefused } from '../server/server-pool.js'
 import type { Tenant } from '../server/tenant.js'
+import { type ShardedHost, ShardedSession } from '../shards/sharded-session.js'
 import { encodeRequests, type Request, withClientNames } from './batch.js'
 import type { BatchMeter } from './batch-meter.js'
 import { type Batch, newBatch, type SimpleMessage, settingOf, takesAllBack } from './client-batch.js'
@@ -32,8 +34,9 @@ import { sayFarewell } from './farewell.js'
 import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from './loss-reports.js'
 import type { PauseGate } from './pause-gate.js'
 import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
+import { Seat } from './seat.js'
 import { SessionSettings } from './session-settings.js'
-import { SessionTraces } from './session-traces.js'
+import type { SessionTraces } from './session-traces.js'
 import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
 import { executedName } from './sql-prepared.js'
 import { executedBy, StatementMap } from './statement-map.js'
@@ -53,19 +56,20 @@ export interface SessionContext {
 }
 
 /** One client, logged in. One of its batches is under way at a time. */
-export class ClientSession implements ServerUser, InputUser {
+export class ClientSession implements ShardedHost, InputUser {
   readonly socket: net.Socket
   readonly processId: number
   readonly secretKey: Buffer
   readonly tenant: Tenant
   readonly applicationName: string
-  readonly #book: DatabaseBook
   readonly #context: SessionContext
   readonly connectedAtMs = Date.now()
   /** How many batches it has asked for. */
   batches = 0
   /** Its batch waits for a pause to end. */
   #held = false
+  /** Null: all of its database is in one group. */
+  readonly #shards: ShardedSession | null
   readonly #statements: StatementMap
   readonly #input: ClientInput
   /** What its reads may see unless they say otherwise: as it began, and as it is. */
@@ -73,16 +77,12 @@ export class ClientSession implements ServerUser, InputUser {
   #consistency: Consistency
   /** How the last statement was run. */
   #plan: ShownPlan | null = null
-  /** What it has written, for its reads to see. */
-  readonly #writes = new Session()
   /** Its reads go to one standby while that has no more to do than others: what it reads is warm there. */
   readonly #turn = turns++
   readonly #output: ClientOutput
   #batch: Batch | null = null
-  /** A connection it has to itself, and whose pool that is of. */
-  #own: OwnServer | null = null
-  #pool: ServerPool | null = null
-  readonly #traces = new SessionTraces()
+  /** Where it is, of the groups that it has to do with. */
+  #seat: Seat
   #isUtf8 = false
   #hasPlainStrings = true
   #status: TransactionStatus = 'I'
@@ -97,14 +97,15 @@ export class ClientSession implements ServerUser, InputUser {
   constructor(
     socket: net.Socket,
     tenant: Tenant,
-    book: DatabaseBook,
+    { book, sharded }: KnownDatabase,
     context: SessionContext,
     who: { processId: number; secretKey: Buffer; applicationName: string; consistency: Consistency },
   ) {
     this.socket = socket
     this.#output = new ClientOutput(socket, () => this.#own?.connection.socket.pause())
     this.tenant = tenant
-    this.#book = book
+    this.#shards = sharded === null ? null : new ShardedSession(sharded, tenant, this)
+    this.#seat = this.#shards?.homeSeat ?? new Seat({ group: '', tenant, link: context.link, book }, this)
     this.#context = context
     this.processId = who.processId
     this.secretKey = who.secretKey
@@ -125,6 +126,34 @@ export class ClientSession implements ServerUser, InputUser {
     this.socket.resume()
   }
 
+  // ---- where it is
+
+  /** A connection it has to itself there. */
+  get #own(): OwnServer | null {
+    return this.#seat.own
+  }
+
+  get #traces(): SessionTraces {
+    return this.#seat.traces
+  }
+
+  /** What it has written there, for its reads to see. */
+  get #writes(): Session {
+    return this.#seat.writes
+  }
+
+  get #tenant(): Tenant {
+    return this.#seat.place.tenant
+  }
+
+  get #link(): HerdLink {
+    return this.#seat.place.link
+  }
+
+  get #book(): DatabaseBook {
+    return this.#seat.place.book
+  }
+
   get state(): 'idle' | 'active' | 'paused' | 'idle in transaction' {
     if (this.#held) return 'paused'
     if (this.#batch !== null) return 'active'
@@ -132,13 +161,14 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   get hasOwnServer(): boolean {
-    return this.#own !== null
+    return this.#own !== null || this.#shards?.seats.some(({ own }) => own !== null) === true
   }
 
   // ---- from the client
 
   get isBusy(): boolean {
-    return this.#batch !== null && !(this.#batch.partial && this.#batch.isOut && this.#own !== null)
+    const batch = this.#batch
+    return batch !== null && !batch.isAnswered && !(batch.partial && batch.isOut && this.#own !== null)
   }
 
   get hasFailed(): boolean {
@@ -167,22 +197,29 @@ export class ClientSession implements ServerUser, InputUser {
 
   #judge(batch: Batch): void {
     if (this.#batch !== batch || this.#closed) return
-    const { simple, requests } = batch
     if (!this.#isReadable) {
       batch.onOwn = batch.onPrimary = true
-      this.#begin(batch)
-      return
-    }
+      if (this.#shards === null) this.#begin(batch)
+      else if (SETTING.test(batch.simple?.text ?? '')) this.#goHome(batch)
+      else this.#tellError(batch, UNREADABLE)
+    } else if (this.#shards === null) this.#judgeThere(batch, () => this.#begin(batch))
+    else this.#begin(batch)
+  }
+
+  /** Judges it by what its group has under the names in it. */
+  #judgeThere(batch: Batch, then: () => void): void {
+    if (this.#batch !== batch || this.#closed) return
+    const { simple, requests } = batch
     if (this.#book.loading === null) {
       const records = simple === null ? executedBy(requests, this.#book) : [this.#book.look(simple.text)]
       batch.records = records.map((record) => this.#preparedBySql(record, batch) ?? record)
       // In a transaction it may be about what only that transaction knows.
       if (this.#own !== null || !batch.records.some(isUnknown) || !this.#book.missed()) {
-        this.#begin(batch)
+        then()
         return
       }
     }
-    void this.#book.loading?.then(() => this.#judge(batch))
+    void this.#book.loading?.then(() => this.#judgeThere(batch, then))
   }
 
   /** What EXECUTE runs; null: it is no such statement, or it cannot be said. */
@@ -198,26 +235,128 @@ export class ClientSession implements ServerUser, InputUser {
     const { simple } = batch
     const isLost = this.#status === 'E' || this.#lostTransaction !== null
     const command = simple !== null && !isLost ? this.#statements.readCommand(simple.text) : null
-    const spread = isLost ? null : this.#book.spreadTable(batch.records)
-    if (spread !== null) this.#refuseSpread(batch, spread)
-    else if (command !== null) this.#answerCommand(batch, command)
+    if (command !== null) this.#answerCommand(batch, command)
     else if (this.#lostTransaction !== null) this.#answerLost(batch, this.#lostTransaction)
     else if (this.#mustWait(batch)) this.#hold(batch)
-    else if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
+    else if (this.#shards !== null) this.#shards.begin(batch)
+    else this.#go(batch)
+  }
+
+  #go(batch: Batch): void {
+    if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
     else if (this.#own !== null) this.#goOnThere(this.#own, batch)
     else this.#run(batch)
   }
 
-  /** The home group may have some of its rows, or none: either would be a wrong answer (I5). */
-  #refuseSpread(batch: Batch, table: string): void {
-    const report: ServerReport = {
-      severity: 'ERROR',
-      code: '0A000',
-      message: `the rows of table "${table}" are spread over shards, to which the proxy does not go yet`,
-      hint: `Use @pgherd/client; or read, over all shards, in the database "${this.tenant.identity.database}_herd".`,
+  // ---- for several groups
+
+  #goHome(batch: Batch): void {
+    this.#seat = (this.#shards as ShardedSession).homeSeat
+    this.#go(batch)
+  }
+
+  isUnderWay(batch: Batch): boolean {
+    return this.#batch === batch && !this.#closed
+  }
+
+  isRepeatable(batch: Batch): boolean {
+    return this.#settingOf(batch) !== null
+  }
+
+  runOn(seat: Seat, batch: Batch): void {
+    this.#seat = seat
+    this.#judgeThere(batch, () => this.#go(batch))
+  }
+
+  again(batch: Batch): void {
+    this.#judge(batch)
+  }
+
+  answerAhead(batch: Batch, message: Buffer): void {
+    if (!this.isUnderWay(batch)) return
+    batch.isAnswered = true
+    this.#noteStatus()
+    this.#output.say(message)
+    this.#input.goOn()
+  }
+
+  answer(batch: Batch, message: Buffer, where: readonly Seat[]): void {
+    if (!this.isUnderWay(batch)) return
+    const { meter } = this.#context
+    if (where.length > 0) {
+      meter.sent('primary', 'own')
+      const node = where.map(({ place: { link, group } }) => link.view.primary ?? group).join(', ')
+      this.#plan = { node, role: 'primary', connection: 'own', why: 'its rows are in several groups' }
     }
-    if (this.#own === null || this.#status === 'I') this.#tellError(batch, report)
-    else this.#fatal({ ...report, severity: 'FATAL' })
+    meter.answered(performance.now() - batch.startedMs)
+    this.#batch = null
+    this.#noteStatus()
+    this.#output.say(message)
+    this.#output.say(readyForQuery(this.#status))
+    this.#input.goOn()
+  }
+
+  #noteStatus(): void {
+    if (this.#shards !== null) this.#status = this.#shards.status
+  }
+
+  /** Gets a connection to the primary for a seat; rejects when none can be had for long. */
+  take(seat: Seat): Promise<void> {
+    const { tenant, link } = seat.place
+    const deadlineMs = this.#batch?.deadlineMs ?? performance.now() + this.#context.failoverWaitMs
+    return new Promise((resolve, reject) => {
+      let stop = (): void => {}
+      const late = setTimeout(
+        () => fail(new HerdError('NO_PRIMARY', noConnection(seat))),
+        deadlineMs - performance.now(),
+      )
+      const fail = (error: Error): void => {
+        stop()
+        clearTimeout(late)
+        this.#stopWaiting = null
+        reject(error)
+      }
+      const later = (): void => {
+        const timer = setTimeout(tryOnce, TAKE_AGAIN_MS)
+        const cancel = link.waitForChange(() => {
+          stop()
+          tryOnce()
+        })
+        stop = () => {
+          clearTimeout(timer)
+          cancel()
+        }
+      }
+      const tryOnce = (): void => {
+        const choice = tenant.choose('primary', 0, 0)
+        if (choice.kind !== 'node') {
+          later()
+          return
+        }
+        const pool = tenant.own(choice.node)
+        stop = pool.take(
+          this.#settings,
+          (server) => {
+            if (server.connection.isStandby) {
+              pool.giveBack(server)
+              link.look(choice.node)
+              later()
+              return
+            }
+            clearTimeout(late)
+            this.#stopWaiting = null
+            seat.take(server, pool)
+            resolve()
+          },
+          (error) => {
+            if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) fail(error)
+            else later()
+          },
+        )
+      }
+      this.#stopWaiting = () => fail(new Error('nobody waits for it any more'))
+      tryOnce()
+    })
   }
 
   #answerCommand(batch: Batch, command: ProxyCommand): void {
@@ -278,8 +417,8 @@ export class ClientSession implements ServerUser, InputUser {
     const staysClean = !batch.records.some(({ nature }) => nature.leavesTraces)
     const mayUseStandby = ((reads && staysClean) || opensReadOnly(batch.records)) && !batch.onPrimary
     const position = mayUseStandby ? this.#standbyPosition(batch) : null
-    const choice = this.tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
-    const at = choice.kind === 'behind' ? this.tenant.choose('primary', 0, 0) : choice
+    const choice = this.#tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
+    const at = choice.kind === 'behind' ? this.#tenant.choose('primary', 0, 0) : choice
     if (at.kind !== 'node') {
       this.#await(batch)
       return
@@ -297,7 +436,7 @@ export class ClientSession implements ServerUser, InputUser {
 
   /** What a standby must have replayed to answer a batch that reads; null: the primary is to answer. */
   #standbyPosition({ records }: Batch): Lsn | null {
-    const { link } = this.#context
+    const link = this.#link
     const consistency =
       (records.length === 1 ? hintOf((records[0] as StatementRecord).text) : null) ?? this.#consistency
     if (consistency === 'primary') return null
@@ -324,7 +463,7 @@ export class ClientSession implements ServerUser, InputUser {
       this.#tellError(batch, {
         severity: 'ERROR',
         code: '57P03',
-        message: this.#context.link.whyNoPrimary,
+        message: this.#link.whyNoPrimary,
         hint: 'Nothing of it was run. The proxy has waited for a primary as long as it may.',
       })
       return
@@ -334,7 +473,7 @@ export class ClientSession implements ServerUser, InputUser {
       this.#run(batch)
     }
     const timer = setTimeout(again, leftMs)
-    const cancel = this.#context.link.waitForChange(again)
+    const cancel = this.#link.waitForChange(again)
     const stop = (): void => {
       clearTimeout(timer)
       cancel()
@@ -344,7 +483,7 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   #runOnLane(batch: Batch, node: string, role: 'primary' | 'standby'): void {
-    const lane = this.tenant.lane(node, this.#settings)
+    const lane = this.#tenant.lane(node, this.#settings)
     if (lane === null) {
       this.#plan = { ...(this.#plan as ShownPlan), connection: 'own' }
       this.#runOnOwn(batch, node, role)
@@ -414,9 +553,10 @@ export class ClientSession implements ServerUser, InputUser {
     node: string,
     { error }: Exclude<JobOutcome, { kind: 'answered' | 'too long' }>,
   ): void {
-    this.#context.link.look(node)
+    this.#link.look(node)
     if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) {
-      this.#tell(batch, error.report)
+      if (this.#shards === null) this.#tell(batch, error.report)
+      else this.#shards.refused(batch, error)
       return
     }
     if (error instanceof SettingsRefused && !error.sqlState.startsWith('08')) {
@@ -433,7 +573,7 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   #runOnOwn(batch: Batch, node: string, role: 'primary' | 'standby'): void {
-    const pool = this.tenant.own(node)
+    const pool = this.#tenant.own(node)
     // What takes all settings back must not fail because of one of them.
     const settings = takesAllBack(batch) ? SessionSettings.NONE : this.#settings
     this.#stopWaiting = pool.take(
@@ -449,7 +589,7 @@ export class ClientSession implements ServerUser, InputUser {
           this.#again(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
           return
         }
-        this.#takeUp(server, pool)
+        this.#seat.take(server, pool)
         this.#sendOwn(server, batch)
       },
       (error) => {
@@ -482,12 +622,12 @@ export class ClientSession implements ServerUser, InputUser {
     const stay = (): void => {
       if (this.#batch === batch && this.#own === from) this.#sendOwn(from, batch)
     }
-    const choice = this.tenant.choose('primary', 0, 0)
+    const choice = this.#tenant.choose('primary', 0, 0)
     if (choice.kind !== 'node') {
       stay()
       return
     }
-    const pool = this.tenant.own(choice.node)
+    const pool = this.#tenant.own(choice.node)
     const move = (server: OwnServer): void => {
       this.#stopWaiting = null
       void server.ask(makeQuery(begin)).then((error) => {
@@ -496,8 +636,8 @@ export class ClientSession implements ServerUser, InputUser {
           stay()
           return
         }
-        this.#pool?.giveBack(from)
-        this.#takeUp(server, pool)
+        this.#seat.release()
+        this.#seat.take(server, pool)
         this.#sendOwn(server, batch)
       })
     }
@@ -505,12 +645,6 @@ export class ClientSession implements ServerUser, InputUser {
   }
 
   // ---- a connection of its own
-
-  #takeUp(server: OwnServer, pool: ServerPool): void {
-    this.#own = server
-    this.#pool = pool
-    server.attach(this)
-  }
 
   #sendOwn(server: OwnServer, batch: Batch): void {
     const preparing = this.#makeReady(server, batch)
@@ -631,10 +765,20 @@ export class ClientSession implements ServerUser, InputUser {
       if (batch.setting?.kind === 'deallocate' || (batch.setting !== null && !batch.failed))
         this.#noteSetting(batch.setting)
     }
+    if (this.#shards === null || status !== 'I' || !this.#traces.changedForOthers) this.#finish(status)
+    // What comes next is planned by it, and answered from it.
+    else
+      void this.#shards.schemaChanged().then(() => {
+        if (!this.#closed && this.#batch === batch) this.#finish(status)
+      })
+  }
+
+  #finish(status: TransactionStatus): void {
+    const batch = this.#batch
     this.#batch = null
     this.#input.endCopy()
-    this.#status = status
-    this.#output.say(readyForQuery(status))
+    this.#status = this.#shards?.heard(status, batch?.failed === true) ?? status
+    this.#output.say(readyForQuery(this.#status))
     if (status === 'I') this.#ended()
     this.#input.goOn()
   }
@@ -650,13 +794,11 @@ export class ClientSession implements ServerUser, InputUser {
 
   /** A transaction has ended, or a statement that was one. */
   #ended(): void {
-    const { wrote, flushed, changedCatalogue } = this.#traces.ended(this.#own as OwnServer)
-    if (wrote) this.#writes.noteWrite(flushed)
-    if (changedCatalogue) {
+    if (this.#seat.ended()) {
       this.#book.changed()
       void this.#book.loading?.then(() => this.#absolve())
     }
-    if (!this.#traces.keeps) this.#release()
+    if (!this.#traces.keeps) this.#seat.release()
   }
 
   forgotten(isAll: boolean, parses: readonly Parsing[]): void {
@@ -672,38 +814,41 @@ export class ClientSession implements ServerUser, InputUser {
 
   /** What was made in a transaction was not known to be harmless when it was used there. */
   #absolve(): void {
-    const server = this.#own
-    if (server === null || this.#batch !== null || this.#status !== 'I') return
-    if (!this.#traces.areHarmless((text) => this.#book.look(text))) return
-    server.traced = server.tainted = false
-    this.#release()
-  }
-
-  #release(): void {
-    const server = this.#own
-    if (server === null) return
-    this.#own = null
-    this.#traces.clear()
-    this.#pool?.giveBack(server)
-    this.#pool = null
+    if (this.#batch === null && this.#status === 'I') this.#seat.absolve((text) => this.#book.look(text))
   }
 
   /** Its server connection ended. */
-  lost(error: Error): void {
-    // What is held has not begun.
-    const batch = this.#held ? null : this.#batch
-    const { wrote, keeps } = this.#traces
+  lost(seat: Seat, error: Error): void {
+    // What is held has not begun, and what runs in several groups hears of it there.
+    const isElsewhere = this.#held || this.#shards?.isRunning === true || seat !== this.#seat
+    const batch = isElsewhere ? null : this.#batch
+    const { wrote, keeps } = seat.traces
+    seat.forget()
+    if (this.#shards?.lost(seat, error) === true) {
+      const lost = batch === null ? null : this.#shards.tellLoss()
+      if (batch !== null && lost !== null) this.#loseBatch(batch, lost)
+      return
+    }
+    if (seat === this.#seat) this.#input.serverLost()
+    if (this.#shards !== null && this.#status !== 'I') {
+      if (batch !== null) this.#loseBatch(batch, makeError(transactionLost(error)))
+      return
+    }
     const inTransaction = this.#status !== 'I'
-    this.#traces.clear()
-    this.#own = null
-    this.#pool = null
-    this.#input.serverLost()
     this.#status = 'I'
     if (batch === null ? keeps : batch.afterKept) {
       const mayBeDone = batch !== null && (inTransaction ? mayHaveCommitted(batch) : wrote)
       this.#fatal(stateLost(error, mayBeDone))
     } else if (inTransaction) this.#loseTransaction(batch, error)
     else if (batch !== null) this.#loseStatement(batch, wrote, error)
+  }
+
+  /** What it was in has failed. */
+  #loseBatch(batch: Batch, report: Buffer): void {
+    this.#input.serverLost()
+    this.#shards?.heard('E', true)
+    this.#noteStatus()
+    this.#tell(batch, report)
   }
 
   #loseTransaction(batch: Batch | null, error: Error): void {
@@ -770,7 +915,9 @@ export class ClientSession implements ServerUser, InputUser {
   cancel(): void {
     const batch = this.#batch
     if (batch === null) return
-    if (this.#own !== null && !this.#held) void this.#own.connection.cancel()
+    if (this.#shards?.cancel() === true) return
+    if (this.#own !== null && !this.#held && this.#shards?.isRunning !== true)
+      void this.#own.connection.cancel()
     else {
       // On a lane it is a read: whatever comes of it, nobody waits for it any more.
       this.#stopWaiting?.()
@@ -792,23 +939,34 @@ export class ClientSession implements ServerUser, InputUser {
     this.#closed = true
     this.#input.end()
     this.#stopWaiting?.()
-    const server = this.#own
-    if (server !== null) {
-      if (this.#batch !== null) {
-        // What is under way would go on for nobody, and a server notices that nobody listens when it answers.
-        server.detach()
-        void server.connection.cancel().then(() => server.destroy())
-      } else {
-        this.#release()
-      }
-    }
-    this.#own = null
+    if (this.#batch !== null && this.#shards?.isRunning !== true) this.#seat.abandon()
+    if (this.#shards === null) this.#seat.release()
+    else this.#shards.close()
     this.#batch = null
     this.#context.closed(this)
   }
 }
 
 let turns = 0
+
+/** How long after it could not be had a connection is asked for again. */
+const TAKE_AGAIN_MS = 50
+
+/** Said by somebody who is not understood now, to be understood again. */
+const SETTING = /^\s*(?:set|reset|show)\b/i
+
+const UNREADABLE: ServerReport = {
+  severity: 'ERROR',
+  code: '0A000',
+  message:
+    'what is not in UTF8, or has backslashes in plain strings, cannot be told to which shard it belongs',
+  hint: "SET client_encoding = 'UTF8' and SET standard_conforming_strings = on.",
+}
+
+function noConnection({ place: { group, link } }: Seat): string {
+  if (link.view.primary === null) return link.whyNoPrimary
+  return `No connection to group ${group} was free in time.`
+}
 
 const QUERY_CANCELED = '57014'
 /** What is run by the name of a statement that is not there. */

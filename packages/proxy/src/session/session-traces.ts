@@ -13,6 +13,8 @@ export class SessionTraces {
   wrote = false
   #mayDeferFlush = false
   #changedCatalogue = false
+  /** The same, and others see it too. */
+  changedForOthers = false
   /** A setting was changed, by which texts may mean something else, or their constants be others. */
   #changedMeaning = false
   /** The session holds what the client may count on: settings, temporary tables, locks, … */
@@ -38,7 +40,9 @@ export class SessionTraces {
       }
       if (SETS.has(facts.command) || judgement.traces.includes('settings'))
         server.staleStatements = this.#changedMeaning = true
-      this.#changedCatalogue ||= changesCatalogue(record)
+      const changes = changesCatalogue(record)
+      this.#changedCatalogue ||= changes
+      this.changedForOthers ||= changes && !facts.traces.includes('temp')
       // A standby writes nothing, whatever it is asked.
       this.wrote ||= nature.writes && !server.connection.isStandby
       this.#mayDeferFlush ||= nature.mayDeferFlush || defersFlush
@@ -86,6 +90,7 @@ export class SessionTraces {
     // It may have been for the transaction alone.
     server.staleStatements ||= this.#changedMeaning
     this.wrote = this.#mayDeferFlush = this.#changedCatalogue = this.#changedMeaning = false
+    this.changedForOthers = false
     return done
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import net from 'node:net'
 import { serialize } from 'node:v8'
+import { readOptions } from '@pgherd/client/internal'
 import { HerdError } from '@pgherd/core'
 import type { GroupView } from '@pgherd/core/routing'
 import { Admission } from '../admission.js'
@@ -63,7 +64,7 @@ export class Coordinator extends EventEmitter<ProxyEvents> implements ServingPro
     this.#options = options
     this.#owner = owner
     this.#admission = new Admission(this.#settings.clients)
-    this.#link = new HerdLink(this.#settings.herd)
+    this.#link = new HerdLink(readOptions(this.#settings.herd, process.env))
     this.#link.on('event', (event) => this.emit('event', event))
     const coordination = {
       admission: this.#admission,

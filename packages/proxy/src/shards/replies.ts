@@ -1,0 +1,92 @@
+import { commandComplete, FROM_SERVER, reportField } from '../protocol/server-messages.js'
+
+/** Cuts what a server has said into its messages. */
+export function messagesIn(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + bytes.readUInt32BE(at + 1)
+    messages.push(bytes.subarray(at, end))
+    at = end
+  }
+  return messages
+}
+
+/** What a statement was answered with. */
+export interface Answered {
+  /** All before the first row: what was parsed and bound, and how rows look. */
+  readonly head: readonly Buffer[]
+  readonly rows: readonly Buffer[]
+  /** As CommandComplete says it; empty where there is none. */
+  readonly tag: string
+}
+
+export function readAnswer(bytes: Buffer): Answered {
+  const head: Buffer[] = []
+  const rows: Buffer[] = []
+  let tag = ''
+  for (const message of messagesIn(bytes)) {
+    if (message[0] === FROM_SERVER.dataRow) rows.push(message)
+    else if (message[0] === FROM_SERVER.commandComplete) tag = message.toString('utf8', 5, message.length - 1)
+    else head.push(message)
+  }
+  return { head, rows, tag }
+}
+
+/** What several did, each with its rows, as one that did all of it. `order`: which rows of the whole each has. */
+export function joinAnswers(
+  answers: readonly Answered[],
+  order: readonly (readonly number[])[] | null,
+): Buffer {
+  const [first] = answers as [Answered]
+  return Buffer.concat([...first.head, ...rowsOf(answers, order), commandComplete(joinTags(answers))])
+}
+
+function rowsOf(
+  answers: readonly Answered[],
+  order: readonly (readonly number[])[] | null,
+): readonly Buffer[] {
+  const all = answers.flatMap(({ rows }) => rows)
+  // ON CONFLICT DO NOTHING leaves rows out, and nothing says which.
+  if (order === null || !answers.every(({ rows }, at) => rows.length === order[at]?.length)) return all
+  const sorted: Buffer[] = []
+  for (const [at, { rows }] of answers.entries())
+    for (const [place, row] of rows.entries()) sorted[order[at]?.[place] as number] = row
+  return sorted
+}
+
+/** The last word of a tag is how many rows there were. */
+function joinTags(answers: readonly Answered[]): string {
+  const [first] = answers as [Answered]
+  const count = answers.reduce((sum, { tag }) => sum + BigInt(COUNT.exec(tag)?.[0] ?? 0), 0n)
+  return first.tag.replace(COUNT, String(count))
+}
+
+const COUNT = /\d+$/
+
+/** An error that a server sent, with its fields as `pg` names them. */
+export class ServerError extends Error {
+  readonly report: Buffer
+  readonly severity: string
+  readonly code: string
+  readonly schema: string | null
+  readonly table: string | null
+
+  constructor(report: Buffer) {
+    super(reportField(report, 'M') ?? 'an error without a message')
+    this.report = report
+    this.severity = reportField(report, 'V') ?? 'ERROR'
+    this.code = reportField(report, 'C') ?? 'XX000'
+    this.schema = reportField(report, 's')
+    this.table = reportField(report, 't')
+  }
+}
+
+/** The routine that says so was waiting until a standby has a commit. */
+const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN'
+
+/** A wait until a standby has what was committed was given up. */
+export function isUnreplicated(bytes: Buffer): boolean {
+  return messagesIn(bytes).some(
+    (message) => message[0] === FROM_SERVER.notice && reportField(message, 'R') === WAITS_FOR_STANDBY,
+  )
+}

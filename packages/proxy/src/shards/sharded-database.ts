@@ -1,0 +1,290 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type FullPlacement,
+  fetchPlacedCatalogue,
+  fetchPlacement,
+  isHarmless,
+  MissingTable,
+  type Route,
+  RoutePlanner,
+  type StatementRecord,
+} from '@pgherd/client/internal'
+import { HerdError } from '@pgherd/core'
+import type pg from 'pg'
+import type { Credentials } from '../auth/scram-client.js'
+import { DatabaseBook } from '../database-book.js'
+import type { DatabaseBooks } from '../database-books.js'
+import type { ServerConnection } from '../server/server-connection.js'
+import type { Identity, Tenant } from '../server/tenant.js'
+import type { Place } from '../session/seat.js'
+import type { HerdGroups, ProxyGroup } from './herd-groups.js'
+import { type WireValue, WireValues } from './wire-values.js'
+
+/** Of the federation, beside the database whose tables it puts together. */
+const FEDERATION_SUFFIX = '_herd'
+/** A table that is not there may have been made since. */
+const LEARN_AGAIN_MS = 100
+/** How long a change of the schema waits for the federation to follow. */
+const FEDERATION_WAIT_MS = 5000
+const FEDERATION_POLL_MS = 10
+/** How long and how often it is tried to end what is prepared. */
+const PREPARED_WAIT_MS = 10_000
+const PREPARED_POLL_MS = 50
+const UNDEFINED_OBJECT = '42704'
+
+/** Who uses a database, as whom. */
+export interface Guest {
+  readonly identity: Identity
+  readonly credentials: Credentials
+}
+
+/** A database whose tables are spread over groups, and which of them a statement is for. */
+export class ShardedDatabase {
+  readonly #name: string
+  readonly #groups: HerdGroups
+  readonly #books: DatabaseBooks
+  readonly #open = new Map<string, ProxyGroup>()
+  /** What is known of statements for shards: all have the same tables. */
+  readonly #shardBook: DatabaseBook
+  readonly #homeBook: DatabaseBook
+  #placement: FullPlacement
+  #planner: RoutePlanner | null = null
+  #reloading: Promise<void> | null = null
+  #learning: Promise<void> | null = null
+  #learntAtMs = Number.NEGATIVE_INFINITY
+  #turn = 0
+
+  private constructor(
+    name: string,
+    placement: FullPlacement,
+    groups: HerdGroups,
+    books: DatabaseBooks,
+    noticed: () => void,
+  ) {
+    this.#name = name
+    this.#placement = placement
+    this.#groups = groups
+    this.#books = books
+    this.#shardBook = new DatabaseBook(
+      { borrow: (role, database, work) => this.#anyShard.link.borrow(role, database, work) },
+      name,
+      noticed,
+    )
+    this.#homeBook = new DatabaseBook(
+      { borrow: (role, database, work) => this.groupOf(placement.home).link.borrow(role, database, work) },
+      name,
+      noticed,
+    )
+  }
+
+  /** Null: its tables are not spread. */
+  static async open(
+    name: string,
+    groups: HerdGroups,
+    books: DatabaseBooks,
+    noticed: () => void,
+  ): Promise<ShardedDatabase | null> {
+    const placement = await groups.first.link.borrow('primary', name, fetchPlacement)
+    if (placement === null) return null
+    const database = new ShardedDatabase(name, placement, groups, books, noticed)
+    await database.#openGroups()
+    await Promise.all([database.#shardBook.ready(), database.#homeBook.ready()])
+    await database.learn()
+    return database
+  }
+
+  get home(): string {
+    return this.#placement.home
+  }
+
+  get shards(): readonly string[] {
+    return this.#placement.map.shards
+  }
+
+  async #openGroups(): Promise<void> {
+    const { groups, map, home, thisGroup } = this.#placement
+    const wanted = new Set([home, ...map.shards])
+    await Promise.all(
+      groups
+        .filter(({ name }) => wanted.has(name))
+        .map(async ({ name, nodes }) => {
+          this.#open.set(name, name === thisGroup ? this.#groups.first : await this.#groups.open(name, nodes))
+        }),
+    )
+  }
+
+  groupOf(name: string): ProxyGroup {
+    const group = this.#open.get(name)
+    if (group === undefined) throw new HerdError('SHARD_MAP_INVALID', `The shard map names no group ${name}.`)
+    return group
+  }
+
+  get #anyShard(): ProxyGroup {
+    const shards = this.shards.map((name) => this.groupOf(name))
+    return shards.find(({ link }) => link.view.primary !== null) ?? (shards[0] as ProxyGroup)
+  }
+
+  /** Every connection says under which map its statements were planned: under another one it gets none. */
+  #welcomeTo(group: string): (connection: ServerConnection) => Promise<void> {
+    return (connection) =>
+      connection.run(`select pgherd.enter(${this.#placement.map.epoch}, '${group.replaceAll("'", "''")}')`)
+  }
+
+  placeIn(group: string, { identity, credentials }: Guest): Place {
+    const { link, tenants } = this.groupOf(group)
+    const tenant: Tenant = tenants.join(identity, credentials)
+    tenant.welcome ??= this.#welcomeTo(group)
+    return { group, link, tenant, book: group === this.home ? this.#homeBook : this.#shardBook }
+  }
+
+  /** Where what several groups have is put together. Rejects while that is not there yet. */
+  async federationFor({ identity, credentials }: Guest): Promise<Place> {
+    const database = `${this.#name}${FEDERATION_SUFFIX}`
+    const { link, tenants } = this.groupOf(this.home)
+    const book = await this.#books.of(database)
+    return { group: database, link, tenant: tenants.join({ ...identity, database }, credentials), book }
+  }
+
+  // ---- which group
+
+  /** What a text is, wherever it goes. */
+  look(text: string): StatementRecord {
+    return this.#homeBook.look(text)
+  }
+
+  /**
+   * `near`: groups that are preferred where several would do. Throws what refuses it, MissingTable for one that
+   * may have been made since.
+   */
+  route(record: StatementRecord, values: readonly WireValue[], near: ReadonlySet<string>): Route {
+    return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
+  }
+
+  /** Who knows what a statement takes and gives, without its values. */
+  describing({ facts }: StatementRecord): 'home' | 'shard' | 'federation' {
+    const planner = this.#planner as RoutePlanner
+    const spread = facts.tables.filter((table) => planner.table(table) !== null)
+    if (spread.length === 0) return 'home'
+    return spread.length === facts.tables.length ? 'shard' : 'federation'
+  }
+
+  /** A table that a statement names and whose rows are on shards; null: none. */
+  spreadTable({ facts }: StatementRecord): string | null {
+    const planner = this.#planner as RoutePlanner
+    return facts.tables.find((table) => planner.table(table) !== null)?.name ?? null
+  }
+
+  /** By what the schema is to that client of a shard, inside its transaction. */
+  async routeBy(client: pg.ClientBase): Promise<RoutePlanner> {
+    const planner = await this.#plannerBy(client)
+    // Nothing could be done with such a table: its transaction had better not make it.
+    for (const [table, why] of planner.unusable) if (!this.#planner?.unusable.has(table)) throw why
+    return planner
+  }
+
+  async #plannerBy(client: pg.ClientBase): Promise<RoutePlanner> {
+    const names = Object.keys(this.#placement.tables)
+    const found = await fetchPlacedCatalogue(client, names)
+    return new RoutePlanner(
+      this.#placement,
+      found,
+      this.#shardBook.catalogue,
+      (values) => new WireValues(values as readonly WireValue[]),
+    )
+  }
+
+  /** A table that was not there a while ago may be there now. */
+  mayLearn(error: Error): boolean {
+    return error instanceof MissingTable && performance.now() - this.#learntAtMs > LEARN_AGAIN_MS
+  }
+
+  /** What the shards have of the tables that are spread. */
+  learn(): Promise<void> {
+    this.#learning ??= (async () => {
+      this.#learntAtMs = performance.now()
+      this.#planner = await this.#anyShard.link.borrow('primary', this.#name, (client) =>
+        this.#plannerBy(client),
+      )
+    })().finally(() => {
+      this.#learning = null
+    })
+    return this.#learning
+  }
+
+  /** What has been learnt of names may have been changed by others: it is learnt again now and then. */
+  learnOften(): void {
+    if (this.#planner?.catalogue === this.#shardBook.catalogue) return
+    if (performance.now() - this.#learntAtMs > LEARN_AGAIN_MS) this.learn().catch(() => {})
+  }
+
+  /** The map is another one now. */
+  reload(): Promise<void> {
+    this.#reloading ??= (async () => {
+      const { link } = this.groupOf(this.home)
+      const placement = await link.borrow('primary', this.#name, fetchPlacement)
+      if (placement === null) throw new HerdError('SHARD_MAP_INVALID', 'The herd has no shard map any more.')
+      this.#placement = { ...placement, thisGroup: this.#placement.thisGroup }
+      await this.#openGroups()
+      await this.learn()
+    })().finally(() => {
+      this.#reloading = null
+    })
+    return this.#reloading
+  }
+
+  // ---- changes
+
+  /**
+   * The next statement is judged by what is there now; one over shards is answered from it, too. The change
+   * itself is done: it does not fail because somebody cannot be asked about it now.
+   */
+  async schemaChanged(): Promise<void> {
+    await this.#awaitFederation().catch(() => {})
+    this.#homeBook.changed()
+    await Promise.all([this.#homeBook.loading, this.#shardBook.reread()])
+    await this.learn().catch(() => {
+      this.#learntAtMs = Number.NEGATIVE_INFINITY
+    })
+  }
+
+  async #awaitFederation(): Promise<void> {
+    const { link } = this.groupOf(this.home)
+    await link.borrow('primary', this.#name, async (client) => {
+      const { rows } = await client.query('select pgherd.note_schema_change() as noted')
+      const deadlineMs = performance.now() + FEDERATION_WAIT_MS
+      while (performance.now() < deadlineMs) {
+        const asked = 'select from pgherd.schema_change where done >= $1'
+        const { rowCount } = await client.query(asked, [rows[0].noted])
+        if (rowCount === 1) return
+        await sleep(FEDERATION_POLL_MS)
+      }
+    })
+  }
+
+  /** Somebody elsewhere has changed what statements are judged by. */
+  async reread(): Promise<void> {
+    await Promise.all([this.#homeBook.reread(), this.#shardBook.reread()])
+    await this.learn()
+  }
+
+  touch(nowMs: number): void {
+    this.#homeBook.touch(nowMs)
+    this.#shardBook.touch(nowMs)
+  }
+
+  /** Ends a prepared transaction, now or as soon as that group can. Rejects when it could not for long. */
+  async endPrepared(group: string, statement: string): Promise<void> {
+    const deadlineMs = performance.now() + PREPARED_WAIT_MS
+    for (;;) {
+      try {
+        await this.groupOf(group).link.borrow('primary', this.#name, (client) => client.query(statement))
+        return
+      } catch (error) {
+        // Somebody else has ended it the same way.
+        if (isHarmless(error as Error) && (error as { code?: string }).code === UNDEFINED_OBJECT) return
+        if (performance.now() > deadlineMs) throw error
+      }
+      await sleep(PREPARED_POLL_MS)
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { FROM_CLIENT, frame, makeDescribe, makeParse, makeQuery, SYNC } from '../protocol/client-messages.js'
+import {
+  BIND_COMPLETE,
+  CLOSE_COMPLETE,
+  makeError,
+  NO_DATA,
+  NO_PARAMETERS,
+  PARSE_COMPLETE,
+} from '../protocol/server-messages.js'
+import type { Request } from '../session/batch.js'
+import { notSupported } from './report-of.js'
+import { describesPortal, type Unit } from './units.js'
+import { bindBody, readBindBody, type WireValue } from './wire-values.js'
+
+/** What a unit is answered with of which the proxy knows all, such as BEGIN. */
+export function answerTo({ simple, requests }: Unit, done: Buffer): Buffer {
+  return simple === null ? Buffer.concat(requests.map((request) => answerOf(request, done))) : done
+}
+
+function answerOf(request: Request, done: Buffer): Buffer {
+  switch (request.kind) {
+    case 'parse':
+      return request.isTaken ? makeError(TAKEN) : PARSE_COMPLETE
+    case 'bind':
+      return BIND_COMPLETE
+    case 'describe statement':
+      return Buffer.concat([NO_PARAMETERS, NO_DATA])
+    case 'close statement':
+      return CLOSE_COMPLETE
+    case 'answered':
+    case 'refused':
+      return request.answer
+    case 'portal':
+      return ANSWERS[request.step] ?? done
+  }
+}
+
+const ANSWERS: Readonly<Record<string, Buffer>> = {
+  parse: PARSE_COMPLETE,
+  describe: NO_DATA,
+  close: CLOSE_COMPLETE,
+}
+
+const TAKEN = { severity: 'ERROR', code: '42P05', message: 'prepared statement already exists' } as const
+
+/** Parses that come with a unit whose own statement is run as others. */
+export function answersBefore({ requests }: Unit): Buffer[] {
+  return requests.flatMap((request) =>
+    request.kind === 'parse' ? [PARSE_COMPLETE] : request.kind === 'close statement' ? [CLOSE_COMPLETE] : [],
+  )
+}
+
+/** A part of a unit, as it is asked of a server: with the values that are its own. */
+export function encodePart(unit: Unit, text: string, values: readonly WireValue[]): Buffer[] {
+  const { bind } = unit
+  if (bind === null) return [makeQuery(text)]
+  const types = Buffer.alloc(2 + 4 * values.length)
+  types.writeUInt16BE(values.length, 0)
+  for (const [index, { type }] of values.entries()) types.writeUInt32BE(type, 2 + 4 * index)
+  const { resultFormats } = readBindBody(bind.message, bind.rest, NO_TYPES)
+  return [
+    makeParse('', text, types),
+    frame(FROM_CLIENT.bind, [Buffer.from([0, 0]), ...bindBody({ values, resultFormats })]),
+    ...(describesPortal(unit) ? [makeDescribe('P', '')] : []),
+    frame(FROM_CLIENT.execute, [Buffer.from([0, 0, 0, 0, 0])]),
+    SYNC,
+  ]
+}
+
+const NO_TYPES = Buffer.from([0, 0])
+
+export function textOfValue({ bytes, isBinary }: WireValue): string | null {
+  if (isBinary && bytes !== null) throw notSupported('A setting of several groups is text.')
+  return bytes === null ? null : bytes.toString('utf8')
+}
