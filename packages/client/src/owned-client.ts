@@ -274,6 +274,21 @@ export class OwnedClient extends pg.Client {
     return _queryable && !_ended && (readyForQuery !== true || _queryQueue.length > 0)
   }
 
+  /** Resolves when it is not `answering`, however long that takes. */
+  async whenIdle(): Promise<void> {
+    const { connection } = this.#internals
+    while (this.answering)
+      await new Promise<void>((resolve) => {
+        const finish = (): void => {
+          connection.removeListener('readyForQuery', finish)
+          connection.removeListener('end', finish)
+          resolve()
+        }
+        connection.on('readyForQuery', finish)
+        connection.on('end', finish)
+      })
+  }
+
   /** Resolves when it is not `answering`; false when what is under way is not going to end by itself. */
   whenAnswered(): Promise<boolean> {
     const { connection, _activeQuery } = this.#internals

@@ -8,6 +8,10 @@ import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { alreadyReleased, answerTo, type Done, Turns } from '../turns.js'
 import { commitTogether, type Participant } from './commit-together.js'
+import { HEAD_BYTES } from './copy-frames.js'
+import { CopyPart } from './copy-part.js'
+import type { CopyRoute } from './copy-route.js'
+import { type CopySource, CopySpread } from './copy-spread.js'
 import {
   inOrder,
   joined,
@@ -67,12 +71,18 @@ export interface ClientQuery {
   readonly config: object
 }
 
-/** Where statements go, as far as is known at some time. */
-export type Router = (
-  record: StatementRecord,
-  values: readonly unknown[] | undefined,
-  near: ReadonlySet<string>,
-) => Promise<Route>
+/**
+ * Where statements go, as far as is known at some time. `near`: groups that the client has to do with already.
+ * Throws what refuses them.
+ */
+export interface Router {
+  route(
+    record: StatementRecord,
+    values: readonly unknown[] | undefined,
+    near: ReadonlySet<string>,
+  ): Promise<Route>
+  routeCopy(record: StatementRecord, near: ReadonlySet<string>): Promise<CopyRoute>
+}
 
 /** What a client of several groups asks of its pool. */
 export interface HerdSource {
@@ -80,8 +90,7 @@ export interface HerdSource {
   look(text: string): StatementRecord
   /** What a statement may do on that group. */
   natureIn(group: string, text: string): TextNature
-  /** `near`: groups that the client has to do with already. Throws what refuses it. */
-  readonly route: Router
+  readonly router: Router
   /** The same by what the schema is to that client of a shard, inside its transaction. */
   routeBy(client: pg.ClientBase): Promise<Router>
   /** The schema is another one now. */
@@ -104,6 +113,8 @@ const EVENTS = ['notice', 'notification'] as const
 const OTHER_EPOCH = 'PH001'
 /** How often a statement is routed again because the map has changed meanwhile. */
 const MOST_ROUTES = 5
+/** How long a COPY may take to end after its client was released. */
+const CLOSING_MS = 5000
 const CHAIN = /\band\s+chain\b/i
 /**
  * Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself, and
@@ -128,7 +139,8 @@ export class HerdClient extends EventEmitter {
   readonly #patient = new Set<OwnedClient>()
   #failed = false
   /** By the schema as this transaction has changed it. */
-  #route: Router | null = null
+  #router: Router | null = null
+  #copying: CopySpread | null = null
   #changedSchema = false
   /** Opens a transaction ahead of the first statement; null when that is done, or there is none. */
   opening: readonly string[] | null = null
@@ -172,10 +184,9 @@ export class HerdClient extends EventEmitter {
     const done = args.find((each) => typeof each === 'function') as Done | undefined
     const [input, given] = args.filter((each) => each !== done)
     if (isSubmittable(input)) {
-      const refusal = notSupported(
-        'Cursors and streams need one group: take one of its nodes into a pool of its own.',
-      )
-      process.nextTick(() => input.handleError(refusal, null))
+      const refuse = (error: Error): void => process.nextTick(() => input.handleError(error, null))
+      if (this.refusal !== null) refuse(this.refusal)
+      else this.#turns.take(() => this.#runStream(input)).catch(refuse)
       return input
     }
     if (this.refusal !== null) return answerTo(Promise.reject(this.refusal), done)
@@ -203,6 +214,103 @@ export class HerdClient extends EventEmitter {
       if (this.#begun !== null) this.#failed = true
       throw error
     }
+  }
+
+  // ---- COPY
+
+  /** Rejects with what its stream is to hear. */
+  async #runStream(input: Submittable): Promise<void> {
+    if (this.refusal !== null) throw this.refusal
+    const record = typeof input.text === 'string' ? this.#source.look(input.text) : null
+    if (record === null || record.facts.command !== 'COPY' || record.facts.statements !== 1)
+      throw notSupported('Cursors and streams need one group: take one of its nodes into a pool of its own.')
+    this.open()
+    if (this.#failed) throw this.#lostWith === null ? transactionFailed() : transactionLost(this.#lostWith)
+    try {
+      await this.#runCopy(record, input)
+    } catch (error) {
+      if (this.#begun !== null) this.#failed = true
+      throw error
+    }
+  }
+
+  async #runCopy(record: StatementRecord, input: Submittable): Promise<void> {
+    const router = this.#router ?? this.#source.router
+    const route = await router.routeCopy(record, new Set(this.#participants.keys()))
+    switch (route.kind) {
+      case 'group': {
+        const { writes } = this.#source.natureIn(route.group, record.text)
+        const client = this.#participants.get(route.group) ?? (await this.#join(route.group, false))
+        if (writes && this.#begun !== null) this.#wrote.add(route.group)
+        await this.#handOver(client, input)
+        return
+      }
+      case 'federation':
+        await this.#askFederation((client) =>
+          this.#handOver(client, Object.assign(input, { text: route.text })),
+        )
+        return
+      default:
+        await this.#copyIn(route, record, input as unknown as CopySource)
+    }
+  }
+
+  /** Gives it to a client of one group; resolves when that has done with it, whatever came of it. */
+  async #handOver(client: OwnedClient, input: Submittable): Promise<void> {
+    const wasFailed = client.getTransactionStatus() === 'E'
+    client.query(input)
+    await client.whenIdle()
+    if (this.#begun !== null && !wasFailed && client.getTransactionStatus() === 'E') this.#failed = true
+  }
+
+  /** As a transaction of its own, where there is none. */
+  async #copyIn(
+    route: Exclude<CopyRoute, { kind: 'group' | 'federation' }>,
+    record: StatementRecord,
+    source: CopySource,
+  ): Promise<void> {
+    const isAlone = this.#begun === null
+    if (isAlone) this.#begin([beginStep('BEGIN')])
+    let connection: CopySpread | null = null
+    try {
+      connection = await this.#beginCopy(route, record)
+      this.#copying = connection
+      const rows = await connection.run(source)
+      for (const [group, count] of rows) if (count > 0 || !route.quiet) this.#wrote.add(group)
+      const counts = [...rows.values()]
+      const sum = route.kind === 'copies' ? counts[0] : counts.reduce((all, count) => all + count, 0)
+      if (isAlone && ((await this.#end(true)) as pg.QueryResult).command !== 'COMMIT')
+        throw sqlError('40000', 'what was copied has been undone')
+      source.handleCommandComplete({ text: `COPY ${sum}` }, connection)
+      source.handleReadyForQuery(connection)
+    } catch (error) {
+      if (isAlone && this.#begun !== null) await this.#end(false)
+      throw error
+    } finally {
+      this.#copying = null
+    }
+  }
+
+  /** On one group at least, which says so if it cannot be done at all. */
+  async #beginCopy(
+    route: Exclude<CopyRoute, { kind: 'group' | 'federation' }>,
+    { nature }: StatementRecord,
+  ): Promise<CopySpread> {
+    const { text, groups } = route
+    const parts = new Map<string, CopyPart>()
+    const open = async (group: string): Promise<CopyPart> => {
+      const client = this.#participants.get(group) ?? (await this.#join(group, true))
+      this.#makePatient(client)
+      const part = new CopyPart(text, nature)
+      client.query(part)
+      await part.ready.catch(sayWhere(group))
+      parts.set(group, part)
+      return part
+    }
+    const first = groups.find((group) => this.#participants.has(group)) ?? (groups[0] as string)
+    for (const group of route.kind === 'copies' ? groups : [first]) await open(group)
+    const splitter = route.kind === 'copies' ? null : route.splitter(first, HEAD_BYTES)
+    return new CopySpread({ groups, splitter, parts, open })
   }
 
   /** Begins the transaction that `opening` asks for. */
@@ -269,7 +377,7 @@ export class HerdClient extends EventEmitter {
     this.#begun = begun
     if (command !== 'ROLLBACK TO') return told(command)
     this.#failed = false
-    if (this.#route !== null) await this.#learnOwn()
+    if (this.#router !== null) await this.#learnOwn()
     return told('ROLLBACK')
   }
 
@@ -306,7 +414,7 @@ export class HerdClient extends EventEmitter {
 
   async #runOne(record: StatementRecord, query: ClientQuery): Promise<Answer> {
     const near = new Set(this.#participants.keys())
-    const route = await (this.#route ?? this.#source.route)(record, query.values, near)
+    const route = await (this.#router ?? this.#source.router).route(record, query.values, near)
     switch (route.kind) {
       case 'scatter':
       case 'federation':
@@ -335,13 +443,28 @@ export class HerdClient extends EventEmitter {
 
   /** Where something was set, by a connection on which that is set, too. */
   async #readFederated(query: ClientQuery): Promise<Answer> {
-    const begun = this.#begun ?? []
-    if (this.#wrote.size > 0 || isOfOneSnapshot([...this.#settings, ...begun]))
+    this.#checkFederated()
+    if (this.#settings.length + this.#localSettings.length === 0)
+      return this.#source.query(query, this.#turns.thrownAway)
+    return this.#askFederation((client) => client.query(query.config as pg.QueryConfig) as Promise<Answer>)
+  }
+
+  #checkFederated(): void {
+    if (this.#wrote.size > 0 || isOfOneSnapshot([...this.#settings, ...(this.#begun ?? [])]))
       throw notSupported(
         'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
       )
-    const local = begun.filter(({ kind }) => kind === 'setting' || kind === 'local')
-    if (this.#settings.length + local.length === 0) return this.#source.query(query, this.#turns.thrownAway)
+  }
+
+  /** What was set in the transaction that is open. */
+  get #localSettings(): Step[] {
+    return (this.#begun ?? []).filter(({ kind }) => kind === 'setting' || kind === 'local')
+  }
+
+  /** By a connection on which all is set that was set here. */
+  async #askFederation<T>(ask: (client: OwnedClient & pg.PoolClient) => Promise<T>): Promise<T> {
+    this.#checkFederated()
+    const local = this.#localSettings
     const client = await this.#source.connectFederation()
     const throwAway = (): void => client.release(true)
     const signal = this.#turns.thrownAway
@@ -349,9 +472,9 @@ export class HerdClient extends EventEmitter {
     try {
       signal.throwIfAborted()
       for (const { config } of this.#settings) await client.query(config)
-      if (local.length === 0) return await client.query(query.config as pg.QueryConfig)
-      for (const { config } of [begun[0] as Step, ...local]) await client.query(config)
-      return await client.query(query.config as pg.QueryConfig)
+      if (local.length > 0)
+        for (const { config } of [(this.#begun as Step[])[0] as Step, ...local]) await client.query(config)
+      return await ask(client)
     } finally {
       signal.removeEventListener('abort', throwAway)
       if (!signal.aborted) client.release()
@@ -416,7 +539,7 @@ export class HerdClient extends EventEmitter {
 
   async #learnOwn(): Promise<void> {
     const shard = [...this.#participants].find(([group]) => group !== this.#source.home)?.[1]
-    if (shard !== undefined) this.#route = await this.#source.routeBy(shard)
+    if (shard !== undefined) this.#router = await this.#source.routeBy(shard)
   }
 
   async #runIn(group: string, config: object, writes: boolean, several = false): Promise<Answer> {
@@ -492,7 +615,7 @@ export class HerdClient extends EventEmitter {
     this.#begun = null
     this.#failed = false
     this.#lostWith = null
-    this.#route = null
+    this.#router = null
     this.#changedSchema = false
     this.#wrote.clear()
     this.#patient.clear()
@@ -562,7 +685,12 @@ export class HerdClient extends EventEmitter {
       for (const [group, client] of [...this.#participants]) this.#giveBack(group, client, error)
     }
     if (error) giveBack()
-    else this.#turns.whenIdle(giveBack)
+    else {
+      this.#turns.whenIdle(giveBack)
+      // One that nobody ends would keep the connections for ever.
+      if (this.#copying !== null)
+        setTimeout(() => this.#copying?.abort('the client was released'), CLOSING_MS).unref()
+    }
   }
 
   /** For all that is run on it from now on, on whichever group; what its config says itself goes before. */
@@ -590,6 +718,7 @@ export class HerdClient extends EventEmitter {
 Object.setPrototypeOf(HerdClient.prototype, pg.Client.prototype)
 
 interface Submittable {
+  text?: unknown
   submit(connection: unknown): void
   handleError(error: Error, connection: unknown): void
 }

@@ -35,6 +35,8 @@ export interface PlacedColumn {
   readonly collated: boolean
   /** What it holds where nothing is said is another on each server. */
   readonly varying: boolean
+  /** Made of others: nobody gives it a value. */
+  readonly generated: boolean
 }
 
 export interface PlacedCatalogue {
@@ -61,7 +63,8 @@ const COLUMNS = `
          a.attidentity <> '' or (
            a.attgenerated = '' and d.adbin is not null
            and pg_get_expr(d.adbin, d.adrelid) !~ '^(''([^'']|'''')*''|-?[0-9.]+|true|false|NULL)(::[a-z0-9_ "().]+)*$'
-         ) as varying
+         ) as varying,
+         a.attgenerated <> '' as generated
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -1,5 +1,6 @@
 import { HerdError } from '@pgherd/core'
 import {
+  type Calls,
   judgeCalls,
   type KeyValues,
   LiteralValues,
@@ -8,14 +9,18 @@ import {
   planSchemaChange,
   planShards,
   prepareShards,
+  type ShardedTable,
   ShardedTables,
+  type ShardPlan,
 } from '@pgherd/core/routing'
-import type { PlacedTable } from '@pgherd/core/sharding'
+import { CopySplitter, type PlacedTable } from '@pgherd/core/sharding'
 import {
   type Catalogue,
+  type CopyIn,
   type InsertFacts,
   nameColumns,
   type QualifiedName,
+  readCopy,
   readScatter,
   readSchemaChange,
   type StatementFacts,
@@ -23,6 +28,7 @@ import {
 } from '@pgherd/core/sql'
 import type { StatementRecord } from '../statement-book.js'
 import { ClientValues } from './client-values.js'
+import type { CopyRoute } from './copy-route.js'
 import type { Route, StatementPart } from './herd-client.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
 
@@ -70,12 +76,47 @@ function checkCount({ maxParameter }: StatementFacts, { length }: readonly unkno
   )
 }
 
+/** Of what is not for one group, nor taken apart here. */
+function refusalOfCopy(plan: ShardPlan | null): HerdError {
+  if (plan?.kind === 'refused') return new HerdError(plan.code, plan.message, { hint: plan.hint })
+  return new HerdError(
+    'NOT_SUPPORTED',
+    'This COPY is not possible with tables that are spread over shards.',
+    {
+      hint: 'Use COPY table FROM STDIN, or COPY (SELECT …) TO STDOUT.',
+    },
+  )
+}
+
+const UTF_8 = /^(utf-?8|unicode)$/i
+
+/** Why it would not do on shards what it does in one database; null when it does. */
+function whyNotCopied(
+  { apart, encoding, hasCondition, format }: CopyIn,
+  { kind, varying }: ShardedTable,
+  columns: readonly string[],
+  calls: Calls,
+): string | null {
+  const [option] = apart
+  if (option !== undefined) return `each shard would go by ${option} for itself`
+  if (encoding !== null && !UTF_8.test(encoding)) return `shard keys are read in UTF-8, not in ${encoding}`
+  if (hasCondition && calls === 'unknown') return 'WHERE runs code that may do anything'
+  if (kind === 'sharded') return null
+  if (calls === 'unknown') return 'the copies might come to differ, as it runs code that may do anything'
+  if (hasCondition && calls !== 'immutable') return 'each shard might leave out other rows'
+  const varies = format.kind !== 'binary' && format.default !== null
+  const drawn = varying.find((column) => varies || !columns.includes(column))
+  return drawn === undefined ? null : `each shard would make a value of its own for ${drawn}`
+}
+
 /** Says which groups of a herd statements are for, under one epoch of its map. */
 export class RoutePlanner implements PlacedNames {
   readonly #placement: FullPlacement
   readonly #relations: ReadonlySet<string>
   readonly #tables: ShardedTables
   readonly #known: ReadonlySet<string>
+  /** Columns of tables, in their order, that are not generated. */
+  readonly #copied = new Map<string, string[]>()
   /** Tables with columns that sort in a way of their own. */
   readonly #collated: ReadonlySet<string>
   /** By what the servers of the tables had under their names. */
@@ -107,6 +148,13 @@ export class RoutePlanner implements PlacedNames {
         .map(({ schema, table: name }) => nameIn({ schema, name })),
     )
     this.#known = new Set(found.columns.map(({ schema, table: name }) => nameIn({ schema, name })))
+    for (const { schema, table: name, column, generated } of found.columns) {
+      if (generated) continue
+      const full = nameIn({ schema, name })
+      const copied = this.#copied.get(full)
+      if (copied === undefined) this.#copied.set(full, [column])
+      else copied.push(column)
+    }
     const { tables, unusable } = shardedTablesOf(placement, found.columns)
     this.#tables = new ShardedTables(tables)
     this.unusable = unusable
@@ -203,6 +251,80 @@ export class RoutePlanner implements PlacedNames {
         }
       case 'refused':
         throw new HerdError(plan.code, plan.message, { hint: plan.hint })
+    }
+  }
+
+  /**
+   * Where a COPY between a client and the herd goes. `look` knows the statement that a query to be copied is.
+   * Throws what refuses it.
+   */
+  routeCopy(
+    { facts, text }: StatementRecord,
+    near: ReadonlySet<string>,
+    turn: number,
+    look: (text: string) => StatementRecord,
+  ): CopyRoute {
+    const { missing, prepared } = this.#prepared.get(facts) ?? this.#prepare(facts)
+    if (missing !== null) throw new MissingTable(missing.name)
+    const plan = prepared.kind === 'fixed' ? prepared.plan : null
+    if (plan?.kind === 'home') return { kind: 'group', group: this.#placement.home }
+    const copy = readCopy(text)
+    if (copy === null) throw refusalOfCopy(plan)
+    if (copy.kind === 'query') {
+      const route = this.route(look(copy.query), NO_VALUES, near, turn)
+      if (route.kind === 'group' && route.text === undefined) return { kind: 'group', group: route.group }
+      if (route.kind === 'scatter' || route.kind === 'federation') return { kind: 'federation', text }
+      throw refusalOfCopy(plan)
+    }
+    const table = this.#tables.find(copy.table)
+    if (table === null || table === 'several') throw refusalOfCopy(plan)
+    const columns = copy.columns ?? this.#copied.get(nameIn(table)) ?? []
+    const { shards } = this.#placement.map
+    if (copy.kind === 'in') return this.#routeCopyIn(copy, text, facts, table, columns)
+    if (table.kind === 'reference') {
+      const group = shards.find((shard) => near.has(shard)) ?? (shards[turn % shards.length] as string)
+      return { kind: 'group', group }
+    }
+    const asQuery = copy.asQuery(columns)
+    if (asQuery === null) throw refusalOfCopy(plan)
+    return { kind: 'federation', text: asQuery }
+  }
+
+  #routeCopyIn(
+    copy: CopyIn,
+    given: string,
+    facts: StatementFacts,
+    table: ShardedTable,
+    columns: readonly string[],
+  ): CopyRoute {
+    const { map } = this.#placement
+    const calls = judgeCalls(facts, this.catalogue)
+    const why = whyNotCopied(copy, table, columns, calls)
+    if (why !== null)
+      throw new HerdError('NOT_SUPPORTED', `This COPY into ${table.name} is not possible: ${why}.`, {
+        hint: 'Use INSERT, or a COPY without it.',
+      })
+    // The data is of the columns that are known: they must be those columns there too (I8).
+    const text = copy.columns === null ? copy.withColumns(columns) : given
+    const shared = { text, groups: map.shards, quiet: calls !== 'unknown' }
+    if (table.kind === 'reference') return { kind: 'copies', ...shared }
+    const key = table.key.map(({ column, type }) => ({ column, type, place: columns.indexOf(column) }))
+    const unplaced = key.find(({ place }) => place < 0)
+    if (unplaced !== undefined)
+      throw new HerdError(
+        'SHARD_KEY_MISSING',
+        `The rows for ${table.name} do not say their shard key ${unplaced.column}, so it is not known where they belong.`,
+        { hint: `Copy ${unplaced.column} as well.` },
+      )
+    const { format } = copy
+    return {
+      kind: 'split',
+      ...shared,
+      splitter: (first, headroom) =>
+        new CopySplitter({
+          ...{ table: table.name, format, columns: columns.length, key, map },
+          ...{ first: map.shards.indexOf(first), headroom },
+        }),
     }
   }
 

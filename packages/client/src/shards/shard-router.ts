@@ -13,6 +13,7 @@ import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
+import type { CopyRoute } from './copy-route.js'
 import { joined } from './herd-answers.js'
 import { type ClientQuery, HerdClient, type Route, type Router } from './herd-client.js'
 import { IdSource } from './id-source.js'
@@ -442,15 +443,9 @@ export class ShardRouter {
       home: this.#placement.home,
       look: (text) => this.look(text),
       natureIn: (group, text) => (this.#groups.get(group) as GroupPool).knowledge.book.look(text).nature,
-      route: async (record, values, near) => {
-        this.#learnOften()
-        try {
-          return this.route(record, values, near)
-        } catch (error) {
-          if (!(error instanceof MissingTable) || !this.#mayKnowMore) throw error
-          await this.#learn()
-          return this.route(record, values, near)
-        }
+      router: {
+        route: (record, values, near) => this.#routeByLatest(() => this.route(record, values, near)),
+        routeCopy: (record, near) => this.#routeByLatest(() => this.#routeCopy(record, near)),
       },
       routeBy: (client) => this.#routeBy(client),
       schemaChanged: () => this.#schemaChanged(),
@@ -466,6 +461,23 @@ export class ShardRouter {
     })
   }
 
+  #routeCopy(record: StatementRecord, near: ReadonlySet<string>): CopyRoute {
+    const planner = this.#planner as RoutePlanner
+    return planner.routeCopy(record, near, this.#turn++, (text) => this.look(text))
+  }
+
+  /** Again when a table was not there that may be there by now. */
+  async #routeByLatest<R>(route: () => R): Promise<R> {
+    this.#learnOften()
+    try {
+      return route()
+    } catch (error) {
+      if (!(error instanceof MissingTable) || !this.#mayKnowMore) throw error
+      await this.#learn()
+      return route()
+    }
+  }
+
   async #routeBy(client: pg.ClientBase): Promise<Router> {
     const names = Object.keys(this.#placement.tables)
     const planner = new RoutePlanner(
@@ -475,7 +487,11 @@ export class ShardRouter {
     )
     // Nothing could be done with such a table: its transaction had better not make it.
     for (const [table, why] of planner.unusable) if (!this.#planner?.unusable.has(table)) throw why
-    return async (record, values, near) => planner.route(record, values, near, this.#turn++)
+    return {
+      route: async (record, values, near) => planner.route(record, values, near, this.#turn++),
+      routeCopy: async (record, near) =>
+        planner.routeCopy(record, near, this.#turn++, (text) => this.look(text)),
+    }
   }
 
   #queryFor(

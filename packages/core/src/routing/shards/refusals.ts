@@ -29,7 +29,7 @@ export function nameInSeveralSchemas(name: string): Refused {
 /** What to use in place of a statement that is not for tables that are spread, by its kind. */
 const INSTEAD: Partial<Record<StatementFacts['kind'], string>> = {
   ddl: 'Send it as a text of its own: changes of the schema are made on all shards together.',
-  copy: 'Use INSERT for what comes in and SELECT for what goes out.',
+  copy: 'Use COPY … FROM STDIN or TO STDOUT with a stream on a client that you have to yourself.',
   session: 'Use a plain SELECT, or a prepared statement of your driver.',
   maintenance: 'Run it on each node by itself.',
   transaction: 'Send BEGIN and COMMIT as texts of their own.',
