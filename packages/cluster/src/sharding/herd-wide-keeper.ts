@@ -1,4 +1,4 @@
-import { HerdError } from '@pgherd/core'
+import { HerdError, type NodeStatus } from '@pgherd/core'
 import type { HerdSpec, ShardingSpec } from '@pgherd/core/spec'
 import pg from 'pg'
 import type { ChangeSignal } from '../change-signal.js'
@@ -6,7 +6,13 @@ import { withAdminConnection } from '../replication/admin-connection.js'
 import { APPLICATION_ROLE } from '../replication/node-settings.js'
 import type { Secrets } from '../state/herd-identity.js'
 import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
-import { type FederatedGroup, type Reader, syncFederation } from './federation/index.js'
+import {
+  cutOffReaders,
+  type FederatedGroup,
+  federationDatabase,
+  type Reader,
+  syncFederation,
+} from './federation/index.js'
 import type { PlacementKeeper } from './placement-keeper.js'
 import { SCHEMA_CHANNEL } from './placement-objects.js'
 import { pruneDecisions } from './prune-decisions.js'
@@ -24,6 +30,9 @@ const AGAIN_MS = 1000
 const PRUNE_EVERY_MS = 60_000
 const PRUNE_AFTER_MS = 10 * 60_000
 const STANDBY_PATIENCE_MS = 5000
+/** How long reads of the federation wait for a group that has stopped answering: longer than a failover takes. */
+const HUNG_PATIENCE_MS = 2000
+const SILENT: ReadonlySet<NodeStatus['state']> = new Set(['hung', 'paused'])
 
 export interface HerdWideKeeperParts {
   readonly spec: HerdSpec
@@ -58,7 +67,12 @@ export class HerdWideKeeper {
   start(): void {
     const { groups } = this.#parts
     const resolving = groups.map(({ name }) => this.#keepResolved(name))
-    this.#running = Promise.all([this.#keepFederation(), this.#keepPruned(), ...resolving]).then(() => {})
+    this.#running = Promise.all([
+      this.#keepFederation(),
+      this.#keepPruned(),
+      this.#keepReadersFree(),
+      ...resolving,
+    ]).then(() => {})
   }
 
   /** What is under way gets `patienceMs` to end. */
@@ -137,6 +151,41 @@ export class HerdWideKeeper {
       olderThanMs: PRUNE_AFTER_MS,
       standbyPatienceMs: STANDBY_PATIENCE_MS,
     })
+  }
+
+  /** Whoever reads from a group that does not answer is told so, in place of waiting for as long as that lasts. */
+  async #keepReadersFree(): Promise<void> {
+    const { changes, groups, placement } = this.#parts
+    const silentSince = new Map<string, number>()
+    while (!this.#closed) {
+      for (const group of groups) {
+        if (!isSilent(group)) silentSince.delete(group.name)
+        else if (!silentSince.has(group.name)) silentSince.set(group.name, performance.now())
+      }
+      const hung = [...silentSince].filter(([, since]) => performance.now() - since >= HUNG_PATIENCE_MS)
+      if (hung.length > 0 && placement.placement !== null)
+        await this.#cutOffReaders(hung.map(([name]) => name)).catch(() => {})
+      if (!this.#closed) await changes.next(AGAIN_MS)
+    }
+  }
+
+  async #cutOffReaders(hung: readonly string[]): Promise<void> {
+    const primary = this.#home.primary()
+    if (primary === null) return
+    const { spec, secrets, tell } = this.#parts
+    const ended = await withAdminConnection(
+      primary.node.server.address,
+      secrets.superuser,
+      HUNG_PATIENCE_MS,
+      (client) => cutOffReaders(client, hung, HUNG_PATIENCE_MS),
+      federationDatabase(spec.database),
+    )
+    if (ended > 0)
+      tell(
+        'readers-cut-off',
+        null,
+        `${ended} ${ended === 1 ? 'read' : 'reads'} over shards ended, since ${hung.join(', ')} does not answer.`,
+      )
   }
 
   /** Once, until it is something else. */
@@ -255,4 +304,9 @@ export class HerdWideKeeper {
     await client.connect()
     return client
   }
+}
+
+function isSilent(group: GroupSupervisor): boolean {
+  const primary = group.primary()?.name
+  return group.describe().nodes.some(({ name, state }) => name === primary && SILENT.has(state))
 }

@@ -119,11 +119,12 @@ const SETTINGS: Options = {
 const SERVER_OPTIONS: Options = {
   target_session_attrs: 'read-write',
   application_name: APPLICATION_NAME,
+  // A shard whose machine is gone is given up after 5 s; one whose processes hang: cut-off-readers.ts.
   connect_timeout: '5',
-  keepalives_idle: '10',
-  keepalives_interval: '5',
+  keepalives_idle: '2',
+  keepalives_interval: '1',
   keepalives_count: '3',
-  tcp_user_timeout: '20000',
+  tcp_user_timeout: '5000',
   fetch_size: '10000',
   async_capable: 'true',
   parallel_commit: 'true',

@@ -1,4 +1,5 @@
-export { describeTables } from './describe-tables.js'
+export { cutOffReaders } from './cut-off-readers.js'
+export { describeTables, placeTables } from './describe-tables.js'
 export type { DescribedTable, SkippedTable } from './description.js'
 export type { FederatedGroup, Reader } from './federation.js'
 export { federationDatabase, type SyncOptions, type SyncReport, syncFederation } from './sync-federation.js'

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import { type KeyFamily, type Line, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
+import {
+  familyOf,
+  type KeyFamily,
+  type KeyType,
+  type Line,
+  type ShardMap,
+  stretchesOf,
+} from '@pgherd/core/sharding'
 import pg from 'pg'
 
 const { escapeLiteral } = pg
@@ -51,7 +58,7 @@ function usable(line: Line): readonly KeyOperators[] {
  */
 export function shardOperators(line: Line): string[] {
   return [
-    `create table pgherd.stretches (start ${startType(line)} primary key, shard integer not null)`,
+    `create table pgherd.stretches (start ${startColumn(line)} primary key, shard integer not null)`,
     `grant select on pgherd.stretches to public`,
     ...usable(line).flatMap((operators) => operatorFamily(line, operators)),
     // Never asked: rows are not written here, and no query has this expression to prune by.
@@ -83,28 +90,39 @@ function operatorFamily(line: Line, { family, classes }: KeyOperators): string[]
   ]
 }
 
-const HASHES: Record<KeyFamily, string> = {
-  integer: 'pg_catalog.hashint8extended(key::bigint, 0)',
-  text: 'pg_catalog.hashtextextended(key collate "C", 0)',
-  uuid: 'pg_catalog.uuid_hash_extended(key, 0)',
+const HASHES: Record<KeyFamily, (key: string) => string> = {
+  integer: (key) => `pg_catalog.hashint8extended(${key}::bigint, 0)`,
+  text: (key) => `pg_catalog.hashtextextended(${key} collate "C", 0)`,
+  uuid: (key) => `pg_catalog.uuid_hash_extended(${key}, 0)`,
 }
 
-const KEYS: Record<KeyFamily, string> = {
-  integer: 'key::bigint',
-  text: 'key collate "C"',
-  uuid: 'key',
+const KEYS: Record<KeyFamily, (key: string) => string> = {
+  integer: (key) => `${key}::bigint`,
+  text: (key) => `${key} collate "C"`,
+  uuid: (key) => key,
 }
 
-function positionOf(line: Line, family: KeyFamily): string {
-  if (line.kind === 'key') return KEYS[family]
-  const hash = HASHES[family]
+/** The position of a key in SQL. `key`: what SQL calls it. */
+export function positionSql(line: Line, type: KeyType, key: string): string {
+  return positionOf(line, familyOf(type), key)
+}
+
+function positionOf(line: Line, family: KeyFamily, key = 'key'): string {
+  if (line.kind === 'key') return KEYS[family](key)
+  const hash = HASHES[family](key)
   if (line.kind === 'hash') return hash
   return `pg_catalog.mod((${hash} >> 32) & 4294967295, ${line.modulus}::bigint)`
 }
 
-function startType(line: Line): string {
+function startColumn(line: Line): string {
+  const type = startType(line)
+  return type === 'text' ? `${type} collate "C"` : type
+}
+
+/** The type of the positions at which stretches begin. */
+export function startType(line: Line): string {
   if (line.kind !== 'key' || line.family === 'integer') return 'bigint'
-  return line.family === 'uuid' ? 'uuid' : 'text collate "C"'
+  return line.family
 }
 
 /** The stretches of a map as the database is to have them; only what is different is written. */
@@ -112,7 +130,7 @@ export function writeStretches(map: ShardMap): string {
   const stretches = stretchesOf(map)
   const starts = arrayOf(stretches.map(({ from }) => String(from)))
   const owners = arrayOf(Array.from(map.owners, String))
-  const type = startType(map.line).replace(' collate "C"', '')
+  const type = startType(map.line)
   return `with wanted as (
     select start, shard from unnest(${starts}::${type}[], ${owners}::integer[]) as w (start, shard)
   ), gone as (
