@@ -1,19 +1,24 @@
 // What it costs that tables are spread: the same statements on a sharded herd and on one server, by turns.
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { createPool } from '@pgherd/client'
 import { openHerd } from '@pgherd/cluster'
 import { parseSpec } from '@pgherd/core/spec'
+import { from as copyFrom } from 'pg-copy-streams'
 import { contest } from './contest.mjs'
 import { median, report, spread } from './figures.mjs'
 import { chooseOptions } from './options.mjs'
 import { makeScratch } from './scratch.mjs'
 
-const CASES = ['keyed', 'scatter', 'two-phase', 'insert']
+const CASES = ['keyed', 'scatter', 'two-phase', 'insert', 'copy']
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
 const ROWS = 200_000
 const ROWS_AN_INSERT = 1000
+const ROWS_A_COPY = 200_000
+const COPY_PIECE_BYTES = 65_536
 const CALLERS = 32
 const TABLE = 'create table users (id bigint primary key, name text, region text, score int)'
 const REGIONS = ['north', 'south', 'east', 'west', 'middle']
@@ -24,7 +29,7 @@ const specs = {
 port: auto
 proxy: false
 groups: [{ name: home, nodes: 1 }, { name: s, count: 4, nodes: 1 }]
-sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id } } }`,
+sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id }, copied: { key: id } } }`,
   [PLAIN]: 'name: plain\nport: auto\nproxy: false\ngroups: [{ name: home, nodes: 1 }]',
 }
 const herds = []
@@ -44,6 +49,7 @@ async function open() {
     pools[name] = pool
     await pool.query(TABLE)
     await pool.query('create table scores (id bigint primary key, score int)')
+    await pool.query(TABLE.replace('users', 'copied'))
     for (let first = 0; first < ROWS; first += ROWS_AN_INSERT)
       await pool.query(insertOf(first, ROWS_AN_INSERT))
     await pool.query(
@@ -94,6 +100,39 @@ async function rateOf(callers, work) {
 
 let next = ROWS
 
+/** Rows as text, in pieces as a file is read. */
+function makeCopyPieces() {
+  const rows = Array.from(
+    { length: ROWS_A_COPY },
+    (_, id) => `${id}\tuser ${id}\t${REGIONS[id % REGIONS.length]}\t${(id * 7919) % 1000}\n`,
+  )
+  const bytes = Buffer.from(rows.join(''))
+  const pieces = []
+  for (let at = 0; at < bytes.length; at += COPY_PIECE_BYTES)
+    pieces.push(bytes.subarray(at, at + COPY_PIECE_BYTES))
+  return pieces
+}
+
+/** Rows a second, the truncation of what came before left out. */
+async function copyRate(pool, pieces) {
+  const client = await pool.connect()
+  let rows = 0
+  let spentMs = 0
+  while (spentMs < seconds * 1000) {
+    await client.query('truncate copied')
+    const startedAt = performance.now()
+    const stream = client.query(copyFrom('copy copied from stdin'))
+    await pipeline(Readable.from(pieces), stream)
+    spentMs += performance.now() - startedAt
+    if (stream.rowCount !== ROWS_A_COPY) throw new Error(`${stream.rowCount} rows were copied`)
+    rows += stream.rowCount
+  }
+  client.release()
+  return (rows * 1000) / spentMs
+}
+
+let copyPieces = null
+
 const PLAYS = {
   keyed: {
     names: [SHARDED, PLAIN],
@@ -112,6 +151,13 @@ const PLAYS = {
         next += ROWS_AN_INSERT
         await pools[name].query(insertOf(first, ROWS_AN_INSERT))
       }),
+  },
+  copy: {
+    names: [SHARDED, PLAIN],
+    play: (name) => {
+      copyPieces ??= makeCopyPieces()
+      return copyRate(pools[name], copyPieces)
+    },
   },
   scatter: {
     names: [SHARDED, PLAIN],
@@ -137,7 +183,7 @@ const PLAYS = {
 }
 
 /** The least that the first may do of what the second does. */
-const LEAST = { keyed: 0.95, insert: 0.9, scatter: 1 / 1.2, 'two-phase': 0.35 }
+const LEAST = { keyed: 0.95, insert: 0.9, copy: 0.9, scatter: 1 / 1.2, 'two-phase': 0.35 }
 
 let met = true
 try {
