@@ -11,8 +11,9 @@ export {
   stopLeftServers,
 } from './left-herd.js'
 export { type HerdOptions, openHerd } from './open-herd.js'
-export { withAdminConnection } from './replication/admin-connection.js'
+export { connectAdmin, withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'
+export { checkDrift, type DriftCheck } from './sharding/drift/check-drift.js'
 export {
   type DescribedTable,
   describeTables,

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { locateKey, locateRow, moduloMap } from '@pgherd/core/sharding'
 import { expect, test } from 'vitest'
-import { done, newFolder, pgherd, SPEC } from './scratch-cli.js'
+import { done, newFolder, pgherd, SPEC, until } from './scratch-cli.js'
 
 const TIMEOUT = { timeout: 240_000 }
 const SHARDED = `${SPEC}proxy: false
@@ -134,6 +134,37 @@ public.users   by id
     expect(await tell('stats')).toMatch(/s2 +public\.users +300 /)
     await done(['sql', '--node', 's2-1', 'drop table rates'], { cwd })
     expect(await tell('stats', '--exact')).toMatch(/s2 +public\.rates \(copy\) +absent\n/)
+
+    const drifted = await pgherd(['shard', 'check'], { cwd })
+    expect([drifted.code, drifted.stderr]).toEqual([1, ''])
+    expect(drifted.stdout).toContain('Table public.rates is on s1, and is missing on s2.\n')
+    expect(drifted.stdout).toMatch(
+      /public\.users: \d+ rows are on s2 that it does not own: \d+ \(s1\), .*, …\.\n/,
+    )
+    expect(drifted.stdout).toMatch(/\n\d+ differences in 4 tables on 2 shards\.\n$/)
+    const quick = await pgherd(['shard', 'check', '--no-rows', '--json'], { cwd })
+    expect([quick.code, JSON.parse(quick.stdout)]).toEqual([
+      1,
+      expect.objectContaining({ epoch: 1, rows: false }),
+    ])
+    expect(JSON.parse(quick.stdout).drift).toContainEqual(
+      expect.objectContaining({
+        kind: 'schema',
+        message: 'Table public.rates is on s1, and is missing on s2.',
+      }),
+    )
+    await done(['sql', '--node', 's2-1', 'create table rates (code text)'], { cwd })
+    expect(drifted.stdout).toContain('Type public.user_id is on s1 and s2, and is missing on home.\n')
+    for (const text of ['create domain user_id as bigint', 'select pgherd.note_schema_change()'])
+      await done(['sql', '--node', 'home-1', text], { cwd })
+    await until('the federation has followed', async () => {
+      const { drift } = JSON.parse((await pgherd(['shard', 'check', '--no-rows', '--json'], { cwd })).stdout)
+      return drift.length === 0
+    })
+    for (const node of ['s1-1', 's2-1']) await done(['sql', '--node', node, 'truncate users'], { cwd })
+    expect(await tell('check')).toBe(
+      'No drift: 4 tables on 2 shards and in the federation are alike, and rows are where they belong.\n',
+    )
 
     await done(['down'], { cwd })
     const stopped = await pgherd(['shard', 'map'], { cwd })

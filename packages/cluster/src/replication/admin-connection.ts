@@ -12,6 +12,21 @@ export async function withAdminConnection<T>(
   use: (client: pg.Client) => Promise<T>,
   database = 'postgres',
 ): Promise<T> {
+  const client = await connectAdmin(address, password, timeoutMs, database)
+  try {
+    return await use(client)
+  } finally {
+    await Promise.race([client.end(), new Promise((resolve) => setTimeout(resolve, 200))])
+  }
+}
+
+/** A superuser's connection, for whoever asks for it to end. `timeoutMs` bounds the attempt and each statement. */
+export async function connectAdmin(
+  address: ServerAddress,
+  password: string,
+  timeoutMs: number,
+  database: string,
+): Promise<pg.Client> {
   const client = new pg.Client({
     host: address.host,
     port: address.port,
@@ -24,9 +39,5 @@ export async function withAdminConnection<T>(
   })
   client.on('error', () => {})
   await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await Promise.race([client.end(), new Promise((resolve) => setTimeout(resolve, 200))])
-  }
+  return client
 }

@@ -23,6 +23,19 @@ export {
   type PlacedKey,
   type SplitCopy,
 } from './copy/index.js'
+export { describeDrift } from './describe-drift.js'
+export {
+  type ContentsVersion,
+  type Drift,
+  findDrift,
+  type MisplacedRows,
+  type ObservedGroup,
+  type ObservedHerd,
+  type PartKind,
+  type SchemaPart,
+  type TableContents,
+  type Version,
+} from './find-drift.js'
 export { firstShardMap, type PlacementPlan } from './first-map.js'
 export { fromBigInt, type Halves, toBigInt } from './halves.js'
 export { hashKey, hashOf, PLACEMENT_SEED } from './hash-key.js'

@@ -2,6 +2,7 @@ import { KEY_TYPES, STRATEGIES } from '@pgherd/core/sharding'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { examples } from './examples.js'
 import { located } from './located.js'
+import type { CheckFlags } from './run-shard-check.js'
 import type { CompareFlags } from './run-shard-compare.js'
 import type { MapFlags } from './run-shard-map.js'
 import type { StatsFlags } from './run-shard-stats.js'
@@ -15,11 +16,17 @@ export function addShard(program: Command): void {
     .description('What there is to know about placing rows by a key.')
     .addHelpText(
       'after',
-      examples('pgherd shard map', 'pgherd shard where users 4711', 'pgherd shard compare --help'),
+      examples(
+        'pgherd shard map',
+        'pgherd shard where users 4711',
+        'pgherd shard check',
+        'pgherd shard compare --help',
+      ),
     )
   addMap(shard)
   addWhere(shard)
   addStats(shard)
+  addCheck(shard)
   addCompare(shard)
 }
 
@@ -79,6 +86,27 @@ function addStats(shard: Command): void {
     .action(async (flags: StatsFlags) => {
       const { runShardStats } = await import('./run-shard-stats.js')
       await runShardStats(flags)
+    })
+}
+
+function addCheck(shard: Command): void {
+  located(shard.command('check'))
+    .summary('look for what is not alike on all shards, and for rows where they do not belong')
+    .description(
+      'Compares what shards have of the tables that are spread (columns, constraints, indexes, triggers, policies,\n' +
+        'sequences, rights), functions and types of all groups, the columns in the federation database, and the\n' +
+        'copies of reference tables; and looks for rows on shards that do not own them. Changes nothing.\n' +
+        'Exits with 1 where it finds anything.',
+    )
+    .option('--no-rows', 'do not read tables: leave out copies of reference tables and where rows are')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      examples('pgherd shard check', 'pgherd shard check --no-rows', 'pgherd shard check --json'),
+    )
+    .action(async (flags: CheckFlags) => {
+      const { runShardCheck } = await import('./run-shard-check.js')
+      process.exitCode = await runShardCheck(flags)
     })
 }
 
