@@ -1,5 +1,6 @@
 import type { Pool } from '@pgherd/client'
 import pg from 'pg'
+import { fetchPlacement } from '../herd/fetch-placement.js'
 
 /** One shard and where its nodes are. */
 export interface Shard {
@@ -18,13 +19,7 @@ const STATEMENT_TIMEOUT_MS = 10_000
 
 /** The shards, from the map that every group has. */
 export async function readShards(pool: Pool): Promise<Shard[]> {
-  const { rows } = await pool.query<{
-    map: { epoch: number; shards: string[] }
-    groups: { name: string; nodes: string[] }[]
-  }>('select map, groups from pgherd.placement')
-  const [placement] = rows
-  if (placement === undefined) return []
-  const { map, groups } = placement
+  const { map, groups } = await fetchPlacement(pool)
   return groups
     .filter(({ name }) => map.shards.includes(name))
     .map((group) => ({ ...group, epoch: map.epoch }))
