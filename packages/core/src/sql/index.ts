@@ -17,6 +17,7 @@ export {
 } from './lex-statement.js'
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
+export { returningMore } from './returning-more.js'
 export {
   type AnswerColumn,
   type Gathering,

@@ -4,15 +4,26 @@ import { locateInserted, locateSingle, NOWHERE, SOMEWHERE, shardsOfPin } from '.
 import type { InsertedKeys, KeyedStatement, PreparedShards } from './prepared-shards.js'
 import { keyIsNull, keyNotRead, refuseSeveral, rowsNotSplit, selectedKeyNotProven } from './refusals.js'
 import type { OneShard, Refused, ShardPlan, SplitPart } from './shard-plan.js'
-import type { KeyColumn } from './sharded-tables.js'
+import type { KeyColumn, ShardedTable } from './sharded-tables.js'
 
 /** Says where a statement goes. Throws `SHARD_KEY_INVALID` where the map is not of the tables' keys. */
 export function planShards(prepared: PreparedShards, values: KeyValues, map: ShardMap): ShardPlan {
   if (prepared.kind === 'fixed') return prepared.plan
   if (prepared.kind === 'everywhere') return { ...prepared.plan, shards: allShards(map) }
+  const plan = planKeyed(prepared, values, map)
+  return prepared.moves === null ? plan : planMove(prepared.moves, prepared.table, plan)
+}
+
+function planKeyed(prepared: KeyedStatement, values: KeyValues, map: ShardMap): ShardPlan {
   const shard = locateAll(prepared, values, map)
   // Where nothing is looked for, any shard finds it.
   return shard === SOMEWHERE ? planSeveral(prepared, values, map) : oneShard(shard === NOWHERE ? 0 : shard)
+}
+
+/** Where the rows are found is as of any UPDATE; where they belong afterwards is not. */
+function planMove(moves: Refused, table: ShardedTable, plan: ShardPlan): ShardPlan {
+  if (plan.kind === 'one') return { ...moves, move: { table, shards: [plan.shard] } }
+  return plan.kind === 'write all' ? { ...moves, move: { table, shards: plan.shards } } : plan
 }
 
 /** The one shard of a statement whose keys are single values, which most are. */

@@ -84,7 +84,7 @@ function prepareKeyed(
   calls: Calls,
 ): PreparedShards {
   const setsKey = findKeyChange(facts, sharded)
-  if (setsKey !== null) return fixed(setsKey)
+  if (setsKey !== null && !isPlainUpdate(facts, sharded)) return fixed(setsKey)
   const graph = new KeyGraph(facts, sharded)
   const inserted: InsertedKeys[] = []
   const selected: SelectedKeys[] = []
@@ -107,6 +107,7 @@ function prepareKeyed(
     selected,
     home,
     several: severalOf(facts, sharded, graph, home, written, calls),
+    moves: setsKey,
     table: (sharded.find(({ writes }) => writes !== null) ?? (sharded[0] as SpreadSource)).table,
   }
 }
@@ -165,6 +166,10 @@ function isOneInsert(
   sharded: readonly SpreadSource[],
 ): boolean {
   return command === 'INSERT' && blocks.length <= 2 && sharded.length === 1 && inserts[0]?.rows != null
+}
+
+function isPlainUpdate(facts: StatementFacts, sharded: readonly SpreadSource[]): boolean {
+  return facts.command === 'UPDATE' && facts.statements === 1 && isOneChange(facts, sharded)
 }
 
 function isOneChange({ tables }: StatementFacts, sharded: readonly SpreadSource[]): boolean {

@@ -1,7 +1,7 @@
 import type { KeyType } from '../../sharding/key-type.js'
 import type { ValueRef } from '../../sql/index.js'
 import type { Pin } from './locate-pin.js'
-import type { ReadAll, ShardPlan, WriteAll } from './shard-plan.js'
+import type { ReadAll, Refused, ShardPlan, WriteAll } from './shard-plan.js'
 import type { ShardedTable } from './sharded-tables.js'
 
 /** All that can be said of where a statement goes without its values; one for all texts of a shape. */
@@ -23,6 +23,8 @@ export interface KeyedStatement {
   readonly selected: readonly SelectedKeys[]
   readonly home: boolean
   readonly several: Several
+  /** It is an UPDATE that sets the shard key of its table: what refuses it for who cannot move rows. */
+  readonly moves: Refused | null
   /** A table to speak of. */
   readonly table: ShardedTable
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.js'
+import type { ShardedTable } from './sharded-tables.js'
 
 /** Where a statement of a sharded herd goes. Shards are indexes of the map's `shards`. */
 export type ShardPlan =
@@ -53,4 +54,12 @@ export interface Refused {
   readonly code: ErrorCode
   readonly message: string
   readonly hint: string
+  /** Who can move rows may do it so nevertheless. */
+  readonly move?: Move
+}
+
+/** An UPDATE that sets the shard key: rows it leaves on these shards belong where their new keys say. */
+export interface Move {
+  readonly table: ShardedTable
+  readonly shards: readonly number[]
 }
