@@ -9,6 +9,7 @@ import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
 import type { ManagedNode } from '../supervisor/managed-node.js'
 import { cutOffSessions, whenShown } from './cut-off-sessions.js'
 import { firstPlacement, placedGroups } from './first-placement.js'
+import type { GroupNumbers } from './placement-objects.js'
 import { type GroupPlacement, noteFenced, readGroupPlacement, writeGroupPlacement } from './placement-row.js'
 import { refuseChangedPlacement } from './refuse-changed-placement.js'
 
@@ -196,8 +197,8 @@ export class PlacementKeeper {
     const { epoch } = wanted.map
     const group = this.#groupNamed(row.group)
     if (isBehind(row, wanted))
-      await this.#onPrimary(group, (client, number) =>
-        writeGroupPlacement(client, wanted, group.name, number),
+      await this.#onPrimary(group, (client, numbers) =>
+        writeGroupPlacement(client, wanted, group.name, numbers),
       )
     if (row.placement === null ? epoch > 1 : row.fencedEpoch < epoch) await this.#fence(group, epoch)
   }
@@ -254,7 +255,7 @@ export class PlacementKeeper {
   async #readAll(): Promise<GroupPlacement[]> {
     return Promise.all(
       this.#parts.groups.map((group) =>
-        this.#onPrimary(group, (client, number) => readGroupPlacement(client, group.name, number)),
+        this.#onPrimary(group, (client, numbers) => readGroupPlacement(client, group.name, numbers)),
       ),
     )
   }
@@ -284,14 +285,24 @@ export class PlacementKeeper {
     return this.#parts.groups.find((group) => group.name === name) as GroupSupervisor
   }
 
+  #numbersOf(group: GroupSupervisor): GroupNumbers {
+    const { groups, sharding } = this.#parts
+    const first = sharding.groups.indexOf(group.name)
+    const isStrided = sharding.sequences === 'strided' && first >= 0
+    return {
+      number: groups.indexOf(group),
+      stride: isStrided ? { first, by: sharding.groups.length } : null,
+    }
+  }
+
   async #onPrimary<T>(
     group: GroupSupervisor,
-    use: (client: pg.Client, groupNumber: number) => Promise<T>,
+    use: (client: pg.Client, numbers: GroupNumbers) => Promise<T>,
   ): Promise<T> {
     const primary = group.primary()
     if (primary === null) throw new HerdError('NO_PRIMARY', `${group.name} has no primary yet.`)
-    const number = this.#parts.groups.indexOf(group)
-    return this.#onNode(primary, (client) => use(client, number)).catch((error: unknown) => {
+    const numbers = this.#numbersOf(group)
+    return this.#onNode(primary, (client) => use(client, numbers)).catch((error: unknown) => {
       throw error instanceof HerdError ? error : unanswered(primary, group, error)
     })
   }

@@ -5,18 +5,43 @@ import type pg from 'pg'
 /** As many as ten bits of an id can tell apart. */
 export const MOST_GROUPS = 1024
 
+/** What numbers a group gives. */
+export interface GroupNumbers {
+  /** Its place in the order of all groups, which stays: part of its ids. */
+  readonly number: number
+  /** How its sequences differ from those of other shards; null: they are as they are made. */
+  readonly stride: Stride | null
+}
+
+/** The sequences of shards of which each gives every nth number. */
+export interface Stride {
+  /** The shard's place among the shards, from 0. */
+  readonly first: number
+  /** How many shards there are. */
+  readonly by: number
+}
+
 /**
  * What every group has of its herd's placement, in schema `pgherd`; docs/sharding.md says what each is for.
- * May be run again. `groupNumber` is the group's place in the order of all groups, which stays.
+ * May be run again.
  */
-export function placementObjects(groupNumber: number): string {
-  const text = [SCHEMA, PLACEMENT, EPOCH_NAME, ENTER, DECISION, SCHEMA_CHANGE, nextId(groupNumber)].join('\n')
+export function placementObjects({ number, stride }: GroupNumbers): string {
+  const text = [
+    SCHEMA,
+    PLACEMENT,
+    EPOCH_NAME,
+    ENTER,
+    DECISION,
+    SCHEMA_CHANGE,
+    nextId(number),
+    stride === null ? UNSTRIDED : strideSequences(stride),
+  ].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
 }
 
 /** Whether all of them are there, as this version of pgherd makes them. */
-export async function havePlacementObjects(client: pg.Client, groupNumber: number): Promise<boolean> {
-  const version = /'([^']*)';$/.exec(placementObjects(groupNumber))?.[1]
+export async function havePlacementObjects(client: pg.Client, numbers: GroupNumbers): Promise<boolean> {
+  const version = /'([^']*)';$/.exec(placementObjects(numbers))?.[1]
   const { rows } = await client.query<{ there: boolean }>(
     `select obj_description(to_regnamespace('pgherd'), 'pg_namespace') = $1
        and to_regclass('pgherd.placement') is not null
@@ -29,8 +54,9 @@ export async function havePlacementObjects(client: pg.Client, groupNumber: numbe
          where cfgnamespace = to_regnamespace('pgherd') and cfgname like '${EPOCH_PREFIX}%')
        and to_regprocedure('pgherd.enter(bigint, text)') is not null
        and to_regprocedure('pgherd.next_id()') is not null
-       and to_regprocedure('pgherd.advance_ids()') is not null as there`,
-    [version],
+       and to_regprocedure('pgherd.advance_ids()') is not null
+       and ($2 = exists (select from pg_event_trigger where evtname = 'pgherd_stride_sequences')) as there`,
+    [version, numbers.stride !== null],
   )
   return rows[0]?.there === true
 }
@@ -203,3 +229,41 @@ end $$;`
 
 /** 2025-01-01, in milliseconds since 1970. */
 const IDS_BEGIN_MS = Date.UTC(2025, 0, 1)
+
+const UNSTRIDED = `
+drop event trigger if exists pgherd_stride_sequences;
+drop function if exists pgherd.stride_sequences();`
+
+/**
+ * In the transaction that makes a sequence, whoever makes it, and before anybody draws from it: of n shards
+ * each begins at another of the first n numbers and goes on by n. As the role that makes it, whose it is.
+ * Only where a column is added to rows has it been drawn from by then, on every shard alike, which is refused.
+ */
+function strideSequences({ first, by }: Stride): string {
+  return `
+create or replace function pgherd.stride_sequences() returns event_trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  made record;
+  is_drawn bool;
+begin
+  for made in
+    select object_identity, seqincrement as step, seqstart as start
+    from pg_event_trigger_ddl_commands() join pg_sequence on seqrelid = objid
+    where command_tag = 'CREATE SEQUENCE' and not in_extension and schema_name not in ('pg_temp', 'pgherd')
+  loop
+    execute format('select is_called from %s', made.object_identity) into is_drawn;
+    if is_drawn then
+      raise exception 'rows that are there cannot be numbered by the sequence %: each shard would begin at the same number',
+        made.object_identity using errcode = '0A000',
+        hint = 'Add the column without it, fill it with pgherd.next_id(), and make the sequence its default then.';
+    end if;
+    execute format('alter sequence %s increment by %s start with %s restart',
+      made.object_identity, made.step * ${by}, made.start + made.step * ${first});
+  end loop;
+end $$;
+drop event trigger if exists pgherd_stride_sequences;
+create event trigger pgherd_stride_sequences on ddl_command_end
+  when tag in ('CREATE TABLE', 'CREATE SEQUENCE', 'CREATE SCHEMA', 'ALTER TABLE')
+  execute function pgherd.stride_sequences();`
+}

@@ -1,7 +1,12 @@
 import { HerdError } from '@pgherd/core'
 import { type Placement, type PlacementRow, packShardMap, readPlacement } from '@pgherd/core/sharding'
 import type pg from 'pg'
-import { havePlacementObjects, placementObjects, refuseForeignSchema } from './placement-objects.js'
+import {
+  type GroupNumbers,
+  havePlacementObjects,
+  placementObjects,
+  refuseForeignSchema,
+} from './placement-objects.js'
 
 /** What one group has of the placement. */
 export interface GroupPlacement {
@@ -18,11 +23,11 @@ export interface GroupPlacement {
 export async function readGroupPlacement(
   client: pg.Client,
   group: string,
-  groupNumber: number,
+  numbers: GroupNumbers,
 ): Promise<GroupPlacement> {
   await refuseOtherEncoding(client, group)
   await refuseForeignSchema(client, group)
-  const hasObjects = await havePlacementObjects(client, groupNumber)
+  const hasObjects = await havePlacementObjects(client, numbers)
   const row = await readRow(client)
   if (row === null) return { group, hasObjects, placement: null, fencedEpoch: 0 }
   const { thisGroup, ...placement } = readPlacement(row)
@@ -61,14 +66,14 @@ export async function writeGroupPlacement(
   client: pg.Client,
   placement: Placement,
   group: string,
-  groupNumber: number,
+  numbers: GroupNumbers,
 ): Promise<void> {
   const { head, stretches } = packShardMap(placement.map)
   const { tables, groups, home } = placement
   await client.query('begin')
   // Whatever the herd's settings say: a failover must not take it back.
   await client.query('set local synchronous_commit = on')
-  if (!(await havePlacementObjects(client, groupNumber))) await client.query(placementObjects(groupNumber))
+  if (!(await havePlacementObjects(client, numbers))) await client.query(placementObjects(numbers))
   await client.query(
     `insert into pgherd.placement as placed
        (epoch, fenced_epoch, map, stretches, tables, groups, home, this_group)

@@ -65,6 +65,8 @@ export interface ShardingSpec {
   /** Of ranges; without meaning under other strategies. */
   keyType: KeyFamily
   splits: (string | number)[]
+  /** Whether columns of sharded tables may be drawn from sequences, of which each shard has its own. */
+  sequences: 'refuse' | 'strided'
 }
 
 /** What the herd should be: the spec as read, checked and with every default filled in. */

@@ -4,7 +4,7 @@ import type { ParsedSharding } from './sharding-schema.js'
 
 /** Fills in what follows from other fields. Where none can be `home`, the first shard stands in. */
 export function readSharding(parsed: ParsedSharding, groupNames: readonly string[]): ShardingSpec {
-  const { strategy, groups, home, tables, virtualNodes, loadLimit, keyType, splits } = parsed
+  const { strategy, groups, home, tables, virtualNodes, loadLimit, keyType, splits, sequences } = parsed
   return {
     strategy,
     groups,
@@ -16,6 +16,7 @@ export function readSharding(parsed: ParsedSharding, groupNames: readonly string
     loadLimit: loadLimit ?? null,
     keyType: keyType ?? 'integer',
     splits: splits ?? [],
+    sequences,
   }
 }
 

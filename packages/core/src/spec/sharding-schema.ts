@@ -73,11 +73,17 @@ export const shardingSchema = z
         .array(z.union([z.int(SPLIT_RULE), z.string(SPLIT_RULE)], SPLIT_RULE), 'a list of split points')
         .optional()
         .describe('Of range: where the second shard begins, the third, and so on, in order.'),
+      sequences: z
+        .enum(['refuse', 'strided'], 'refuse or strided')
+        .default('refuse')
+        .describe(
+          'Serial and identity columns of sharded tables. `refuse`: there are none. `strided`: the sequences of n shards each give every nth number, another on each.',
+        ),
     },
     'a mapping',
   )
   .describe(
-    'Which tables are spread over which groups. Fixed when the herd is made: a change of placement is a move, not an edit.',
+    'Which tables are spread over which groups. Fixed when the herd is made, but for `sequences`: a change of placement is a move, not an edit.',
   )
 
 /** The section with every field right by itself. */

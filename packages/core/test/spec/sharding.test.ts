@@ -68,6 +68,7 @@ describe('sharding', () => {
       loadLimit: null,
       keyType: 'integer',
       splits: [],
+      sequences: 'refuse',
     })
   })
 
@@ -78,6 +79,13 @@ describe('sharding', () => {
       'sales.orders': { kind: 'sharded', key: ['shop', 'id'] },
       'public.products': { kind: 'reference' },
     })
+  })
+
+  test('refuses sequences unless the person chooses strides', () => {
+    expect(shardingOf('{ groups: [s1, s2], sequences: strided }')?.sequences).toBe('strided')
+    expect(() => shardingOf('{ groups: [s1, s2], sequences: shared }')).toThrow(
+      /sharding\.sequences must be refuse or strided, not "shared"/,
+    )
   })
 
   test('may be by ranges of any kind of key', () => {
