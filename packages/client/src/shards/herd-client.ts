@@ -22,6 +22,16 @@ import {
   transactionLost,
 } from './herd-answers.js'
 import {
+  checkMovable,
+  deleteMoved,
+  insertMoved,
+  type MovedRow,
+  type MoveRoute,
+  refuseMove,
+  takeMoved,
+  updateText,
+} from './move-rows.js'
+import {
   beginStep,
   isOfOneSnapshot,
   type Step,
@@ -55,6 +65,12 @@ export type Route =
   /** Read by somebody who puts together what several groups have. */
   | { readonly kind: 'federation' }
 
+/** Also what moves rows, which takes a client that does. */
+export type HerdRoute = Route | MoveRoute
+
+/** What changes rows on several groups, or may. */
+export type SpreadRoute = Extract<Route, { kind: 'each' | 'parts' }> | MoveRoute
+
 /** A statement for one group, made of some rows of another. */
 export interface StatementPart {
   readonly group: string
@@ -80,7 +96,7 @@ export interface Router {
     record: StatementRecord,
     values: readonly unknown[] | undefined,
     near: ReadonlySet<string>,
-  ): Promise<Route>
+  ): Promise<HerdRoute>
   routeCopy(record: StatementRecord, near: ReadonlySet<string>): Promise<CopyRoute>
 }
 
@@ -431,6 +447,7 @@ export class HerdClient extends EventEmitter {
       }
       case 'each':
       case 'parts':
+      case 'move':
         if (this.#begun !== null) {
           if (route.kind === 'each' && route.apart)
             throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
@@ -482,11 +499,7 @@ export class HerdClient extends EventEmitter {
   }
 
   /** As a transaction of its own, with what was set for the session. */
-  async #runSpreadAlone(
-    route: Extract<Route, { kind: 'each' | 'parts' }>,
-    record: StatementRecord,
-    query: ClientQuery,
-  ): Promise<Answer> {
+  async #runSpreadAlone(route: SpreadRoute, record: StatementRecord, query: ClientQuery): Promise<Answer> {
     if (route.kind === 'each' && route.apart) {
       const answers: Answer[] = []
       for (const group of route.groups) answers.push(await this.#runIn(group, query.config, true))
@@ -505,11 +518,8 @@ export class HerdClient extends EventEmitter {
   }
 
   /** Runs what goes to several groups, in the transaction that is open. */
-  async runSpread(
-    route: Extract<Route, { kind: 'each' | 'parts' }>,
-    record: StatementRecord,
-    query: ClientQuery,
-  ): Promise<Answer> {
+  async runSpread(route: SpreadRoute, record: StatementRecord, query: ClientQuery): Promise<Answer> {
+    if (route.kind === 'move') return this.#move(route, record, query)
     if (route.kind === 'each') {
       const answers: pg.QueryResult[] = []
       // One after the other, in one order everywhere: so two of them do not wait for each other.
@@ -524,6 +534,37 @@ export class HerdClient extends EventEmitter {
     )
     // What still runs would go on after the transaction has ended.
     return inOrder(allOf(await Promise.allSettled(running)) as pg.QueryResult[], route.parts)
+  }
+
+  /** All rows are changed where they are before the first one is moved: none is met twice. */
+  async #move(route: MoveRoute, { nature }: StatementRecord, query: ClientQuery): Promise<Answer> {
+    const text = updateText(route, query.text)
+    const quiet = { leavesTraces: false, writes: false, isSingle: false, mayDeferFlush: false }
+    const answers: pg.QueryResult[] = []
+    const leaving: (readonly [group: string, rows: readonly MovedRow[]])[] = []
+    for (const group of route.groups) {
+      const check = { text: checkMovable(route), nature: quiet }
+      const checked = (await this.#runIn(group, check, false).catch(sayWhere(group))) as pg.QueryResult[]
+      const { why, columns } = checked.at(-1)?.rows[0] ?? { why: 'there is no such table', columns: [] }
+      refuseMove(route, why, columns)
+      const config = { ...query.config, text, name: undefined, nature }
+      const answer = (await this.#runIn(group, config, true).catch(sayWhere(group))) as pg.QueryResult
+      leaving.push([group, takeMoved(route, group, answer)])
+      answers.push(answer)
+    }
+    for (const [group, rows] of leaving) {
+      if (rows.length === 0) continue
+      const { rowCount } = (await this.#runIn(group, deleteMoved(route, rows), true)) as pg.QueryResult
+      if (rowCount !== rows.length)
+        throw sqlError('XX000', `${rows.length} rows were to leave ${group}, and ${rowCount} did`)
+    }
+    const moved = leaving.flatMap(([, rows]) => rows)
+    for (const owner of new Set(moved.map((row) => row.owner))) {
+      const rows = moved.filter((row) => row.owner === owner)
+      for (const insert of insertMoved(route, rows))
+        await this.#runIn(owner, insert, true).catch(sayWhere(owner))
+    }
+    return joined(answers)
   }
 
   /** What comes next is judged by what was changed, in the same transaction too. */

@@ -4,6 +4,7 @@ import {
   judgeCalls,
   type KeyValues,
   LiteralValues,
+  type Move,
   type PlacedNames,
   type PreparedShards,
   planSchemaChange,
@@ -13,7 +14,7 @@ import {
   ShardedTables,
   type ShardPlan,
 } from '@pgherd/core/routing'
-import { CopySplitter, type PlacedTable } from '@pgherd/core/sharding'
+import { CopySplitter, type KeyType, locateKey, locateRow, type PlacedTable } from '@pgherd/core/sharding'
 import {
   type Catalogue,
   type CopyIn,
@@ -30,6 +31,7 @@ import type { StatementRecord } from '../statement-book.js'
 import { ClientValues } from './client-values.js'
 import type { CopyRoute } from './copy-route.js'
 import type { Route, StatementPart } from './herd-client.js'
+import { KeyChange, type MoveRoute } from './move-rows.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
 
 const NO_VALUES: readonly unknown[] = []
@@ -249,8 +251,30 @@ export class RoutePlanner implements PlacedNames {
           whole: plan.copies,
           apart: false,
         }
-      case 'refused':
-        throw new HerdError(plan.code, plan.message, { hint: plan.hint })
+      case 'refused': {
+        const refusal = new HerdError(plan.code, plan.message, { hint: plan.hint })
+        throw plan.move === undefined ? refusal : new KeyChange(this.#moveRoute(plan.move, refusal))
+      }
+    }
+  }
+
+  #moveRoute({ table, shards }: Move, refusal: HerdError): MoveRoute {
+    const { map, tables } = this.#placement
+    const types = table.key.map(({ type }) => type)
+    return {
+      kind: 'move',
+      groups: shards.map((at) => map.shards[at] as string),
+      table,
+      key: table.key.map(({ column }) => column),
+      columns: this.#copied.get(nameIn(table)) ?? [],
+      references: Object.keys(tables).filter((name) => tables[name]?.kind === 'reference'),
+      ownerOf: (key) => {
+        const [first] = key
+        const at =
+          key.length === 1 ? locateKey(map, types[0] as KeyType, first as string) : locateRow(map, types, key)
+        return map.shards[at] as string
+      },
+      refusal,
     }
   }
 

@@ -15,8 +15,9 @@ import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
 import { joined } from './herd-answers.js'
-import { type ClientQuery, HerdClient, type Route, type Router } from './herd-client.js'
+import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
 import { IdSource } from './id-source.js'
+import { KeyChange } from './move-rows.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
 
@@ -198,8 +199,27 @@ export class ShardRouter {
     return this.#home.knowledge.book.look(text)
   }
 
-  route(record: StatementRecord, values: readonly unknown[] | undefined, near: ReadonlySet<string>): Route {
-    return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
+  route(
+    record: StatementRecord,
+    values: readonly unknown[] | undefined,
+    near: ReadonlySet<string>,
+  ): HerdRoute {
+    return this.#routeBy(this.#planner as RoutePlanner, record, values, near)
+  }
+
+  /** Rows whose key changes can be moved here. */
+  #routeBy(
+    planner: RoutePlanner,
+    record: StatementRecord,
+    values: readonly unknown[] | undefined,
+    near: ReadonlySet<string>,
+  ): HerdRoute {
+    try {
+      return planner.route(record, values, near, this.#turn++)
+    } catch (error) {
+      if (error instanceof KeyChange) return error.route
+      throw error
+    }
   }
 
   /** Runs one statement where it belongs; the call is this one's from now on. Throws what refuses it. */
@@ -211,7 +231,7 @@ export class ShardRouter {
 
   #dispatch(call: Call, session: Session, reject: Call['reject'], plans: number): void {
     const record = this.look(call.text)
-    let route: Route
+    let route: HerdRoute
     try {
       route = this.route(record, call.values, NONE)
     } catch (error) {
@@ -252,6 +272,7 @@ export class ShardRouter {
         return
       case 'each':
       case 'parts':
+      case 'move':
         this.#runSpread(route, record, call, session).then(call.resolve, call.reject)
     }
   }
@@ -261,7 +282,7 @@ export class ShardRouter {
   }
 
   async #runScattered(
-    { groups, read: { partial, merge } }: Extract<Route, { kind: 'scatter' }>,
+    { groups, read: { partial, merge } }: Extract<HerdRoute, { kind: 'scatter' }>,
     call: Call,
     session: Session,
   ): Promise<void> {
@@ -341,7 +362,7 @@ export class ShardRouter {
 
   /** In a transaction over all its groups. */
   async #runSpread(
-    route: Extract<Route, { kind: 'each' | 'parts' }>,
+    route: SpreadRoute,
     record: StatementRecord,
     { text, values, config, policy, startedAtMs }: Call,
     session: Session,
@@ -447,7 +468,7 @@ export class ShardRouter {
         route: (record, values, near) => this.#routeByLatest(() => this.route(record, values, near)),
         routeCopy: (record, near) => this.#routeByLatest(() => this.#routeCopy(record, near)),
       },
-      routeBy: (client) => this.#routeBy(client),
+      routeBy: (client) => this.#makeRouter(client),
       schemaChanged: () => this.#schemaChanged(),
       reload: () => this.#reload(),
       query: (query, signal) => this.#queryFor(query, signal, session, policy),
@@ -478,7 +499,7 @@ export class ShardRouter {
     }
   }
 
-  async #routeBy(client: pg.ClientBase): Promise<Router> {
+  async #makeRouter(client: pg.ClientBase): Promise<Router> {
     const names = Object.keys(this.#placement.tables)
     const planner = new RoutePlanner(
       this.#placement,
@@ -488,7 +509,7 @@ export class ShardRouter {
     // Nothing could be done with such a table: its transaction had better not make it.
     for (const [table, why] of planner.unusable) if (!this.#planner?.unusable.has(table)) throw why
     return {
-      route: async (record, values, near) => planner.route(record, values, near, this.#turn++),
+      route: async (record, values, near) => this.#routeBy(planner, record, values, near),
       routeCopy: async (record, near) =>
         planner.routeCopy(record, near, this.#turn++, (text) => this.look(text)),
     }
