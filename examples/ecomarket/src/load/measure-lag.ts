@@ -24,8 +24,9 @@ export interface StandbyLag {
   samples: { atMs: number; replayMs: number; behindBytes: number }[]
 }
 
-const SAMPLE_EVERY_MS = 100
-const LOOK_EVERY_MS = 2
+/** Seldom enough that asking does not become the load. */
+const SAMPLE_EVERY_MS = 200
+const LOOK_EVERY_MS = 5
 const GIVE_UP_MS = 10_000
 
 export async function measureLag(herd: LoadHerd, bounds: LoadBounds, ms: number): Promise<LagMeasured> {

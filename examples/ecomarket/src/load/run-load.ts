@@ -20,13 +20,18 @@ export interface LoadOptions extends LoadBounds {
   seconds: number
 }
 
+/** The herd that is put under load, and whoever can kill its nodes. */
+export type LoadedHerd = Pick<FoundHerd, 'dsn' | 'wasRunning'> & {
+  control: Pick<FoundHerd['control'], 'topology' | 'chaos'>
+}
+
 const CALLERS_PER_SHARD = 4
 const WARM_UP_MS = 1000
 /** How the time is shared out. (e) takes what it takes, some two seconds. */
 const SHARES = { writes: 0.2, reads: 0.2, lag: 0.12, failover: 0.18, single: 0.3 }
 
 /** Runs the six parts one after the other. Rejects when it is interrupted. */
-export async function runLoad(found: FoundHerd, pool: Pool, options: LoadOptions): Promise<LoadReport> {
+export async function runLoad(found: LoadedHerd, pool: Pool, options: LoadOptions): Promise<LoadReport> {
   const { seconds, callers, signal, tell } = options
   const at = new Date()
   const startedAtMs = performance.now()

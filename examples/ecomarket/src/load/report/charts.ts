@@ -22,7 +22,9 @@ export interface LineChart {
 }
 
 const WIDTH = 720
-const COLOURS = 6
+/** As many as the page has. */
+export const COLOURS = 8
+const LEGENDS_IN_ROW = 4
 
 /** Bars beside each other from zero on, as SVG that takes its colours from the page. */
 export function drawBars(title: string, bars: readonly Bar[]): string {
@@ -41,7 +43,9 @@ export function drawBars(title: string, bars: readonly Bar[]): string {
 
 /** Lines over time from zero on. */
 export function drawLines({ title, x, y, lines, mark }: LineChart): string {
-  const [left, right, top, bottom, height] = [64, 16, 40, 44, 280]
+  const legendRows = Math.ceil(lines.length / LEGENDS_IN_ROW)
+  const [left, right, top, bottom] = [64, 16, 20 + 18 * legendRows, 44]
+  const height = top + 200 + bottom
   const all = lines.flatMap(({ points }) => points)
   const xTicks = ticksUpTo(Math.max(...all.map(([at]) => at), 1))
   const yTicks = ticksUpTo(Math.max(...all.map(([, value]) => value), 1))
@@ -66,11 +70,12 @@ export function drawLines({ title, x, y, lines, mark }: LineChart): string {
     ({ points }, at) =>
       `<polyline points="${points.map(([px, py]) => `${xOf(px)},${yOf(py)}`).join(' ')}" class="line stroke${at % COLOURS}"/>`,
   )
-  const legend = lines.map(
-    ({ name }, at) =>
-      `<rect x="${left + at * 110}" y="18" width="12" height="12" rx="2" class="fill${at % COLOURS}"/>
-<text x="${left + at * 110 + 18}" y="28" class="tick">${escapeText(name)}</text>`,
-  )
+  const legend = lines.map(({ name }, at) => {
+    const legendX = left + (at % LEGENDS_IN_ROW) * 150
+    const legendY = 18 * (Math.floor(at / LEGENDS_IN_ROW) + 1)
+    return `<rect x="${legendX}" y="${legendY}" width="12" height="12" rx="2" class="fill${at % COLOURS}"/>
+<text x="${legendX + 18}" y="${legendY + 10}" class="tick">${escapeText(name)}</text>`
+  })
   const marked =
     mark === undefined
       ? []

@@ -72,8 +72,8 @@ function describeReads({ reads }: LoadReport): Section {
   return {
     title: '(b) Reads spread over standbys',
     text: [
-      `Users by their key: ${rate(users.standbys)} a second from standbys, ${rate(users.primaries)} from primaries, scale factor ${factor(users.scale)}. Each shard has one standby, so the balance is that of the shards: the busiest had ${times(users.imbalance)}.`,
-      `Stock, from the home group: ${rate(stock.standbys)} a second from its standbys, ${rate(stock.primaries)} from its primary, scale factor ${factor(stock.scale)}. They share the reads: the busiest had ${times(stock.imbalance)}.`,
+      `Users by their key: ${rate(users.standbys)} a second from standbys, ${rate(users.primaries)} from primaries, scale factor ${factor(users.scale)}. The busiest of ${users.byNode.length} standbys had ${times(users.imbalance)}; how even that is depends on how even users are over shards.`,
+      `Stock, from the home group: ${rate(stock.standbys)} a second from its standbys, ${rate(stock.primaries)} from its primary, scale factor ${factor(stock.scale)}. The busiest of ${stock.byNode.length} standbys had ${times(stock.imbalance)}.`,
       `Where standbys were asked, they answered ${count(users.answered.standby + stock.answered.standby)} reads and primaries ${count(users.answered.primary + stock.answered.primary)}, by the count of the pool. A scale factor above 1 needs cores that the primary does not use already.`,
     ],
     charts: compared.flatMap(([name, { primaries, standbys, byNode }]) => [
@@ -108,8 +108,8 @@ function describeLag({ lag }: LoadReport): Section {
   return {
     title: '(c) Replication lag under load',
     text: [
-      `While ${rate(lag.writes)} writes a second went on, each standby was asked ten times a second how long it took until it had replayed what its primary had written. The longest was ${ms(worst)}.`,
-      'An answer takes its way over a connection, which is in these times.',
+      `While ${rate(lag.writes)} writes a second went on, each standby was asked again and again how long it took until it had replayed what its primary had written. The longest was ${ms(worst)}.`,
+      'Asking takes its time too, on a busy machine more than the replay; it is in these figures.',
     ],
     charts: [
       {
@@ -127,7 +127,7 @@ function describeLag({ lag }: LoadReport): Section {
     ],
     tables: [
       {
-        head: ['standby', 'samples', 'median', '95th percentile', 'longest', 'most bytes behind'],
+        head: ['standby', 'samples', 'median', '95 %', 'longest', 'most bytes behind'],
         rows: lag.standbys.map(({ node, samples, replayMs, behindBytes }) => [
           node,
           count(samples.length),
@@ -192,7 +192,7 @@ function describeStrategies({ strategies }: LoadReport): Section {
     title: '(e) Modulo and consistent hashing',
     text: [
       `${count(keys)} ids, one a millisecond as nextId() gives them, placed on ${shards} shards. When a shard comes, ${share(least)} of them have to move: ${added.map(({ strategy, movedShare }) => `${strategy} moves ${share(movedShare)}`).join(', ')}.`,
-      'This part is computed, by the same functions as the herd and `pgherd shard compare`.',
+      'This part is computed, by the same functions as the herd and pgherd shard compare.',
       `The ${count(users.reduce((sum, each) => sum + each.users, 0))} users of the load: ${users.map((each) => `${each.shard} ${count(each.users)}`).join(', ')}.`,
     ],
     charts: [
@@ -202,11 +202,11 @@ function describeStrategies({ strategies }: LoadReport): Section {
       {
         head: [
           'strategy',
-          'fullest over mean',
-          'one shard more: moved',
-          'then fullest over mean',
+          'fullest / mean',
+          'one more: moved',
+          'fullest / mean',
           'one less: moved',
-          'then fullest over mean',
+          'fullest / mean',
         ],
         rows: strategies.strategies.map(({ strategy, balance, changes }) => [
           strategy,
@@ -218,13 +218,14 @@ function describeStrategies({ strategies }: LoadReport): Section {
   }
 }
 
-function describeSingle({ single, failover }: LoadReport): Section {
+function describeSingle({ single, failover, herd }: LoadReport): Section {
+  const copies = herd.groups.find(({ name }) => name === failover.shard)?.nodes ?? 1
   const { writes, reads, failover: killed } = single
   return {
     title: '(f) One single database beside the herd',
     text: [
       `The same statements on one plain PostgreSQL server through pg.Pool, turn and turn about with the herd. Writes: ${rate(writes.single)} a second, the herd ${rate(writes.herd)}, ratio ${factor(writes.ratio)}. Reads: ${rate(reads.single)} a second, the herd ${rate(reads.herd)}, ratio ${factor(reads.ratio)}.`,
-      'The herd writes everything twice, and waits for the second copy. The single server has one copy: with its disk its data is gone.',
+      `The herd writes each row on ${copies} servers and answers once ${copies > 1 ? 'a standby' : 'it'} has it on disk. The single server has one copy: with its disk its data is gone.`,
       `Killed in the same way and started again, the single server acknowledged no write for ${ms(killed.pauseMs)}, and its callers heard ${count(killed.failed + unknownOf(killed))} errors; those of the herd heard ${count(failover.failed + unknownOf(failover))}.`,
     ],
     charts: [
@@ -256,7 +257,7 @@ function describeSingle({ single, failover }: LoadReport): Section {
 
 function stressTable(results: readonly (readonly [string, StressResult])[]): Section['tables'][number] {
   return {
-    head: ['', 'a second', 'done', 'failed', 'median', '95th percentile', '99th percentile', 'longest'],
+    head: ['', 'a second', 'done', 'failed', 'median', '95 %', '99 %', 'longest'],
     rows: results.map(([name, result]) => [
       name,
       rate(result),

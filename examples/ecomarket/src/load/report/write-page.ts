@@ -1,13 +1,13 @@
 import type { LoadReport } from '../load-report.js'
-import { escapeText } from './charts.js'
+import { COLOURS, escapeText } from './charts.js'
 import { describeCircumstances, describeReport, type Section } from './describe-report.js'
 
 /** Colours for light and dark, told apart also by who sees no red and green. */
 const STYLE = `
 :root { color-scheme: light dark; --text: #1f2328; --quiet: #59636e; --rule: #d1d9e0; --page: #fff; --code: #f6f8fa;
-  --c0: #0969da; --c1: #bc4c00; --c2: #1a7f37; --c3: #8250df; --c4: #bf3989; --c5: #0f766e }
+  --c0: #0969da; --c1: #bc4c00; --c2: #1a7f37; --c3: #8250df; --c4: #bf3989; --c5: #0f766e; --c6: #8a6d00; --c7: #57606a }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9198a1; --rule: #3d444d; --page: #0d1117; --code: #151b23;
-  --c0: #58a6ff; --c1: #f0883e; --c2: #3fb950; --c3: #bc8cff; --c4: #f778ba; --c5: #2dd4bf } }
+  --c0: #58a6ff; --c1: #f0883e; --c2: #3fb950; --c3: #bc8cff; --c4: #f778ba; --c5: #2dd4bf; --c6: #e3b341; --c7: #8b949e } }
 body { margin: 0 auto; max-width: 48rem; padding: 2rem 1rem 4rem; background: var(--page); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.75rem } h2 { margin-top: 3rem; font-size: 1.25rem; border-bottom: 1px solid var(--rule) }
@@ -18,7 +18,7 @@ svg .line { fill: none; stroke-width: 1.5 } svg .mark { stroke: var(--text); str
 .scroll { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; font-size: .875rem; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; border: 1px solid var(--rule); text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left } th { background: var(--code); font-weight: 600 }
-${[0, 1, 2, 3, 4, 5].map((at) => `.fill${at} { fill: var(--c${at}) } .stroke${at} { stroke: var(--c${at}) }`).join('\n')}
+${Array.from({ length: COLOURS }, (_, at) => `.fill${at} { fill: var(--c${at}) } .stroke${at} { stroke: var(--c${at}) }`).join('\n')}
 `
 
 /** The report as one page that asks nobody for anything: styles and charts are in it. */
