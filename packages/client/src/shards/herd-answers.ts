@@ -2,6 +2,12 @@ import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import type { StatementPart } from './herd-client.js'
 
+/** As the server says it, to be said to another. */
+export const AS_TEXT = {
+  rowMode: 'array',
+  types: { getTypeParser: () => (text: string) => text },
+} as const
+
 /** An answer of nobody's but ours. */
 export function told(command: string): pg.QueryResult {
   return { command, rowCount: null as unknown as number, oid: 0, fields: [], rows: [] }
@@ -16,7 +22,10 @@ export function joined(answers: readonly pg.QueryResult[]): pg.QueryResult {
 }
 
 /** The same of parts, with the rows in the order of the whole. */
-export function inOrder(answers: readonly pg.QueryResult[], parts: readonly StatementPart[]): pg.QueryResult {
+export function inOrder(
+  answers: readonly pg.QueryResult[],
+  parts: readonly Pick<StatementPart, 'rows'>[],
+): pg.QueryResult {
   const rows: unknown[] = []
   const isWhole = answers.every(({ rows: part }, at) => part.length === parts[at]?.rows.length)
   for (const [at, part] of parts.entries())

@@ -13,6 +13,7 @@ import { CopyPart } from './copy-part.js'
 import type { CopyRoute } from './copy-route.js'
 import { type CopySource, CopySpread } from './copy-spread.js'
 import {
+  AS_TEXT,
   inOrder,
   joined,
   notSupported,
@@ -31,6 +32,7 @@ import {
   takeMoved,
   updateText,
 } from './move-rows.js'
+import { castsOf, type RowOwners, type SelectInsertRoute, valuesOf } from './select-insert-route.js'
 import {
   beginStep,
   isOfOneSnapshot,
@@ -65,11 +67,11 @@ export type Route =
   /** Read by somebody who puts together what several groups have. */
   | { readonly kind: 'federation' }
 
-/** Also what moves rows, which takes a client that does. */
-export type HerdRoute = Route | MoveRoute
+/** Also what takes several steps, and a client that takes them. */
+export type HerdRoute = Route | MoveRoute | SelectInsertRoute
 
 /** What changes rows on several groups, or may. */
-export type SpreadRoute = Extract<Route, { kind: 'each' | 'parts' }> | MoveRoute
+export type SpreadRoute = Extract<Route, { kind: 'each' | 'parts' }> | MoveRoute | SelectInsertRoute
 
 /** A statement for one group, made of some rows of another. */
 export interface StatementPart {
@@ -122,6 +124,13 @@ export interface HerdSource {
   /** Ends a prepared transaction, now or as soon as that group can. */
   endPrepared(group: string, statement: string): Promise<void>
 }
+
+const CURSOR = 'pgherd_rows'
+/** Rows that are read at a time, and parameters that a statement may have. */
+const FETCHED_ROWS = 1000
+const MOST_PARAMETERS = 60_000
+const TYPE_NAMES =
+  'select format_type(t.oid, -1) from unnest($1::oid[]) with ordinality as t (oid, place) order by place'
 
 const EVENTS = ['notice', 'notification'] as const
 
@@ -448,6 +457,7 @@ export class HerdClient extends EventEmitter {
       case 'each':
       case 'parts':
       case 'move':
+      case 'select insert':
         if (this.#begun !== null) {
           if (route.kind === 'each' && route.apart)
             throw notSupported(`${record.facts.command} cannot run inside a transaction here.`)
@@ -520,6 +530,7 @@ export class HerdClient extends EventEmitter {
   /** Runs what goes to several groups, in the transaction that is open. */
   async runSpread(route: SpreadRoute, record: StatementRecord, query: ClientQuery): Promise<Answer> {
     if (route.kind === 'move') return this.#move(route, record, query)
+    if (route.kind === 'select insert') return this.#insertSelected(route, record, query)
     if (route.kind === 'each') {
       const answers: pg.QueryResult[] = []
       // One after the other, in one order everywhere: so two of them do not wait for each other.
@@ -564,6 +575,85 @@ export class HerdClient extends EventEmitter {
       for (const insert of insertMoved(route, rows))
         await this.#runIn(owner, insert, true).catch(sayWhere(owner))
     }
+    return joined(answers)
+  }
+
+  /** Reads by a cursor, so that no more is here at a time than is inserted next. */
+  async #insertSelected(
+    route: SelectInsertRoute,
+    record: StatementRecord,
+    query: ClientQuery,
+  ): Promise<Answer> {
+    const { reads } = route
+    if (reads === null) return this.#askFederation((client) => this.#pour(client, route, record, query))
+    const client = this.#participants.get(reads) ?? (await this.#join(reads, true))
+    return this.#pour(client, route, record, query)
+  }
+
+  async #pour(
+    client: OwnedClient & pg.PoolClient,
+    route: SelectInsertRoute,
+    { nature }: StatementRecord,
+    { values = [], config }: ClientQuery,
+  ): Promise<pg.QueryResult> {
+    const { statement, owners } = route
+    const { text, parameters } = statement.query
+    const given = parameters.map((number) => values[number - 1])
+    if (client !== this.#participants.get(route.reads ?? '') && client.getTransactionStatus() === 'I')
+      await client.query('begin read only')
+    await client.query({ text: `declare ${CURSOR} no scroll cursor for ${text}`, values: given })
+    const answers: pg.QueryResult[] = []
+    const insertInto = async (group: string, rows: (string | null)[][]): Promise<pg.QueryResult> => {
+      const part = statement.insert(rows.length, named, types)
+      const own = { ...config, text: part.text, values: valuesOf(part.parameters, rows, values) }
+      return (await this.#runIn(group, { ...own, name: undefined, nature }, true, true)) as pg.QueryResult
+    }
+    let named: readonly string[] | null = null
+    let types: (string | null)[] = []
+    for (let isFirst = true, isLast = false; !isLast; isFirst = false) {
+      const fetching = client.query({ text: `fetch ${FETCHED_ROWS} from ${CURSOR}`, ...AS_TEXT })
+      const fetched = (await fetching) as pg.QueryResult
+      const rows = fetched.rows as unknown as (string | null)[][]
+      isLast = rows.length < FETCHED_ROWS
+      if (isFirst) {
+        const oids = fetched.fields.map(({ dataTypeID }) => dataTypeID)
+        owners.check(oids, statement.untyped)
+        const { rows: names } = await client.query<[string]>({
+          text: TYPE_NAMES,
+          values: [oids],
+          rowMode: 'array',
+        })
+        types = castsOf(
+          statement,
+          oids,
+          names.map(([name]) => name),
+        )
+        named = route.columns?.slice(0, types.length) ?? null
+        if (rows.length === 0) answers.push(await insertInto(route.any, []))
+      }
+      if (route.atOnce && (!isLast || rows.length * types.length > MOST_PARAMETERS))
+        throw notSupported(
+          `The query gives too many rows to be inserted at once, as ON CONFLICT DO UPDATE needs them to be.`,
+          `Insert fewer than ${FETCHED_ROWS} rows at a time.`,
+        )
+      const most = Math.max(1, Math.floor(MOST_PARAMETERS / types.length))
+      for (let from = 0; from < rows.length; from += most) {
+        const some = rows.slice(from, from + most)
+        const parts = partRows(some, owners)
+        const inserted = allOf(
+          await Promise.allSettled(
+            parts.map(({ group, rows: own }) =>
+              insertInto(
+                group,
+                own.map((at) => some[at] as (string | null)[]),
+              ),
+            ),
+          ),
+        )
+        answers.push(route.copies ? (inserted[0] as pg.QueryResult) : inOrder(inserted, parts))
+      }
+    }
+    await client.query(`close ${CURSOR}`)
     return joined(answers)
   }
 
@@ -766,6 +856,21 @@ interface Submittable {
 
 function isSubmittable(input: unknown): input is Submittable {
   return typeof (input as { submit?: unknown } | null | undefined)?.submit === 'function'
+}
+
+/** Which rows come to which group. */
+function partRows(
+  rows: readonly (readonly (string | null)[])[],
+  owners: RowOwners,
+): { group: string; rows: number[] }[] {
+  const parts = new Map<string, number[]>()
+  for (const [at, row] of rows.entries())
+    for (const group of owners.of(row)) {
+      const own = parts.get(group)
+      if (own === undefined) parts.set(group, [at])
+      else own.push(at)
+    }
+  return [...parts].map(([group, own]) => ({ group, rows: own }))
 }
 
 /** What all of them came to; throws the first failure, when all have ended. */

@@ -24,6 +24,7 @@ import {
   readCopy,
   readScatter,
   readSchemaChange,
+  readSelectInsert,
   type StatementFacts,
   splitInsert,
 } from '@pgherd/core/sql'
@@ -33,6 +34,7 @@ import type { CopyRoute } from './copy-route.js'
 import type { Route, StatementPart } from './herd-client.js'
 import { KeyChange, type MoveRoute } from './move-rows.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
+import { ownedByAll, ownedByKey, type SelectInsertRoute } from './select-insert-route.js'
 
 const NO_VALUES: readonly unknown[] = []
 const FEDERATION: Route = { kind: 'federation' }
@@ -89,6 +91,21 @@ function refusalOfCopy(plan: ShardPlan | null): HerdError {
     },
   )
 }
+
+/** What is said of a transaction, a session or a moment. */
+const MOMENTARY: ReadonlySet<string> = new Set([
+  'now',
+  'transaction_timestamp',
+  'statement_timestamp',
+  'age',
+  'current_setting',
+  'current_schema',
+  'current_schemas',
+  'current_database',
+  'txid_current_snapshot',
+  'pg_current_snapshot',
+  'pg_backend_pid',
+])
 
 const UTF_8 = /^(utf-?8|unicode)$/i
 
@@ -256,6 +273,70 @@ export class RoutePlanner implements PlacedNames {
         throw plan.move === undefined ? refusal : new KeyChange(this.#moveRoute(plan.move, refusal))
       }
     }
+  }
+
+  /**
+   * How an INSERT of what a query gives is done that no group can do by itself; null where it is not proven to do
+   * what one database does. `home`: by what judges the tables of the home group. Throws what refuses the query.
+   */
+  routeSelectInsert(
+    { facts, text }: StatementRecord,
+    values: readonly unknown[] = NO_VALUES,
+    near: ReadonlySet<string>,
+    turn: number,
+    look: (text: string) => StatementRecord,
+    home: Catalogue,
+  ): SelectInsertRoute | null {
+    const [insert, another] = facts.inserts
+    const isOne = facts.command === 'INSERT' && facts.statements === 1 && insert?.rows === null
+    if (!isOne || another !== undefined || !this.#doesTheSameLater(facts, home)) return null
+    if (facts.blocks.some(({ command }) => command !== 'INSERT' && command !== 'SELECT')) return null
+    const statement = readSelectInsert(text)
+    const table = this.#tables.find(insert.table)
+    if (statement === null || table === 'several') return null
+    const target = this.#targetOf(insert, table)
+    if (target === null) return null
+    const given = statement.query.parameters.map((number) => values[number - 1])
+    const read = this.route(look(statement.query.text), given, near, turn)
+    if (read.kind === 'each' || read.kind === 'parts') return null
+    if (read.kind === 'group' && read.text !== undefined) return null
+    return {
+      kind: 'select insert',
+      statement,
+      reads: read.kind === 'group' ? read.group : null,
+      atOnce: insert.conflict === 'update',
+      ...target,
+    }
+  }
+
+  /** Nothing that it calls says something else a moment later, or on another server, or changes anything. */
+  #doesTheSameLater(facts: StatementFacts, home: Catalogue): boolean {
+    if (facts.serverWords.length > 0 || facts.functions.some(({ name }) => MOMENTARY.has(name))) return false
+    const spread = facts.tables.filter((use) => this.table(use) !== null)
+    const others = facts.tables.filter((use) => this.table(use) === null)
+    const calls = [
+      judgeCalls({ ...facts, tables: spread }, this.catalogue),
+      judgeCalls({ ...facts, tables: others }, home),
+    ]
+    return calls.every((each) => each === 'immutable' || each === 'stable')
+  }
+
+  #targetOf(
+    { columns }: InsertFacts,
+    table: ShardedTable | null,
+  ): Pick<SelectInsertRoute, 'columns' | 'owners' | 'copies' | 'any'> | null {
+    const { home, map } = this.#placement
+    if (table === null) return { columns: null, owners: ownedByAll([home]), copies: false, any: home }
+    const [any] = map.shards as [string]
+    const all = columns ?? table.columns
+    const shared = { columns: columns === null ? table.columns : null, any }
+    if (table.kind === 'reference') {
+      if (table.varying.some((column) => columns === null || !columns.includes(column))) return null
+      return { ...shared, owners: ownedByAll(map.shards), copies: true }
+    }
+    const key = table.key.map(({ column, type }) => ({ column, type, place: all.indexOf(column) }))
+    if (key.some(({ place }) => place < 0)) return null
+    return { ...shared, owners: ownedByKey(table.name, key, map), copies: false }
   }
 
   #moveRoute({ table, shards }: Move, refusal: HerdError): MoveRoute {

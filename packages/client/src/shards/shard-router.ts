@@ -14,7 +14,7 @@ import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
-import { joined } from './herd-answers.js'
+import { AS_TEXT, joined } from './herd-answers.js'
 import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
 import { IdSource } from './id-source.js'
 import { KeyChange } from './move-rows.js'
@@ -37,9 +37,6 @@ const FEDERATION_POLL_MS = 10
 const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
 const INSUFFICIENT_PRIVILEGE = '42501'
-
-/** As the server says it, to be said to another. */
-const AS_TEXT = { rowMode: 'array', types: { getTypeParser: () => (text: string) => text } } as const
 
 /** Types whose values are the same in text, by number: what is merged is of one of them. */
 const MERGED_TYPES: ReadonlyMap<number, string> = new Map([
@@ -218,7 +215,12 @@ export class ShardRouter {
       return planner.route(record, values, near, this.#turn++)
     } catch (error) {
       if (error instanceof KeyChange) return error.route
-      throw error
+      if (!(error instanceof HerdError) || error.code !== 'SHARDS_NOT_PROVEN') throw error
+      const look = (text: string): StatementRecord => this.look(text)
+      const home = this.#home.knowledge.catalogue
+      const route = planner.routeSelectInsert(record, values, near, this.#turn++, look, home)
+      if (route === null) throw error
+      return route
     }
   }
 
@@ -273,6 +275,7 @@ export class ShardRouter {
       case 'each':
       case 'parts':
       case 'move':
+      case 'select insert':
         this.#runSpread(route, record, call, session).then(call.resolve, call.reject)
     }
   }

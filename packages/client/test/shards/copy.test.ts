@@ -279,8 +279,8 @@ test('what waits to be sent is bounded, however slow a shard is', { timeout: 60_
   const admin = await connect(dsnOf('s1'))
   await withClient(async (client) => {
     const stream = client.query(copyFrom('copy users from stdin'))
+    stream.on('error', () => {})
     stream.write('x\t-1\n')
-    await admin.query('begin')
     let id = 0
     let given = 0
     await until('the COPY has begun', async () => {
@@ -289,6 +289,7 @@ test('what waits to be sent is bounded, however slow a shard is', { timeout: 60_
       )
       return rowCount === 1
     })
+    await admin.query('begin')
     // The unique index is waited for: a row of the same key that is not committed.
     await admin.query(`insert into users (id, name) values ($1, 'waited for')`, [await keyOfFirst()])
     let isFull = false

@@ -28,6 +28,7 @@ export {
   type ScatterRead,
 } from './scatter-read.js'
 export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
+export { readSelectInsert, type SelectInsert, VALUE_PARAMETERS } from './select-insert.js'
 export { type InsertRows, nameColumns, splitInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
