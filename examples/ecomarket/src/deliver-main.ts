@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
 import { HerdError } from '@pgherd/core'
-import { findHerd } from './herd/find-herd.js'
+import { requireHerd } from './herd/find-herd.js'
 import { openPool } from './open-pool.js'
 import { Deliverer } from './outbox/deliverer.js'
 import { postEvents } from './outbox/post-event.js'
@@ -27,17 +27,12 @@ async function deliver(signal: AbortSignal): Promise<number> {
   }
   if (flags.to === undefined || !URL.canParse(flags.to))
     throw new HerdError('USAGE', 'Say where to deliver to by --to URL.')
-  const dsn = flags.dsn ?? (await runningDsn())
+  const dsn = flags.dsn ?? (await requireHerd()).dsn
   await using pool = openPool(dsn)
   await using _deliverer = new Deliverer({ pool, login: readLogin(dsn), send: postEvents(flags.to), tell })
   tell('delivering')
   if (!signal.aborted) await once(signal, 'abort')
   return 0
-}
-
-async function runningDsn(): Promise<string> {
-  const herd = await findHerd({ stateDir: null, data: 'keep', tell })
-  return herd.dsn
 }
 
 await runProgram(deliver)

@@ -67,6 +67,15 @@ async function startHerd(
   }
 }
 
+/** The herd that runs beside the spec. Throws HERD_NOT_RUNNING. */
+export async function requireHerd(): Promise<Pick<FoundHerd, 'dsn' | 'control'>> {
+  const running = await readRunning(keptFolder().path)
+  if (running !== null) return running
+  throw new HerdError('HERD_NOT_RUNNING', `No herd "${NAME}" runs.`, {
+    hint: 'Start it with "npm run users", or with "pgherd up users.yaml --detach".',
+  })
+}
+
 /** Null: none runs. */
 async function readRunning(stateDir: string): Promise<Pick<FoundHerd, 'dsn' | 'control'> | null> {
   const herd = await readLeftHerd(stateDir, NAME).catch(noneIfNotFound)

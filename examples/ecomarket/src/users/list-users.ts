@@ -8,7 +8,7 @@ export interface UserListed {
 }
 
 /** A read over all shards waits for the slowest of them, and not for ever. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 3000
 
 const LIST_USERS = `
 select id, email, name, country from users where id > $1 order by id limit $2`

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Pool } from '@pgherd/client'
 import { type Herd, openHerd } from '@pgherd/cluster'
+import { locateKey } from '@pgherd/core/sharding'
 import { parseSpec } from '@pgherd/core/spec'
 import pg from 'pg'
+import { fetchPlacement } from '../../src/herd/fetch-placement.js'
 import { openPool } from '../../src/open-pool.js'
 import { type Login, readLogin } from '../../src/outbox/shard.js'
 import { temporaryFolder } from '../../src/state-folder.js'
 import { loadUsersHerd } from '../../src/users/load-users-herd.js'
+import { registerUser } from '../../src/users/register-user.js'
 
 const SPEC = fileURLToPath(new URL('../../users.yaml', import.meta.url))
 
@@ -21,8 +24,10 @@ export interface ScratchUsers {
   login: Login
   /** Runs on the primary of one group, behind the pool's back. */
   ask<Row extends pg.QueryResultRow>(group: string, text: string, values?: unknown[]): Promise<Row[]>
-  /** On which shard a user is. */
-  shardOf(userId: string): Promise<ShardName>
+  /** On which shard a user is, by the map. */
+  shardOf(userId: string): ShardName
+  /** Registers somebody whom the map puts on this shard. */
+  registerOn(shard: ShardName): Promise<string>
   close(): Promise<void>
 }
 
@@ -51,15 +56,19 @@ export async function openScratchUsers(
       await client.end()
     }
   }
+  const { map } = await fetchPlacement(pool)
+  const shardOf = (userId: string): ShardName => map.shards[locateKey(map, 'int8', userId)] as ShardName
   return {
     herd,
     pool,
     login: readLogin(herd.dsn()),
     ask,
-    shardOf: async (userId) => {
-      for (const shard of SHARDS)
-        if ((await ask(shard, 'select from users where id = $1', [userId])).length > 0) return shard
-      throw new Error(`User ${userId} is on no shard.`)
+    shardOf,
+    registerOn: async (shard) => {
+      for (;;) {
+        const userId = await registerUser(pool, somebody(`${shard}-${process.hrtime.bigint()}`))
+        if (shardOf(userId) === shard) return userId
+      }
     },
     close: async () => {
       await pool.end()
