@@ -7,6 +7,7 @@ import { withAdminConnection } from '../replication/admin-connection.js'
 import type { Secrets } from '../state/herd-identity.js'
 import type { GroupSupervisor } from '../supervisor/group-supervisor.js'
 import type { ManagedNode } from '../supervisor/managed-node.js'
+import { completeTransaction, whenReplayed } from './complete-transaction.js'
 import { cutOffSessions, whenShown } from './cut-off-sessions.js'
 import { firstPlacement, placedGroups } from './first-placement.js'
 import type { GroupNumbers } from './placement-objects.js'
@@ -224,13 +225,15 @@ export class PlacementKeeper {
   async #settle(group: GroupSupervisor, node: ManagedNode, epoch: number): Promise<number> {
     const { running } = node
     if (running === null) return 0
-    const ended = await this.#onNode(node, (client) => settleNode(client, node.name, epoch)).catch(
-      (error: unknown) => {
-        // A server that is gone has taken its sessions with it.
-        if (node.running !== running) return 0
-        throw error instanceof HerdError ? error : unanswered(node, group, error)
-      },
-    )
+    const lsn = group.primary() === node ? null : await this.#onPrimary(group, completeTransaction)
+    const ended = await this.#onNode(node, async (client) => {
+      if (lsn !== null) await whenReplayed(client, node.name, lsn, FENCE_TIMEOUT_MS)
+      return settleNode(client, node.name, epoch)
+    }).catch((error: unknown) => {
+      // A server that is gone has taken its sessions with it.
+      if (node.running !== running) return 0
+      throw error instanceof HerdError ? error : unanswered(node, group, error)
+    })
     this.#settled.set(node.name, running)
     return ended
   }
