@@ -1,4 +1,5 @@
 import { HerdError, type Pool } from '@pgherd/client'
+import { Problem } from './problem.js'
 
 const MOST_TRIES = 3
 
@@ -13,19 +14,24 @@ export interface Mark {
  * was cut off (OUTCOME_UNKNOWN), it looks whether the event is there, and tries again under the same id if it
  * is not; should the first try take effect after all, the second one fails on that id.
  *
- * Null: it was found, and what it answered is lost. Throws what the write throws.
+ * Null: it was found, and what it answered is lost. Throws what the write throws; OUTCOME_UNKNOWN where it
+ * could not look.
  */
 export async function writeOnce<T>(pool: Pool, mark: Mark, write: () => Promise<T>): Promise<T | null> {
-  let mayBeThere = false
+  let cutOff: unknown = null
   for (let tries = 1; ; tries++) {
     try {
       return await write()
     } catch (error) {
       const isUnknown = error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN'
-      mayBeThere ||= isUnknown
-      if (!mayBeThere) throw error
-      if (await isWritten(pool, mark)) return null
-      if (!isUnknown || tries === MOST_TRIES) throw error
+      if (isUnknown) cutOff = error
+      if (cutOff === null) throw error
+      const isThere = await isWritten(pool, mark).catch(() => {
+        throw cutOff
+      })
+      if (isThere) return null
+      // Whatever ended the second try, of the first nobody knows yet.
+      if (!isUnknown || tries === MOST_TRIES) throw error instanceof Problem ? error : cutOff
     }
   }
 }

@@ -24,7 +24,7 @@ beforeAll(async () => {
       },
     },
     pool,
-    { seconds: 4, callers: 6, signal: new AbortController().signal, tell: () => {} },
+    { seconds: 3, callers: 6, signal: new AbortController().signal, tell: () => {} },
   )
 }, 120_000)
 

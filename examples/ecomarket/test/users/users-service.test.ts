@@ -3,6 +3,7 @@ import { HerdError } from '@pgherd/client'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildService } from '../../src/http/build-service.js'
+import { openPool } from '../../src/open-pool.js'
 import { writeOnce } from '../../src/users/write-once.js'
 import { openScratchUsers, type ScratchUsers, SHARDS, somebody } from './scratch-users.js'
 
@@ -203,6 +204,15 @@ describe('a write whose answer was cut off', () => {
     )
     expect(await count(userId)).toBe(2)
   })
+
+  test('is unknown to whoever asked where it cannot be looked for', async () => {
+    const ended = openPool(scratch.herd.dsn())
+    await ended.end()
+    const write = () => Promise.reject(cutOff())
+    await expect(writeOnce(ended, { userId: '1', eventId: '1' }, write)).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+    })
+  })
 })
 
 describe('what is not understood is refused', () => {
@@ -316,8 +326,11 @@ test('a shard that does not answer is missed by its own users only', async () =>
       ]),
     )
     for (const answer of missed) {
-      expectProblem(answer, 503, 'not-reachable')
-      expect(answer.headers['retry-after']).toBe('1')
+      // A write that was on its way already may have been done or not.
+      const { type } = answer.json()
+      expect(['not-reachable', 'outcome-unknown']).toContain(type)
+      expectProblem(answer, 503, type)
+      expect(answer.headers['retry-after']).toBe(type === 'not-reachable' ? '1' : undefined)
     }
     for (const id of there) {
       expect((await call('GET', `/users/${id}`)).statusCode).toBe(200)
