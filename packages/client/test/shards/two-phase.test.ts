@@ -2,29 +2,23 @@ import type { Herd } from '@pgherd/cluster'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, PATIENCE_MS, scratchHerd, until } from '../../../../test/scratch-herd.js'
+import {
+  ACCOUNT_HERD,
+  ACCOUNTS,
+  makeAccounts,
+  START,
+  startTransfers,
+  total,
+} from '../../../../test/transfers.js'
 import { createPool, type Pool } from '../../src/index.js'
-
-const ACCOUNTS = 40
-const START = 1000
-const WRITERS = 4
-const SHARDS = ['s1', 's2']
 
 let herd: Herd
 let pool: Pool
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 2, nodes: 2 }
-sharding:
-  groups: [s1, s2]
-  tables: { accounts: { key: id } }
-`)
+  herd = await scratchHerd(ACCOUNT_HERD)
   pool = createPool({ nodes: [dsnOf('home')] })
-  await pool.query('create table accounts (id int primary key, balance int not null)')
-  const places = Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, ${START})`)
-  await pool.query(`insert into accounts values ${places.join(', ')}`)
+  await makeAccounts(pool)
 }, 180_000)
 
 afterAll(() => pool.end())
@@ -33,57 +27,17 @@ function dsnOf(group: string, role: 'application' | 'superuser' = 'application')
   return herd.dsn(herd.primaryOf(group)?.name as string, role)
 }
 
-/** Of all accounts, when nothing is prepared any more. */
-async function total(): Promise<number> {
-  const shards = await Promise.all(SHARDS.map((shard) => connect(dsnOf(shard))))
-  const sumOf = async (text: string): Promise<number> => {
-    const answers = await Promise.all(shards.map((shard) => shard.query<{ n: string }>(text)))
-    return answers.reduce((sum, { rows }) => sum + Number(rows[0]?.n), 0)
-  }
-  await until(
-    'nothing is left prepared',
-    async () => (await sumOf('select count(*) as n from pg_prepared_xacts')) === 0,
-  )
-  return sumOf('select coalesce(sum(balance), 0) as n from accounts')
-}
-
-/** Moves money between random accounts until told to stop. */
-function startWriters(): { stop(): Promise<{ done: number; failed: Record<string, number> }> } {
-  let going = true
-  let done = 0
-  const failed: Record<string, number> = {}
-  const random = (below: number): number => Math.floor(Math.random() * below)
-  const writers = Array.from({ length: WRITERS }, async () => {
-    while (going) {
-      const from = random(ACCOUNTS)
-      const to = (from + 1 + random(ACCOUNTS - 1)) % ACCOUNTS
-      try {
-        await pool.transaction(async (tx) => {
-          // In one order, so that two of them do not wait for each other.
-          const steps = [[from, -1] as const, [to, 1] as const].sort(([a], [b]) => a - b)
-          for (const [id, change] of steps)
-            await tx.query('update accounts set balance = balance + $2 where id = $1', [id, change])
-        })
-        done++
-      } catch (error) {
-        const { code = 'none' } = error as { code?: string }
-        failed[code] = (failed[code] ?? 0) + 1
-      }
-    }
+async function transfer(steps: readonly (readonly [number, number])[]): Promise<void> {
+  await pool.transaction(async (tx) => {
+    for (const [id, change] of steps)
+      await tx.query('update accounts set balance = balance + $2 where id = $1', [id, change])
   })
-  return {
-    stop: async () => {
-      going = false
-      await Promise.all(writers)
-      return { done, failed }
-    },
-  }
 }
 
 test('I1, I10: whichever shard is killed under load, all of a transaction takes effect or nothing', {
   timeout: 240_000,
 }, async () => {
-  const writers = startWriters()
+  const writers = startTransfers(async () => transfer)
   for (const shard of ['s1', 's2', 's1']) {
     await new Promise((resolve) => setTimeout(resolve, 1000))
     const killed = herd.primaryOf(shard)?.name as string
@@ -95,7 +49,7 @@ test('I1, I10: whichever shard is killed under load, all of a transaction takes 
   const { done, failed } = await writers.stop()
   console.log(`${done} transactions, failed: ${JSON.stringify(failed)}`)
   expect(done).toBeGreaterThan(50)
-  expect(await total()).toBe(ACCOUNTS * START)
+  expect(await total(herd)).toBe(ACCOUNTS * START)
 })
 
 test('I10: what a client leaves prepared is ended as it was decided, or undone', async () => {
@@ -122,7 +76,7 @@ test('I10: what a client leaves prepared is ended as it was decided, or undone',
       async () => (await second?.query('select from pg_prepared_xacts'))?.rowCount === 0,
     )
   }
-  expect(await total()).toBe(ACCOUNTS * START)
+  expect(await total(herd)).toBe(ACCOUNTS * START)
   // The decision that was not made never will be.
   await expect(
     first?.query('insert into pgherd.decision (id, committed) values ($1, true)', [ended[1]]),

@@ -92,6 +92,8 @@ export class ClientSession implements ShardedHost, InputUser {
   /** Its transaction was lost with its connection; it does not know yet. */
   #lostTransaction: ServerReport | null = null
   #stopWaiting: (() => void) | null = null
+  /** What it has under way is cancelled: it waits for no connection any more. */
+  #givesUp = false
   #closed = false
 
   constructor(
@@ -190,6 +192,7 @@ export class ClientSession implements ShardedHost, InputUser {
 
   asked(simple: SimpleMessage | null, requests: readonly Request[], partial: boolean): void {
     this.batches++
+    this.#givesUp = false
     const batch = newBatch({ simple, requests, partial }, this.#batch, this.#context.failoverWaitMs)
     this.#batch = batch
     this.#judge(batch)
@@ -245,6 +248,8 @@ export class ClientSession implements ShardedHost, InputUser {
   #go(batch: Batch): void {
     if (this.#own !== null && this.#mustMove(this.#own, batch)) this.#moveToPrimary(this.#own, batch)
     else if (this.#own !== null) this.#goOnThere(this.#own, batch)
+    // Its connection was lost a moment ago, and with it what this was to be part of.
+    else if (this.#shards?.isPart(batch) === true) this.#shards.lostBefore(batch)
     else this.#run(batch)
   }
 
@@ -301,61 +306,68 @@ export class ClientSession implements ShardedHost, InputUser {
   }
 
   /** Gets a connection to the primary for a seat; rejects when none can be had for long. */
-  take(seat: Seat): Promise<void> {
-    const { tenant, link } = seat.place
+  async take(seat: Seat): Promise<void> {
     const deadlineMs = this.#batch?.deadlineMs ?? performance.now() + this.#context.failoverWaitMs
+    while (!(await this.#tryToTake(seat, deadlineMs))) {
+      if (this.#closed) throw new Error('its client is gone')
+      if (this.#givesUp) throw Object.assign(new Error(CANCELED), { code: QUERY_CANCELED })
+      if (performance.now() > deadlineMs) throw new HerdError('NO_PRIMARY', noConnection(seat))
+      await this.#changeOf(seat.place.link)
+    }
+  }
+
+  /** False: not now. Rejects when that server will not have it. */
+  #tryToTake(seat: Seat, deadlineMs: number): Promise<boolean> {
+    const { tenant, link } = seat.place
+    const choice = tenant.choose('primary', 0, 0)
+    if (choice.kind !== 'node') return Promise.resolve(false)
+    const pool = tenant.own(choice.node)
     return new Promise((resolve, reject) => {
-      let stop = (): void => {}
-      const late = setTimeout(
-        () => fail(new HerdError('NO_PRIMARY', noConnection(seat))),
-        deadlineMs - performance.now(),
-      )
-      const fail = (error: Error): void => {
-        stop()
+      let cancel = (): void => {}
+      const stop = (): void => {
+        ended()
+        cancel()
+        resolve(false)
+      }
+      const late = setTimeout(stop, deadlineMs - performance.now())
+      const ended = (): void => {
         clearTimeout(late)
         this.#stopWaiting = null
-        reject(error)
       }
-      const later = (): void => {
-        const timer = setTimeout(tryOnce, TAKE_AGAIN_MS)
-        const cancel = link.waitForChange(() => {
-          stop()
-          tryOnce()
-        })
-        stop = () => {
-          clearTimeout(timer)
-          cancel()
-        }
+      this.#stopWaiting = stop
+      cancel = pool.take(
+        this.#settings,
+        (server) => {
+          ended()
+          const isUsable = !server.connection.isStandby && !this.#closed
+          if (isUsable) seat.take(server, pool)
+          else {
+            pool.giveBack(server)
+            link.look(choice.node)
+          }
+          resolve(isUsable)
+        },
+        (error) => {
+          ended()
+          if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) reject(error)
+          else resolve(false)
+        },
+      )
+    })
+  }
+
+  /** Something else is known of a group now, or may be. */
+  #changeOf(link: HerdLink): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        clearTimeout(timer)
+        cancel()
+        this.#stopWaiting = null
+        resolve()
       }
-      const tryOnce = (): void => {
-        const choice = tenant.choose('primary', 0, 0)
-        if (choice.kind !== 'node') {
-          later()
-          return
-        }
-        const pool = tenant.own(choice.node)
-        stop = pool.take(
-          this.#settings,
-          (server) => {
-            if (server.connection.isStandby) {
-              pool.giveBack(server)
-              link.look(choice.node)
-              later()
-              return
-            }
-            clearTimeout(late)
-            this.#stopWaiting = null
-            seat.take(server, pool)
-            resolve()
-          },
-          (error) => {
-            if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) fail(error)
-            else later()
-          },
-        )
-      }
-      this.#stopWaiting = () => fail(new Error('nobody waits for it any more'))
-      tryOnce()
+      const timer = setTimeout(stop, TAKE_AGAIN_MS)
+      const cancel = link.waitForChange(stop)
+      this.#stopWaiting = stop
     })
   }
 
@@ -915,16 +927,20 @@ export class ClientSession implements ShardedHost, InputUser {
   cancel(): void {
     const batch = this.#batch
     if (batch === null) return
-    if (this.#shards?.cancel() === true) return
-    if (this.#own !== null && !this.#held && this.#shards?.isRunning !== true)
-      void this.#own.connection.cancel()
+    if (this.#shards?.isRunning === true) {
+      this.#shards.cancel()
+      this.#givesUp = true
+      this.#stopWaiting?.()
+      return
+    }
+    if (this.#own !== null && !this.#held) void this.#own.connection.cancel()
     else {
       // On a lane it is a read: whatever comes of it, nobody waits for it any more.
       this.#stopWaiting?.()
       this.#tellError(batch, {
         severity: 'ERROR',
         code: QUERY_CANCELED,
-        message: 'canceling statement due to user request',
+        message: CANCELED,
       })
     }
   }
@@ -969,6 +985,7 @@ function noConnection({ place: { group, link } }: Seat): string {
 }
 
 const QUERY_CANCELED = '57014'
+const CANCELED = 'canceling statement due to user request'
 /** What is run by the name of a statement that is not there. */
 const NOTHING = ''
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])

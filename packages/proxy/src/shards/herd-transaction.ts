@@ -124,7 +124,14 @@ export class HerdTransaction {
         'A transaction over several groups is READ COMMITTED: their snapshots are not of one moment.',
       )
     await this.#pin(seat)
-    for (const step of this.#begun) await askOn(seat, textOf(step))
+    try {
+      for (const step of this.#begun) await askOn(seat, textOf(step))
+    } catch (error) {
+      if (!seat.traces.keeps) seat.release()
+      throw error
+    }
+    // It may have been lost right after its last answer.
+    if (seat.own === null) throw transactionLost(new Error('the server ended the session'))
     this.#joined.add(seat)
     if (!isSecond) return
     for (const each of this.#joined) await this.#makePatient(each)
@@ -137,8 +144,8 @@ export class HerdTransaction {
     }
     if (this.#pinned.has(seat) || this.#kept.length === 0) return
     this.#pinned.add(seat)
-    for (const step of this.#kept) await this.#tell(seat, step)
     seat.traces.keeps = true
+    for (const step of this.#kept) await this.#tell(seat, step)
   }
 
   /** Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself. */

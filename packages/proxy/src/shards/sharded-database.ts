@@ -27,9 +27,8 @@ const LEARN_AGAIN_MS = 100
 /** How long a change of the schema waits for the federation to follow. */
 const FEDERATION_WAIT_MS = 5000
 const FEDERATION_POLL_MS = 10
-/** How long and how often it is tried to end what is prepared. */
-const PREPARED_WAIT_MS = 10_000
-const PREPARED_POLL_MS = 50
+/** How often it is looked whether a primary can be asked. */
+const ASK_AGAIN_MS = 50
 const UNDEFINED_OBJECT = '42704'
 
 /** Who uses a database, as whom. */
@@ -198,13 +197,25 @@ export class ShardedDatabase {
     return error instanceof MissingTable && performance.now() - this.#learntAtMs > LEARN_AGAIN_MS
   }
 
+  /** As `HerdLink.borrow`, when there is a primary to ask: it may have gone a moment ago. */
+  async #ask<T>({ link }: ProxyGroup, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const deadlineMs = performance.now() + link.settings.failoverWaitMs
+    for (;;) {
+      try {
+        return await link.borrow('primary', this.#name, work)
+      } catch (error) {
+        const isAway = error instanceof HerdError && error.code === 'NO_PRIMARY'
+        if ((!isAway && isHarmless(error as Error)) || performance.now() > deadlineMs) throw error
+      }
+      await sleep(ASK_AGAIN_MS)
+    }
+  }
+
   /** What the shards have of the tables that are spread. */
   learn(): Promise<void> {
     this.#learning ??= (async () => {
       this.#learntAtMs = performance.now()
-      this.#planner = await this.#anyShard.link.borrow('primary', this.#name, (client) =>
-        this.#plannerBy(client),
-      )
+      this.#planner = await this.#ask(this.#anyShard, (client) => this.#plannerBy(client))
     })().finally(() => {
       this.#learning = null
     })
@@ -220,8 +231,7 @@ export class ShardedDatabase {
   /** The map is another one now. */
   reload(): Promise<void> {
     this.#reloading ??= (async () => {
-      const { link } = this.groupOf(this.home)
-      const placement = await link.borrow('primary', this.#name, fetchPlacement)
+      const placement = await this.#ask(this.groupOf(this.home), fetchPlacement)
       if (placement === null) throw new HerdError('SHARD_MAP_INVALID', 'The herd has no shard map any more.')
       this.#placement = { ...placement, thisGroup: this.#placement.thisGroup }
       await this.#openGroups()
@@ -248,8 +258,7 @@ export class ShardedDatabase {
   }
 
   async #awaitFederation(): Promise<void> {
-    const { link } = this.groupOf(this.home)
-    await link.borrow('primary', this.#name, async (client) => {
+    await this.#ask(this.groupOf(this.home), async (client) => {
       const { rows } = await client.query('select pgherd.note_schema_change() as noted')
       const deadlineMs = performance.now() + FEDERATION_WAIT_MS
       while (performance.now() < deadlineMs) {
@@ -274,17 +283,11 @@ export class ShardedDatabase {
 
   /** Ends a prepared transaction, now or as soon as that group can. Rejects when it could not for long. */
   async endPrepared(group: string, statement: string): Promise<void> {
-    const deadlineMs = performance.now() + PREPARED_WAIT_MS
-    for (;;) {
-      try {
-        await this.groupOf(group).link.borrow('primary', this.#name, (client) => client.query(statement))
-        return
-      } catch (error) {
-        // Somebody else has ended it the same way.
-        if (isHarmless(error as Error) && (error as { code?: string }).code === UNDEFINED_OBJECT) return
-        if (performance.now() > deadlineMs) throw error
-      }
-      await sleep(PREPARED_POLL_MS)
+    try {
+      await this.#ask(this.groupOf(group), (client) => client.query(statement))
+    } catch (error) {
+      // Somebody else has ended it the same way.
+      if ((error as { code?: string }).code !== UNDEFINED_OBJECT) throw error
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   isHarmless,
   type Route,
@@ -43,9 +44,6 @@ export interface ShardedHost extends SeatUser {
 
 /** What a group says to whom is under another epoch of the shard map, or took it for another group. */
 const OTHER_EPOCH = 'PH001'
-/** How often it is begun again because the map has changed, or a part was lost before anything took effect. */
-const MOST_TRIES = 5
-const TRY_AGAIN_MS = 50
 const CURSOR = /^\s*declare\s+("(?:[^"]|"")+"|\S+)/i
 const OF_CURSOR: ReadonlySet<string> = new Set(['FETCH', 'MOVE', 'CLOSE', 'CLOSE CURSOR'])
 
@@ -65,6 +63,8 @@ export class ShardedSession {
   #turn = 0
   /** Where more is to come for what was asked up to a Flush. */
   #flushed: Seat | null = null
+  /** It is run beside the transaction. */
+  #outside: Batch | null = null
   /** Nothing is read up to the next Sync. */
   #skips = false
   /** Nobody is there any more; what must come to an end still does. */
@@ -152,8 +152,9 @@ export class ShardedSession {
       )
       return
     }
-    if (isOtherEpoch(error) && this.#transaction.joined.size === 0 && ++batch.cutOffs <= MOST_TRIES) {
-      this.#database.reload().then(
+    const mayPass = isOtherEpoch(error) && this.#transaction.joined.size === 0
+    if (mayPass && performance.now() < batch.deadlineMs) {
+      this.#alone(() => this.#moveOn(++batch.cutOffs)).then(
         () => this.#host.again(batch),
         (why: Error) => this.#refuse(batch, why),
       )
@@ -196,11 +197,14 @@ export class ShardedSession {
     try {
       if (this.status === 'E') throw failed()
       const where = this.#describing(units)
-      const seat = where === 'federation' ? await this.#federationSeat() : where
-      const wasFree = seat.own === null
-      if (wasFree) await this.#host.take(seat)
-      const { bytes, error } = await this.#exchange(seat, batch.requests)
-      if (wasFree && !this.#transaction.joined.has(seat)) seat.release()
+      const { bytes, error } = await this.#alone(async () => {
+        const seat = where === 'federation' ? await this.#federationSeat() : where
+        const wasFree = seat.own === null
+        if (wasFree) await this.#host.take(seat)
+        const reply = await this.#exchange(seat, batch.requests)
+        if (wasFree && !this.#transaction.joined.has(seat)) seat.release()
+        return reply
+      })
       if (error !== null) {
         this.#skips = true
         this.#transaction.fail()
@@ -295,15 +299,28 @@ export class ShardedSession {
       this.#host.runOn(seat, batch)
       return
     }
-    this.#transaction.join(seat).then(
+    this.#alone(() => this.#transaction.join(seat)).then(
       () => {
-        if (this.#host.isUnderWay(batch)) this.#host.runOn(seat, batch)
+        if (!this.#host.isUnderWay(batch)) return
+        if (this.status === 'E') this.lostBefore(batch)
+        else this.#host.runOn(seat, batch)
       },
       (error: Error) => {
         this.#flushed = null
         this.refused(batch, error)
       },
     )
+  }
+
+  /** While it runs nothing else happens to its batch: what is lost meanwhile, or who goes away, is seen after it. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#isRunning = true
+    try {
+      return await work()
+    } finally {
+      this.#isRunning = false
+      if (this.#closed) this.#leave()
+    }
   }
 
   /** As it is, outside of the transaction: what that has written cannot be seen there. */
@@ -316,6 +333,7 @@ export class ShardedSession {
         this.#runOn(seat, units, batch)
       else {
         if (this.#transaction.isOpen) batch.onOwn = true
+        this.#outside = batch
         this.#host.runOn(seat, batch)
       }
     } catch (error) {
@@ -328,6 +346,16 @@ export class ShardedSession {
       throw notSupported(
         'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
       )
+  }
+
+  /** It may only run on the connection that its seat has. */
+  isPart(batch: Batch): boolean {
+    return (this.#transaction.isOpen || this.#transaction.isPinned) && this.#outside !== batch
+  }
+
+  /** The connection that it was to run on is gone. */
+  lostBefore(batch: Batch): void {
+    this.#refuse(batch, this.#transaction.tellLoss() ?? failed())
   }
 
   /** What was run as on one group has ended there with this status. */
@@ -345,31 +373,28 @@ export class ShardedSession {
       return
     }
     const used = new Set<Seat>()
-    this.#isRunning = true
-    let answer: Buffer
+    const answer = await this.#alone(() => this.#runUntilDone(units, used, batch.deadlineMs))
+    this.#host.answer(batch, withClientNames(answer, batch.requests), [...used])
+  }
+
+  async #runUntilDone(units: readonly Unit[], used: Set<Seat>, deadlineMs: number): Promise<Buffer> {
     for (let tries = 1; ; tries++) {
       used.clear()
-      const ran = await this.#tryUnits(units, used)
-      answer = ran.answer
-      if (ran.again === null || tries >= MOST_TRIES || this.#closed) break
+      const { answer, again } = await this.#tryUnits(units, used)
+      if (again === null || performance.now() > deadlineMs || this.#closed) return answer
       try {
-        await ran.again()
+        await again(tries)
       } catch (error) {
-        answer = reportOf(error as Error)
-        break
+        return reportOf(error as Error)
       }
     }
-    this.#isRunning = false
-    if (this.#closed) this.#leave()
-    else if (this.#host.isUnderWay(batch))
-      this.#host.answer(batch, withClientNames(answer, batch.requests), [...used])
   }
 
   /** `again`: nothing of it took effect, and after this it can be tried once more. */
   async #tryUnits(
     units: readonly Unit[],
     used: Set<Seat>,
-  ): Promise<{ answer: Buffer; again: (() => Promise<void>) | null }> {
+  ): Promise<{ answer: Buffer; again: Remedy | null }> {
     const answers: Buffer[] = []
     const wasOpen = this.#transaction.isOpen
     let isImplicit = false
@@ -414,12 +439,16 @@ export class ShardedSession {
   }
 
   /** After which it can be tried again, where nothing of it took effect; null: it would be the same again. */
-  #whatHelps(error: Error): (() => Promise<void>) | null {
+  #whatHelps(error: Error): Remedy | null {
     if (this.#database.mayLearn(error)) return () => this.#database.learn()
-    if (isOtherEpoch(error)) return () => this.#database.reload()
-    const { code } = error as { code?: string }
-    if (code !== 'TRANSACTION_LOST') return null
-    return () => new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS))
+    if (isOtherEpoch(error)) return (tries) => this.#moveOn(tries)
+    return (error as { code?: string }).code === 'TRANSACTION_LOST' ? (tries) => sleep(pauseMs(tries)) : null
+  }
+
+  /** To the map that is in force now; while it is changed there are two. */
+  async #moveOn(tries: number): Promise<void> {
+    await sleep(pauseMs(tries))
+    await this.#database.reload()
   }
 
   async #end(commits: boolean): Promise<string> {
@@ -663,12 +692,10 @@ export class ShardedSession {
     return this.#isRunning
   }
 
-  /** Has what runs on several groups end; false: nothing does. */
-  cancel(): boolean {
-    const busy = this.seats.filter(({ isExchanging }) => isExchanging)
-    if (this.#transaction.isCommitting) return this.#isRunning
-    for (const { own } of busy) void own?.connection.cancel()
-    return busy.length > 0
+  /** Has what runs on several groups end, unless it is being committed. */
+  cancel(): void {
+    if (this.#transaction.isCommitting) return
+    for (const { own, isExchanging } of this.seats) if (isExchanging) void own?.connection.cancel()
   }
 
   /** Its client is gone: what commits goes on, all else is given up. */
@@ -685,6 +712,13 @@ export class ShardedSession {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** After it something can be tried again, for the so manieth time. */
+type Remedy = (tries: number) => Promise<void>
+
+function pauseMs(tries: number): number {
+  return Math.min(250, 5 * 2 ** tries)
+}
 
 function isOtherEpoch(error: Error): boolean {
   if (error instanceof LoginRefused) return error.sqlState === OTHER_EPOCH
