@@ -43,8 +43,9 @@ export class StatementRecord {
   #literals: readonly LiteralSpan[] | null = null
 
   // Made for every new text: copying an object is ten times slower.
-  constructor(text: string, of: ShapeRecord) {
+  constructor(text: string, of: ShapeRecord, literals: readonly LiteralSpan[] | null = null) {
     this.text = text
+    this.#literals = literals
     this.shape = of.shape
     this.facts = of.facts
     this.judgement = of.judgement
@@ -76,7 +77,11 @@ const BYTES_A_RECORD = 200
 
 /** Reads the facts of texts; core/sql caches them by shape. */
 export interface FactsReader {
-  factsOf(text: string): { readonly shape: string; readonly facts: StatementFacts }
+  factsOf(text: string): {
+    readonly shape: string
+    readonly facts: StatementFacts
+    readonly literals?: readonly LiteralSpan[]
+  }
   readonly stats: { readonly shapes: number; readonly shapeBytes: number }
 }
 
@@ -150,7 +155,7 @@ export class StatementBook {
   }
 
   #read(text: string): StatementRecord {
-    const { shape: shapeText, facts } = this.#reader.factsOf(text)
+    const { shape: shapeText, facts, literals } = this.#reader.factsOf(text)
     let shape = this.#shapes.get(facts)
     if (shape === undefined) {
       const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
@@ -165,7 +170,8 @@ export class StatementBook {
       }
       this.#shapes.set(facts, shape)
     }
-    return new StatementRecord(text, shape)
+    // Of those that are kept they would take more room than the text.
+    return new StatementRecord(text, shape, text.length > LONGEST_KEPT ? literals : null)
   }
 
   plan(record: StatementRecord, consistency: Consistency): Plan {

@@ -19,6 +19,7 @@ import {
   type Catalogue,
   type CopyIn,
   type InsertFacts,
+  type InsertRows,
   nameColumns,
   type QualifiedName,
   readCopy,
@@ -27,6 +28,7 @@ import {
   readSelectInsert,
   type StatementFacts,
   splitInsert,
+  splitPlainInsert,
 } from '@pgherd/core/sql'
 import type { StatementRecord } from '../statement-book.js'
 import { ClientValues } from './client-values.js'
@@ -143,6 +145,8 @@ export class RoutePlanner implements PlacedNames {
   /** Why no statement can be planned that names one of them, by full name. */
   readonly unusable: ReadonlyMap<string, HerdError>
   readonly #prepared = new WeakMap<StatementFacts, PreparedStatement>()
+  /** INSERTs that have been taken apart. */
+  readonly #splits = new WeakMap<StatementRecord, InsertRows>()
   readonly #toHome: Route
   readonly #toShard: readonly Route[]
 
@@ -200,11 +204,18 @@ export class RoutePlanner implements PlacedNames {
     return statement
   }
 
-  /** Its rows are where the columns that are known say: they must be those columns there too (I8). */
-  #named(text: string, { table, rows }: InsertFacts): string {
+  /** Those that an INSERT means that names none. */
+  #columnsOf({ table, rows }: InsertFacts): readonly string[] {
     const found = this.#tables.find(table)
     const columns = found === null || found === 'several' ? [] : found.columns
-    const named = rows === null ? null : nameColumns(text, columns.slice(0, rows[0]?.length))
+    return rows === null ? columns : columns.slice(0, rows[0]?.length)
+  }
+
+  /** Its rows are where the columns that are known say: they must be those columns there too (I8). */
+  #named(text: string, insert: InsertFacts): string {
+    const { table, rows } = insert
+    const columns = this.#columnsOf(insert)
+    const named = rows === null ? null : nameColumns(text, columns)
     if (named !== null) return named
     throw new HerdError('NOT_SUPPORTED', `This INSERT into ${table.name} does not name its columns.`, {
       hint: `Name them: INSERT INTO ${table.name} (${columns.join(', ')}) …`,
@@ -253,7 +264,7 @@ export class RoutePlanner implements PlacedNames {
         checkCount(facts, values)
         return {
           kind: 'parts',
-          parts: this.#split(positional === null ? text : this.#named(text, positional), values, plan.parts),
+          parts: this.#split(record, positional, values, plan.parts),
         }
       case 'read all': {
         const mayScatter = scatters && plan.colocated && !plan.home
@@ -449,20 +460,31 @@ export class RoutePlanner implements PlacedNames {
     return { kind: 'each', groups, whole: true, apart }
   }
 
+  #takeApart({ text, literals, facts }: StatementRecord, positional: InsertFacts | null): InsertRows {
+    const names = positional === null ? null : this.#columnsOf(positional)
+    const plain = facts.maxParameter === 0 ? splitPlainInsert(text, literals, names) : null
+    const insert = plain ?? splitInsert(positional === null ? text : this.#named(text, positional))
+    if (insert !== null) return insert
+    throw new HerdError(
+      'NOT_SUPPORTED',
+      'The rows of this INSERT belong to several shards, and cannot be told apart.',
+      {
+        hint: 'Insert them one by one.',
+      },
+    )
+  }
+
   #split(
-    text: string,
+    record: StatementRecord,
+    positional: InsertFacts | null,
     values: readonly unknown[],
     parts: readonly { readonly shard: number; readonly rows: readonly number[] }[],
   ): StatementPart[] {
-    const insert = splitInsert(text)
-    if (insert === null)
-      throw new HerdError(
-        'NOT_SUPPORTED',
-        'The rows of this INSERT belong to several shards, and cannot be told apart.',
-        {
-          hint: 'Insert them one by one.',
-        },
-      )
+    let insert = this.#splits.get(record)
+    if (insert === undefined) {
+      insert = this.#takeApart(record, positional)
+      this.#splits.set(record, insert)
+    }
     return parts.map(({ shard, rows }) => {
       const { text: part, parameters } = insert.with(rows)
       const group = this.#placement.map.shards[shard] as string

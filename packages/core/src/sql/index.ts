@@ -29,7 +29,7 @@ export {
 } from './scatter-read.js'
 export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
 export { readSelectInsert, type SelectInsert, VALUE_PARAMETERS } from './select-insert.js'
-export { type InsertRows, nameColumns, splitInsert } from './split-insert.js'
+export { type InsertRows, nameColumns, splitInsert, splitPlainInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
 export type { StatementPart } from './statement-text.js'
