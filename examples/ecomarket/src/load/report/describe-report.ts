@@ -315,7 +315,7 @@ function rate({ perSecond }: StressResult): string {
 
 function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return '-'
-  return `${value < 10 ? value.toFixed(1) : count(value)} ms`
+  return `${value < 9.95 ? value.toFixed(1) : count(value)} ms`
 }
 
 function factor(value: number): string {
