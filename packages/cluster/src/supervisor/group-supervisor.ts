@@ -18,6 +18,8 @@ import {
   stopServer,
 } from '../postgres/index.js'
 import { isPaused } from '../postgres/server-processes.js'
+import { withAdminConnection } from '../replication/admin-connection.js'
+import { completeTransaction } from '../replication/complete-transaction.js'
 import { slotName } from '../replication/node-settings.js'
 import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
 import { ActionQueue, isExclusive } from './action-queue.js'
@@ -36,6 +38,7 @@ const SLEPT_MS = 400
 /** Commits that wait for longer than this are told of. */
 const STALL_TOLD_MS = 1000
 const STOP_TIMEOUT_MS = 15_000
+const SHOWN_TIMEOUT_MS = 5000
 
 export interface GroupSupervisorOptions {
   context: Omit<GroupContext, 'nodes' | 'memory' | 'tell'>
@@ -58,6 +61,8 @@ export class GroupSupervisor {
   readonly #context: GroupContext
   readonly #nodes: Map<string, ManagedNode>
   readonly #actions = new ActionQueue()
+  /** The primary with each standby that streams from it and shows all that was committed before. */
+  #shown: Set<string> = new Set()
   #memory: GroupMemory
   #phaseSinceMs = performance.now()
   #settlingUntilMs = performance.now() + SETTLING_MS
@@ -279,7 +284,25 @@ export class GroupSupervisor {
     for (const action of decision.actions) this.#begin(action)
     for (const event of decision.events) this.#tell(event.kind, event.node, event.message)
     this.#sampleWal(seen.nodes[this.#memory.primary])
+    this.#haveCommitsShown()
     this.#hurry()
+  }
+
+  /** A standby that begins to stream may not show commits that have waited for it (`completeTransaction`). */
+  #haveCommitsShown(): void {
+    const primary = this.primary()
+    const answer = primary?.record.answer ?? null
+    if (primary === null || answer === null || answer.recovery) return
+    const streaming = Object.keys(answer.replicas).filter((name) => answer.replicas[name]?.streaming)
+    const links = streaming.map((name) => `${primary.name} ${name}`)
+    const fresh = links.filter((link) => !this.#shown.has(link))
+    this.#shown = new Set(links)
+    if (fresh.length === 0) return
+    const { secrets } = this.#context
+    const { address } = primary.node.server
+    withAdminConnection(address, secrets.superuser, SHOWN_TIMEOUT_MS, completeTransaction).catch(() => {
+      for (const link of fresh) this.#shown.delete(link)
+    })
   }
 
   #noteStall(stalled: string | null): void {

@@ -39,10 +39,7 @@ export async function whenReplayed(
     )
     if (rows[0]?.done === true) return
     if (performance.now() > deadline)
-      throw new HerdError(
-        'OPERATION_FAILED',
-        `The placement is not settled everywhere: ${node} has not replayed ${lsn} yet.`,
-      )
+      throw new HerdError('OPERATION_FAILED', `${node} has not replayed ${lsn} yet.`)
     await sleep(POLL_MS)
   }
 }
