@@ -107,7 +107,9 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#output = new ClientOutput(socket, () => this.#own?.connection.socket.pause())
     this.tenant = tenant
     this.#shards = sharded === null ? null : new ShardedSession(sharded, tenant, this)
-    this.#seat = this.#shards?.homeSeat ?? new Seat({ group: '', tenant, link: context.link, book }, this)
+    this.#seat =
+      this.#shards?.homeSeat ??
+      new Seat({ group: '', tenant, link: context.link, book, isReadOnly: false }, this)
     this.#context = context
     this.processId = who.processId
     this.secretKey = who.secretKey

@@ -15,6 +15,8 @@ export interface Place {
   readonly tenant: Tenant
   readonly link: HerdLink
   readonly book: DatabaseBook
+  /** Nothing can be written there, whatever is asked. */
+  readonly isReadOnly: boolean
 }
 
 /** Whose seats they are hears what is said on their connections. */
@@ -59,6 +61,11 @@ export class Seat implements ServerUser {
     this.place = place
     this.#user = user
     this.writes = writes
+  }
+
+  /** Something was written there since the last transaction ended. */
+  get wrote(): boolean {
+    return this.traces.wrote && !this.place.isReadOnly
   }
 
   /** A connection that it has to itself. */

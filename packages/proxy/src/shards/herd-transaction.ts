@@ -78,7 +78,7 @@ export class HerdTransaction {
   }
 
   get wrote(): boolean {
-    return [...this.#joined].some(({ traces }) => traces.wrote)
+    return [...this.#joined].some(({ wrote }) => wrote)
   }
 
   get isOfOneSnapshot(): boolean {
@@ -275,7 +275,7 @@ export class HerdTransaction {
   }
 
   async #commit(seats: readonly Seat[], inRole: boolean): Promise<void> {
-    const writers = seats.filter(({ traces }) => traces.wrote)
+    const writers = seats.filter(({ wrote }) => wrote)
     const readers = seats.filter((seat) => !writers.includes(seat))
     await Promise.all(readers.map((seat) => askOn(seat, 'COMMIT')))
     const [only] = writers

@@ -125,15 +125,20 @@ export class ShardedDatabase {
 
   /** Every connection says under which map its statements were planned: under another one it gets none. */
   #welcomeTo(group: string): (connection: ServerConnection) => Promise<void> {
-    return (connection) =>
-      connection.run(`select pgherd.enter(${this.#placement.map.epoch}, '${group.replaceAll("'", "''")}')`)
+    const name = group.replaceAll("'", "''")
+    return (connection) => {
+      const enter = `select pgherd.enter(${this.#placement.map.epoch}, '${name}')`
+      // A lane's patience is for statements.
+      return connection.run(`begin; set local statement_timeout = 0; ${enter}; commit`)
+    }
   }
 
   placeIn(group: string, { identity, credentials }: Guest): Place {
     const { link, tenants } = this.groupOf(group)
     const tenant: Tenant = tenants.join(identity, credentials)
     tenant.welcome ??= this.#welcomeTo(group)
-    return { group, link, tenant, book: group === this.home ? this.#homeBook : this.#shardBook }
+    const book = group === this.home ? this.#homeBook : this.#shardBook
+    return { group, link, tenant, book, isReadOnly: false }
   }
 
   /** Where what several groups have is put together. Rejects while that is not there yet. */
@@ -141,7 +146,8 @@ export class ShardedDatabase {
     const database = `${this.#name}${FEDERATION_SUFFIX}`
     const { link, tenants } = this.groupOf(this.home)
     const book = await this.#books.of(database)
-    return { group: database, link, tenant: tenants.join({ ...identity, database }, credentials), book }
+    const tenant = tenants.join({ ...identity, database }, credentials)
+    return { group: database, link, tenant, book, isReadOnly: true }
   }
 
   // ---- which group

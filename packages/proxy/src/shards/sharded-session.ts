@@ -44,7 +44,9 @@ export interface ShardedHost extends SeatUser {
 
 /** What a group says to whom is under another epoch of the shard map, or took it for another group. */
 const OTHER_EPOCH = 'PH001'
-const CURSOR = /^\s*declare\s+("(?:[^"]|"")+"|\S+)/i
+/** Its name, and the query that it is for. */
+const CURSOR =
+  /^\s*declare\s+("(?:[^"]|"")+"|\S+)\s+(?:(?:binary|asensitive|insensitive|no|scroll)\s+)*cursor\s+(?:with(?:out)?\s+hold\s+)?for\s+(.+)$/is
 const OF_CURSOR: ReadonlySet<string> = new Set(['FETCH', 'MOVE', 'CLOSE', 'CLOSE CURSOR'])
 
 /** What one client does in a database whose tables are spread over groups. */
@@ -265,8 +267,10 @@ export class ShardedSession {
         'Prepare statements by the protocol, as drivers do.',
       )
     const near = new Set([...this.#transaction.joined].map(({ place }) => place.group))
-    if (this.#planner !== null) return this.#planner.route(record, values, near, this.#turn++)
-    return this.#database.route(record, values, near)
+    const query = CURSOR.exec(record.text)?.[2]
+    const asked = query === undefined ? record : this.#database.look(query)
+    if (this.#planner !== null) return this.#planner.route(asked, values, near, this.#turn++)
+    return this.#database.route(asked, values, near)
   }
 
   /** Who can say what statements take and give that are only prepared. */
