@@ -6,7 +6,8 @@ import { openPool } from './open-pool.js'
 import { Deliverer } from './outbox/deliverer.js'
 import { postEvents } from './outbox/post-event.js'
 import { readLogin } from './outbox/shard.js'
-import { readFlags, runProgram, tell } from './run-program.js'
+import { readFlags } from './read-flags.js'
+import { runProgram, tell } from './run-program.js'
 
 const HELP = `Delivers the events of all users, in order for each, beside whoever else does.
 

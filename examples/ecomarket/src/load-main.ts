@@ -8,7 +8,8 @@ import { writeMarkdown } from './load/report/write-markdown.js'
 import { writePage } from './load/report/write-page.js'
 import { runLoad } from './load/run-load.js'
 import { openPool } from './open-pool.js'
-import { readFlags, readWholeNumber, runProgram, tell } from './run-program.js'
+import { readFlags, readWholeNumber } from './read-flags.js'
+import { runProgram, tell } from './run-program.js'
 import { loadUsersHerd } from './users/load-users-herd.js'
 
 const HELP = `Puts a herd of four shards under load, kills a primary meanwhile, and writes a report.

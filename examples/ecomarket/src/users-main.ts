@@ -7,7 +7,8 @@ import { openPool } from './open-pool.js'
 import { Deliverer } from './outbox/deliverer.js'
 import { postEvents } from './outbox/post-event.js'
 import { readLogin } from './outbox/shard.js'
-import { readFlags, readWholeNumber, runProgram, tell } from './run-program.js'
+import { readFlags, readWholeNumber } from './read-flags.js'
+import { runProgram, tell } from './run-program.js'
 import { loadUsersHerd } from './users/load-users-herd.js'
 
 const HELP = `Serves users over HTTP, from a herd of four shards, and delivers what happens to them in order.

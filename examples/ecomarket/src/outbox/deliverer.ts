@@ -71,12 +71,16 @@ export class Deliverer {
     }
   }
 
+  /** Tries again what fails, and tells why once, however often it fails of the same. */
   async #untilClosed<T>(work: () => Promise<T>): Promise<T | null> {
+    let told = ''
     while (!this.#closing.signal.aborted) {
       try {
         return await work()
       } catch (error) {
-        this.#options.tell(`delivery goes on in a moment: ${error instanceof Error ? error.message : error}`)
+        const why = error instanceof Error ? error.message : String(error)
+        if (why !== told) this.#options.tell(`delivery goes on as soon as it can: ${why}`)
+        told = why
         await this.#pause(AGAIN_MS)
       }
     }
