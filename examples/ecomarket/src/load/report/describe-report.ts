@@ -200,14 +200,7 @@ function describeStrategies({ strategies }: LoadReport): Section {
     ],
     tables: [
       {
-        head: [
-          'strategy',
-          'fullest / mean',
-          'one more: moved',
-          'fullest / mean',
-          'one less: moved',
-          'fullest / mean',
-        ],
+        head: ['strategy', 'most/mean', 'one more: moved', 'most/mean', 'one less: moved', 'most/mean'],
         rows: strategies.strategies.map(({ strategy, balance, changes }) => [
           strategy,
           factor(balance.imbalance),
