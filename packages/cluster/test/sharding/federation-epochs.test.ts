@@ -5,7 +5,7 @@ import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
 import type { Herd } from '../../src/index.js'
 
 const ROWS = 200
-const CHANGES = 4
+const CHANGES = 3
 let herd: Herd
 
 /**
