@@ -97,6 +97,9 @@ class Judge {
 
   private weighRow(row: CalledFunction): void {
     if (row.builtin) this.treat(treatmentOf(row.name, row.volatility), row.name)
+    // Ours: the default of columns that are unique over all shards is a sequence's next value.
+    else if (row.schema === 'pgherd' && row.name === 'next_id')
+      this.treat(treatmentOf('nextval', 'v'), row.name)
     else {
       this.leave('unknown', `${row.schema}.${row.name} is a function of your own`)
       if (row.volatility === 'v') this.reads = false

@@ -22,9 +22,9 @@ function describeProxy(herd: Herd, dsn: string): string[] {
     : herd.spec.sharding === undefined
       ? [pc.dim('Any PostgreSQL client; one database, with the whole herd behind it:'), `  psql "${dsn}"`]
       : [
-          pc.dim('Any PostgreSQL client; the tables that are not spread over shards:'),
+          pc.dim('Any PostgreSQL client:'),
           `  psql "${dsn}"`,
-          pc.dim('The same for all tables together, to read only (to write: @pgherd/client):'),
+          pc.dim('The same, for tools that look into the catalogue: all tables in one place, to read only:'),
           `  psql "${inDatabase(dsn, federationDatabase(herd.spec.database))}"`,
         ]
 }

@@ -266,6 +266,11 @@ export class ShardedSession {
         'PREPARE does not say which shard EXECUTE will go to.',
         'Prepare statements by the protocol, as drivers do.',
       )
+    if (record.facts.command === 'COPY' && this.#database.spreadTable(record) !== null)
+      throw notSupported(
+        'COPY is not possible through the proxy with a table that is spread over shards.',
+        'Use @pgherd/client, which parts it; or read, over all shards, in the database that ends in _herd.',
+      )
     const near = new Set([...this.#transaction.joined].map(({ place }) => place.group))
     const query = CURSOR.exec(record.text)?.[2]
     const asked = query === undefined ? record : this.#database.look(query)
