@@ -54,6 +54,15 @@ export function transactionLost(cause: Error): HerdError {
   )
 }
 
+/** A column may hold NULL, but a shard key places its row. */
+export function keyIsNull(table: string, column: string): HerdError {
+  return new HerdError(
+    'SHARD_KEY_INVALID',
+    `null value in column "${column}" of relation "${table}" violates not-null constraint`,
+    { hint: 'A shard key places its row and cannot be NULL.' },
+  )
+}
+
 export function notSupported(message: string, hint?: string): HerdError {
   return new HerdError('NOT_SUPPORTED', message, hint === undefined ? {} : { hint })
 }

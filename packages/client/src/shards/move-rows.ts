@@ -1,7 +1,7 @@
 import { HerdError } from '@pgherd/core'
 import { type QualifiedName, returningMore } from '@pgherd/core/sql'
 import pg from 'pg'
-import { sqlError } from './herd-answers.js'
+import { keyIsNull, sqlError } from './herd-answers.js'
 
 /** An UPDATE that sets the shard key of rows on some groups. */
 export interface MoveRoute {
@@ -73,10 +73,7 @@ export function takeMoved(route: MoveRoute, group: string, answer: pg.QueryResul
 function keyOf({ columns, table }: MoveRoute, column: string, values: readonly (string | null)[]): string {
   const value = values[columns.indexOf(column)] ?? null
   if (value !== null) return value
-  throw sqlError(
-    '23502',
-    `null value in column "${column}" of relation "${table.name}" violates not-null constraint`,
-  )
+  throw keyIsNull(table.name, column)
 }
 
 /** Takes rows away from where they are. */

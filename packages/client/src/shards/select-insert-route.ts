@@ -10,7 +10,7 @@ import {
   type ShardMap,
 } from '@pgherd/core/sharding'
 import { type SelectInsert, VALUE_PARAMETERS } from '@pgherd/core/sql'
-import { sqlError } from './herd-answers.js'
+import { keyIsNull } from './herd-answers.js'
 
 /** An INSERT of what a query gives that others have: it is read first, a part at a time, and then inserted. */
 export interface SelectInsertRoute {
@@ -78,11 +78,7 @@ export function ownedByKey(
     of: (row) => {
       const values = key.map(({ column, type, place }) => {
         const value = row[place] ?? null
-        if (value === null)
-          throw sqlError(
-            '23502',
-            `null value in column "${column}" of relation "${table}" violates not-null constraint`,
-          )
+        if (value === null) throw keyIsNull(table, column)
         if (readKeyText(value, type, reader) !== 'value')
           throw new HerdError(
             'SHARD_KEY_INVALID',

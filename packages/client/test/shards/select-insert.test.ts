@@ -121,7 +121,9 @@ test.each<[string, unknown[]]>([
   const found = await outcomeOf(pool as unknown as pg.Client, text, values)
   // Which of several rows comes first is the same nowhere.
   if (!/do nothing/.test(text)) {
-    expect(found).toEqual(wanted.code === '22003' ? { code: 'SHARD_KEY_INVALID' } : wanted)
+    expect(found).toEqual(
+      ['22003', '23502'].includes(wanted.code ?? '') ? { code: 'SHARD_KEY_INVALID' } : wanted,
+    )
     expect(await contents(pool as unknown as pg.Client)).toEqual(await contents(oracle))
   } else expect((found as { rowCount: number }).rowCount).toBe((wanted as { rowCount: number }).rowCount)
   const { map } = herd.placement() as NonNullable<ReturnType<Herd['placement']>>
