@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import type { Session, StatementRecord } from '@pgherd/client/internal'
-import { HerdError, type Lsn } from '@pgherd/core'
+import type { Lsn } from '@pgherd/core'
 import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
 import { type DatabaseBook, isUnknown } from '../database-book.js'
 import type { KnownDatabase } from '../database-books.js'
@@ -35,6 +35,7 @@ import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from '
 import type { PauseGate } from './pause-gate.js'
 import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
 import { Seat } from './seat.js'
+import { SeatTaker } from './seat-taker.js'
 import { SessionSettings } from './session-settings.js'
 import type { SessionTraces } from './session-traces.js'
 import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
@@ -92,8 +93,7 @@ export class ClientSession implements ShardedHost, InputUser {
   /** Its transaction was lost with its connection; it does not know yet. */
   #lostTransaction: ServerReport | null = null
   #stopWaiting: (() => void) | null = null
-  /** What it has under way is cancelled: it waits for no connection any more. */
-  #givesUp = false
+  readonly #taker = new SeatTaker()
   #closed = false
 
   constructor(
@@ -194,7 +194,7 @@ export class ClientSession implements ShardedHost, InputUser {
 
   asked(simple: SimpleMessage | null, requests: readonly Request[], partial: boolean): void {
     this.batches++
-    this.#givesUp = false
+    this.#taker.begin()
     const batch = newBatch({ simple, requests, partial }, this.#batch, this.#context.failoverWaitMs)
     this.#batch = batch
     this.#judge(batch)
@@ -307,70 +307,9 @@ export class ClientSession implements ShardedHost, InputUser {
     if (this.#shards !== null) this.#status = this.#shards.status
   }
 
-  /** Gets a connection to the primary for a seat; rejects when none can be had for long. */
-  async take(seat: Seat): Promise<void> {
+  take(seat: Seat): Promise<void> {
     const deadlineMs = this.#batch?.deadlineMs ?? performance.now() + this.#context.failoverWaitMs
-    while (!(await this.#tryToTake(seat, deadlineMs))) {
-      if (this.#closed) throw new Error('its client is gone')
-      if (this.#givesUp) throw Object.assign(new Error(CANCELED), { code: QUERY_CANCELED })
-      if (performance.now() > deadlineMs) throw new HerdError('NO_PRIMARY', noConnection(seat))
-      await this.#changeOf(seat.place.link)
-    }
-  }
-
-  /** False: not now. Rejects when that server will not have it. */
-  #tryToTake(seat: Seat, deadlineMs: number): Promise<boolean> {
-    const { tenant, link } = seat.place
-    const choice = tenant.choose('primary', 0, 0)
-    if (choice.kind !== 'node') return Promise.resolve(false)
-    const pool = tenant.own(choice.node)
-    return new Promise((resolve, reject) => {
-      let cancel = (): void => {}
-      const stop = (): void => {
-        ended()
-        cancel()
-        resolve(false)
-      }
-      const late = setTimeout(stop, deadlineMs - performance.now())
-      const ended = (): void => {
-        clearTimeout(late)
-        this.#stopWaiting = null
-      }
-      this.#stopWaiting = stop
-      cancel = pool.take(
-        this.#settings,
-        (server) => {
-          ended()
-          const isUsable = !server.connection.isStandby && !this.#closed
-          if (isUsable) seat.take(server, pool)
-          else {
-            pool.giveBack(server)
-            link.look(choice.node)
-          }
-          resolve(isUsable)
-        },
-        (error) => {
-          ended()
-          if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) reject(error)
-          else resolve(false)
-        },
-      )
-    })
-  }
-
-  /** Something else is known of a group now, or may be. */
-  #changeOf(link: HerdLink): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        clearTimeout(timer)
-        cancel()
-        this.#stopWaiting = null
-        resolve()
-      }
-      const timer = setTimeout(stop, TAKE_AGAIN_MS)
-      const cancel = link.waitForChange(stop)
-      this.#stopWaiting = stop
-    })
+    return this.#taker.take(seat, this.#settings, deadlineMs)
   }
 
   #answerCommand(batch: Batch, command: ProxyCommand): void {
@@ -931,8 +870,7 @@ export class ClientSession implements ShardedHost, InputUser {
     if (batch === null) return
     if (this.#shards?.isRunning === true) {
       this.#shards.cancel()
-      this.#givesUp = true
-      this.#stopWaiting?.()
+      this.#taker.giveUp(Object.assign(new Error(CANCELED), { code: QUERY_CANCELED }))
       return
     }
     if (this.#own !== null && !this.#held) void this.#own.connection.cancel()
@@ -957,6 +895,7 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#closed = true
     this.#input.end()
     this.#stopWaiting?.()
+    this.#taker.giveUp(new Error('its client is gone'))
     if (this.#batch !== null && this.#shards?.isRunning !== true) this.#seat.abandon()
     if (this.#shards === null) this.#seat.release()
     else this.#shards.close()
@@ -967,9 +906,6 @@ export class ClientSession implements ShardedHost, InputUser {
 
 let turns = 0
 
-/** How long after it could not be had a connection is asked for again. */
-const TAKE_AGAIN_MS = 50
-
 /** Said by somebody who is not understood now, to be understood again. */
 const SETTING = /^\s*(?:set|reset|show)\b/i
 
@@ -979,11 +915,6 @@ const UNREADABLE: ServerReport = {
   message:
     'what is not in UTF8, or has backslashes in plain strings, cannot be told to which shard it belongs',
   hint: "SET client_encoding = 'UTF8' and SET standard_conforming_strings = on.",
-}
-
-function noConnection({ place: { group, link } }: Seat): string {
-  if (link.view.primary === null) return link.whyNoPrimary
-  return `No connection to group ${group} was free in time.`
 }
 
 const QUERY_CANCELED = '57014'

@@ -250,7 +250,8 @@ export class ShardedSession {
       case 'scatter':
       case 'federation':
         return this.#transaction.surroundings.length === 0 || CURSOR.test(record.text) ? 'federation' : null
-      default:
+      case 'each':
+      case 'parts':
         return null
     }
   }
@@ -496,12 +497,7 @@ export class ShardedSession {
   async #runUnit(unit: Unit, route: Route | null, used: Set<Seat>): Promise<Buffer> {
     const { record } = unit
     if (route === null) return record === null ? this.#prepare(unit, used) : this.#set(unit, record, used)
-    if (
-      route.kind !== 'group' &&
-      rowLimitOf(unit) > 0 &&
-      route.kind !== 'federation' &&
-      route.kind !== 'scatter'
-    )
+    if ((route.kind === 'each' || route.kind === 'parts') && rowLimitOf(unit) > 0)
       throw notSupported('What several groups do together is answered with all of its rows at once.')
     switch (route.kind) {
       case 'group': {
@@ -521,7 +517,8 @@ export class ShardedSession {
       }
       case 'parts':
         return this.#runParts(unit, route.parts, used)
-      default:
+      case 'scatter':
+      case 'federation':
         return this.#askFederation(unit, used)
     }
   }
