@@ -1,4 +1,5 @@
 // What it costs that tables are spread: the same statements on a sharded herd and on one server, by turns.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -9,9 +10,12 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { contest } from './contest.mjs'
 import { median, report, spread } from './figures.mjs'
 import { chooseOptions } from './options.mjs'
+import { findProgram } from './peers/debian-program.mjs'
+import { startPgherdProxy } from './peers/pgherd-proxy.mjs'
+import { runProgram } from './proxy/run-program.mjs'
 import { makeScratch } from './scratch.mjs'
 
-const CASES = ['keyed', 'scatter', 'two-phase', 'insert', 'copy']
+const CASES = ['keyed', 'keyed-proxy', 'scatter', 'two-phase', 'insert', 'copy']
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
@@ -20,6 +24,7 @@ const ROWS_AN_INSERT = 1000
 const ROWS_A_COPY = 200_000
 const COPY_PIECE_BYTES = 65_536
 const CALLERS = 32
+const PROXY_CLIENTS = 16
 const TABLE = 'create table users (id bigint primary key, name text, region text, score int)'
 const REGIONS = ['north', 'south', 'east', 'west', 'middle']
 
@@ -34,6 +39,7 @@ sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { ke
 }
 const herds = []
 const pools = {}
+const proxies = {}
 /** Of the plain server two rows are on the same shard; on shards 1 and 2 are ids of two of them. */
 let apart = []
 
@@ -98,6 +104,25 @@ async function rateOf(callers, work) {
   return (done * 1000) / (performance.now() - startedAt)
 }
 
+/** Through a proxy in a process of its own, by clients that prepare the statement once. */
+async function proxyRate(name) {
+  const herd = herds[Object.keys(specs).indexOf(name)]
+  const home = herd.primaryOf('home').name
+  proxies[name] ??= await startPgherdProxy({
+    dir: scratch.dir,
+    primary: herd.dsn(home),
+    superuserNodes: [herd.dsn(home, 'superuser')],
+  })
+  const script = join(scratch.dir, 'keyed.sql')
+  writeFileSync(script, `\\set id random(0, ${ROWS - 1})\nselect name from users where id = :id;\n`)
+  const { output } = await runProgram(
+    findProgram('pgbench', 'postgresql-contrib'),
+    ['-n', '-f', script, '-M', 'prepared', '-c', String(PROXY_CLIENTS), '-j', '2', '-T', String(seconds)],
+    { url: proxies[name].url, patienceSeconds: seconds + 60 },
+  )
+  return Number(/^tps = ([\d.]+) \(without/m.exec(output)[1])
+}
+
 let next = ROWS
 
 /** Rows as text, in pieces as a file is read. */
@@ -143,6 +168,7 @@ const PLAYS = {
         if (rows[0]?.name !== `user ${id}`) throw new Error('another row than was asked for')
       }),
   },
+  'keyed-proxy': { names: [SHARDED, PLAIN], play: proxyRate },
   insert: {
     names: [SHARDED, PLAIN],
     play: (name) =>
@@ -183,7 +209,14 @@ const PLAYS = {
 }
 
 /** The least that the first may do of what the second does. */
-const LEAST = { keyed: 0.95, insert: 0.9, copy: 0.9, scatter: 1 / 1.2, 'two-phase': 0.35 }
+const LEAST = {
+  keyed: 0.95,
+  'keyed-proxy': 0.95,
+  insert: 0.9,
+  copy: 0.9,
+  scatter: 1 / 1.2,
+  'two-phase': 0.35,
+}
 
 let met = true
 try {
@@ -212,6 +245,7 @@ try {
   met = report('sharded-herd', rows, { rounds, seconds, details })
 } finally {
   await Promise.all(Object.values(pools).map((pool) => pool.end()))
+  for (const proxy of Object.values(proxies)) await proxy.stop()
   for (const herd of herds) await herd.stop()
   scratch.remove()
 }
