@@ -14,6 +14,7 @@ export { ReplayWatch } from './replay-watch.js'
 export { isHarmless } from './server-error.js'
 export { Session } from './session.js'
 export { commitTogether, type PartClient, type Participant } from './shards/commit-together.js'
+export type { CopyRoute } from './shards/copy-route.js'
 export { LOCK_PATIENCE, type Route, type StatementPart } from './shards/herd-client.js'
 export {
   type FullPlacement,

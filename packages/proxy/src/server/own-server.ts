@@ -127,6 +127,15 @@ export class OwnServer {
     return this.connection.socket.write(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
   }
 
+  onceDrained(goOn: () => void): void {
+    this.connection.socket.once('drain', goOn)
+  }
+
+  /** What a Sync in the middle of a COPY brings may come when it is somebody else's. */
+  noteSync(): void {
+    this.traced = this.tainted = true
+  }
+
   /** Runs something of ours; resolves with the SQLSTATE of its error, or null. */
   ask(message: Buffer): Promise<string | null> {
     if (this.ended) return Promise.resolve('08006')

@@ -12,7 +12,7 @@ export interface SimpleMessage {
 
 /** What a client asked for up to a Sync, or one Query. */
 export interface Batch {
-  readonly simple: SimpleMessage | null
+  simple: SimpleMessage | null
   readonly requests: readonly Request[]
   /** What of it is executed. */
   records: readonly StatementRecord[]

@@ -2,7 +2,6 @@ import type net from 'node:net'
 import { FROM_CLIENT, readQuery } from '../protocol/client-messages.js'
 import { FrameReader } from '../protocol/frame-reader.js'
 import { ProtocolViolation } from '../protocol/protocol-violation.js'
-import type { OwnServer } from '../server/own-server.js'
 import type { Request } from './batch.js'
 import type { SimpleMessage } from './client-batch.js'
 import type { StatementMap } from './statement-map.js'
@@ -12,6 +11,15 @@ const LONGEST_MESSAGE = 0x3fffffff
 /** What a client may send ahead while its batch is under way. */
 const MOST_HELD = 256 * 1024
 
+/** Who takes the messages of a client that copies. */
+export interface CopySink {
+  /** False: not so fast, until `onceDrained`. */
+  send(messages: readonly Buffer[]): boolean
+  onceDrained(goOn: () => void): void
+  /** A Sync has come in the middle of it: there may be an answer more than it needs. */
+  noteSync(): void
+}
+
 /** Who hears what a client asks for. */
 export interface InputUser {
   /** Something is under way, and what comes next must wait. */
@@ -19,7 +27,7 @@ export interface InputUser {
   /** Its transaction has failed. */
   readonly hasFailed: boolean
   /** Who reads what is copied, and whether a Query has begun that; null: it has failed. */
-  readonly copying: { readonly server: OwnServer; readonly bySimple: boolean } | null
+  readonly copying: { readonly sink: CopySink; readonly bySimple: boolean } | null
   asked(simple: SimpleMessage | null, requests: Request[], partial: boolean): void
   leaves(): void
   violates(violation: ProtocolViolation): void
@@ -98,7 +106,7 @@ export class ClientInput {
     const type = message[0] as number
     const copying = this.#isCopying && type !== FROM_CLIENT.terminate ? this.#user.copying : null
     if (copying !== null) {
-      this.#takeForCopy(copying.server, copying.bySimple, type, message)
+      this.#takeForCopy(copying.sink, copying.bySimple, type, message)
       return
     }
     if (this.#skipping && SKIPPED.has(type)) return
@@ -163,7 +171,7 @@ export class ClientInput {
    * What is copied is the server's as it comes, and nothing else: if the COPY has failed by then, the server
    * would run it, and the answer would come when the connection is somebody else's (I6).
    */
-  #takeForCopy(server: OwnServer, bySimple: boolean, type: number, message: Buffer): void {
+  #takeForCopy(sink: CopySink, bySimple: boolean, type: number, message: Buffer): void {
     switch (type) {
       case FROM_CLIENT.copyDone:
       case FROM_CLIENT.copyFail:
@@ -173,7 +181,7 @@ export class ClientInput {
       case FROM_CLIENT.sync:
         if (bySimple) return
         // It may be one more than the server needs, with an answer of its own.
-        server.traced = server.tainted = true
+        sink.noteSync()
         this.#isCopying = false
         break
       case FROM_CLIENT.copyData:
@@ -185,14 +193,14 @@ export class ClientInput {
           `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
         )
     }
-    if (!server.send([message])) this.#pauseForServer(server)
+    if (!sink.send([message])) this.#pauseFor(sink)
   }
 
-  #pauseForServer(server: OwnServer): void {
+  #pauseFor(sink: CopySink): void {
     if (this.#waitsForServer) return
     this.#waitsForServer = true
     this.#socket.pause()
-    server.connection.socket.once('drain', () => {
+    sink.onceDrained(() => {
       this.#waitsForServer = false
       this.#socket.resume()
     })

@@ -180,7 +180,8 @@ export class ClientSession implements ShardedHost, InputUser {
   }
 
   get copying(): InputUser['copying'] {
-    return this.#own === null ? null : { server: this.#own, bySimple: this.#batch?.simple !== null }
+    const sink = this.#shards?.copying ?? this.#own
+    return sink === null ? null : { sink, bySimple: this.#batch?.simple !== null }
   }
 
   leaves(): void {
@@ -287,6 +288,12 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#input.goOn()
   }
 
+  beginCopy(response: Buffer): void {
+    if (this.#closed) return
+    this.#output.say(response)
+    this.#input.beginCopy()
+  }
+
   answer(batch: Batch, message: Buffer, where: readonly Seat[]): void {
     if (!this.isUnderWay(batch)) return
     const { meter } = this.#context
@@ -297,6 +304,7 @@ export class ClientSession implements ShardedHost, InputUser {
     }
     meter.answered(performance.now() - batch.startedMs)
     this.#batch = null
+    this.#input.endCopy()
     this.#noteStatus()
     this.#output.say(message)
     this.#output.say(readyForQuery(this.#status))

@@ -1,7 +1,8 @@
 import { Session, type StatementRecord } from '@pgherd/client/internal'
 import type { DatabaseBook } from '../database-book.js'
 import type { HerdLink } from '../herd-link.js'
-import type { TransactionStatus } from '../protocol/server-messages.js'
+import { makeQuery } from '../protocol/client-messages.js'
+import { FROM_SERVER, type TransactionStatus } from '../protocol/server-messages.js'
 import type { OwnServer, ServerUser } from '../server/own-server.js'
 import type { Parsing, ReplyScript } from '../server/reply-script.js'
 import type { ServerPool } from '../server/server-pool.js'
@@ -42,6 +43,8 @@ export interface Reply {
 interface Exchange {
   readonly pieces: Buffer[]
   error: Buffer | null
+  /** Hears CopyInResponse; null: there must be none. */
+  readonly copyIn: ((response: Buffer) => void) | null
   readonly answered: (reply: Reply) => void
   readonly lost: (error: Error) => void
 }
@@ -112,11 +115,20 @@ export class Seat implements ServerUser {
     const server = this.#own
     if (server === null || server.ended) return Promise.reject(new Error('the connection has ended'))
     return new Promise((answered, lost) => {
-      this.#exchange = { pieces: [], error: null, answered, lost }
+      this.#exchange = { pieces: [], error: null, copyIn: null, answered, lost }
       server.script = script
       server.send(parts)
       server.sayDue()
     })
+  }
+
+  /** Begins to copy in. `ready`: with CopyInResponse; `ended`: as `exchange` does. */
+  copyFrom(text: string): { readonly ready: Promise<Buffer>; readonly ended: Promise<Reply> } {
+    const ended = this.exchange([makeQuery(text)], null)
+    const ready = new Promise<Buffer>((resolve) => {
+      if (this.#exchange !== null) this.#exchange = { ...this.#exchange, copyIn: resolve }
+    })
+    return { ready, ended }
   }
 
   /** What runs there would go on for nobody, and a server notices that nobody listens when it answers. */
@@ -137,8 +149,10 @@ export class Seat implements ServerUser {
   // ---- what its server says
 
   bytes(piece: Buffer): void {
-    if (this.#exchange === null) this.#user.bytes(piece)
-    else this.#exchange.pieces.push(piece)
+    const exchange = this.#exchange
+    if (exchange === null) this.#user.bytes(piece)
+    else if (piece[0] === FROM_SERVER.copyIn && exchange.copyIn !== null) exchange.copyIn(piece)
+    else exchange.pieces.push(piece)
   }
 
   error(sqlState: string | null, message: Buffer): void {
@@ -190,6 +204,6 @@ export class Seat implements ServerUser {
   copyIn(): void {
     if (this.#exchange === null) this.#user.copyIn()
     // Nobody here can say what is to be copied.
-    else this.#own?.destroy()
+    else if (this.#exchange.copyIn === null) this.#own?.destroy()
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type CopyRoute,
   type FullPlacement,
   fetchPlacedCatalogue,
   fetchPlacement,
@@ -163,6 +164,11 @@ export class ShardedDatabase {
    */
   route(record: StatementRecord, values: readonly WireValue[], near: ReadonlySet<string>): Route {
     return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
+  }
+
+  /** Where a COPY goes, as `route` says it of others. */
+  routeCopy(record: StatementRecord, near: ReadonlySet<string>): CopyRoute {
+    return (this.#planner as RoutePlanner).routeCopy(record, near, this.#turn++, (text) => this.look(text))
   }
 
   /** Who knows what a statement takes and gives, without its values. */

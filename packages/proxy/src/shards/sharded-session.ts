@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type CopyRoute,
   isHarmless,
   type Route,
   type RoutePlanner,
@@ -10,6 +11,7 @@ import {
   settingStep,
 } from '@pgherd/client/internal'
 import type pg from 'pg'
+import { makeQuery } from '../protocol/client-messages.js'
 import { commandComplete, type TransactionStatus } from '../protocol/server-messages.js'
 import { LoginRefused } from '../server/server-connection.js'
 import { encodeRequests, type Request, withClientNames } from '../session/batch.js'
@@ -19,6 +21,7 @@ import { failed, HerdTransaction } from './herd-transaction.js'
 import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
 import { notSupported, reportOf, sqlError } from './report-of.js'
 import type { Guest, ShardedDatabase } from './sharded-database.js'
+import { COPY_HEAD_BYTES, SpreadCopy } from './spread-copy.js'
 import { askOn, TransactionPart } from './transaction-part.js'
 import { answersBefore, answerTo, encodePart, textOfValue } from './unit-messages.js'
 import { rowLimitOf, type Unit, unitsOf } from './units.js'
@@ -36,6 +39,8 @@ export interface ShardedHost extends SeatUser {
   again(batch: Batch): void
   /** Says something of it; more of it is to come. */
   answerAhead(batch: Batch, message: Buffer): void
+  /** Has its client say what is to be copied. */
+  beginCopy(response: Buffer): void
   /** Ends it with what is to be said; `where` ran it. */
   answer(batch: Batch, message: Buffer, where: readonly Seat[]): void
   /** Gets a connection to the primary for a seat; rejects when none can be had for long. */
@@ -62,6 +67,7 @@ export class ShardedSession {
   /** Where the portals and cursors of its transaction are, by name. */
   readonly #portals = new Map<string, Seat>()
   readonly #cursors = new Map<string, Seat>()
+  #copying: SpreadCopy | null = null
   #turn = 0
   /** Where more is to come for what was asked up to a Flush. */
   #flushed: Seat | null = null
@@ -167,8 +173,9 @@ export class ShardedSession {
 
   #refuse(batch: Batch, error: Error): void {
     if (!this.#host.isUnderWay(batch)) return
+    const told = this.#transaction.isOpen && isOtherEpoch(error) ? mapChanged() : error
     this.#transaction.fail()
-    const report = withClientNames(reportOf(error), batch.requests)
+    const report = withClientNames(reportOf(told), batch.requests)
     if (!batch.partial) {
       this.#host.answer(batch, report, [])
       return
@@ -243,6 +250,7 @@ export class ShardedSession {
     }
     const cursor = this.#cursorOf(record)
     if (cursor !== null) return cursor
+    if (record.facts.command === 'COPY') return this.#whereToCopy(record, alone)
     const route = this.#route(record, values)
     switch (route.kind) {
       case 'group':
@@ -256,6 +264,29 @@ export class ShardedSession {
     }
   }
 
+  #whereToCopy(record: StatementRecord, alone: Batch | null): Seat | 'federation' | null {
+    const route = this.#routeCopy(record)
+    if (route.kind === 'group') return this.#seatIn(route.group)
+    if (alone?.simple == null)
+      throw notSupported('COPY with a table that is spread goes by the simple protocol, by itself.')
+    if (route.kind !== 'federation') return null
+    if (this.#transaction.surroundings.length > 0)
+      throw notSupported('COPY out of several shards does not go along with what was set for the session.')
+    alone.simple = { message: makeQuery(route.text), text: route.text }
+    return 'federation'
+  }
+
+  #routeCopy(record: StatementRecord): CopyRoute {
+    const near = this.#near
+    if (this.#planner === null) return this.#database.routeCopy(record, near)
+    return this.#planner.routeCopy(record, near, this.#turn++, (text) => this.#database.look(text))
+  }
+
+  /** Groups that its transaction has to do with already. */
+  get #near(): ReadonlySet<string> {
+    return new Set([...this.#transaction.joined].map(({ place }) => place.group))
+  }
+
   /** Where the cursor is that it is about; null: it is about none, or none is known. */
   #cursorOf({ facts, shape }: StatementRecord): Seat | null {
     return OF_CURSOR.has(facts.command) ? (this.#cursors.get(savepointOf(shape)) ?? null) : null
@@ -267,12 +298,7 @@ export class ShardedSession {
         'PREPARE does not say which shard EXECUTE will go to.',
         'Prepare statements by the protocol, as drivers do.',
       )
-    if (record.facts.command === 'COPY' && this.#database.spreadTable(record) !== null)
-      throw notSupported(
-        'COPY is not possible through the proxy with a table that is spread over shards.',
-        'Use @pgherd/client, which parts it; or read, over all shards, in the database that ends in _herd.',
-      )
-    const near = new Set([...this.#transaction.joined].map(({ place }) => place.group))
+    const near = this.#near
     const query = CURSOR.exec(record.text)?.[2]
     const asked = query === undefined ? record : this.#database.look(query)
     if (this.#planner !== null) return this.#planner.route(asked, values, near, this.#turn++)
@@ -417,6 +443,12 @@ export class ShardedSession {
           continue
         }
         if (this.status === 'E') throw this.#transaction.tellLoss() ?? failed()
+        if (record?.facts.command === 'COPY') {
+          isImplicit = !this.#transaction.isOpen
+          if (isImplicit) this.#transaction.begin()
+          answers.push(await this.#copyIn(record, used))
+          continue
+        }
         const route = this.#routeOf(unit)
         if (route?.kind === 'each' && route.apart) {
           if (this.#transaction.isOpen)
@@ -438,10 +470,7 @@ export class ShardedSession {
       if (isImplicit) await this.#end(false).catch(() => {})
       else this.#transaction.fail()
       const again = wasOpen ? null : this.#whatHelps(error)
-      const isOver = wasJoined && isOtherEpoch(error)
-      const told = isOver
-        ? sqlError('40001', 'could not go on with the transaction: the shard map has changed')
-        : error
+      const told = wasJoined && isOtherEpoch(error) ? mapChanged() : error
       // One simple statement is answered when it is committed, and not before.
       const before = isImplicit && units[0]?.simple !== null ? [] : answers
       return { answer: Buffer.concat([...before, reportOf(told)]), again }
@@ -564,6 +593,35 @@ export class ShardedSession {
     })
     for (const statement of prepares) own?.prepared.add(statement)
     return seat.exchange(parts, script)
+  }
+
+  /** What its client copies, to the shards that it is for. */
+  async #copyIn(record: StatementRecord, used: Set<Seat>): Promise<Buffer> {
+    const route = this.#routeCopy(record)
+    if (route.kind !== 'split' && route.kind !== 'copies') throw new Error('the COPY is for one group')
+    const copy = new SpreadCopy({
+      text: route.text,
+      groups: route.groups,
+      splitter: route.kind === 'split' ? route.splitter(route.groups[0] as string, COPY_HEAD_BYTES) : null,
+      join: (group) => this.#join(group, used, true),
+    })
+    try {
+      const response = await copy.begin()
+      this.#copying = copy
+      this.#host.beginCopy(response)
+      const rows = await copy.done()
+      for (const [seat, count] of rows) if (count > 0 || !route.quiet) this.#noteRun(seat, record.text)
+      const counts = [...rows.values()]
+      const sum = route.kind === 'copies' ? counts[0] : counts.reduce((all, count) => all + count, 0)
+      return commandComplete(`COPY ${sum}`)
+    } finally {
+      this.#copying = null
+    }
+  }
+
+  /** Takes what its client copies to several groups; null: it copies to one, or does not. */
+  get copying(): SpreadCopy | null {
+    return this.#copying
   }
 
   /** Each by a text of its own; the answer is that to the whole. */
@@ -724,6 +782,10 @@ type Remedy = (tries: number) => Promise<void>
 
 function pauseMs(tries: number): number {
   return Math.min(250, 5 * 2 ** tries)
+}
+
+function mapChanged(): Error {
+  return sqlError('40001', 'could not go on with the transaction: the shard map has changed')
 }
 
 function isOtherEpoch(error: Error): boolean {
