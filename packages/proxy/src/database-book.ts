@@ -17,8 +17,16 @@ export class DatabaseBook {
   #loading: Promise<void> | null = null
   #loadedAtMs = Number.NEGATIVE_INFINITY
 
-  /** `noticed`: a client of this process has changed the catalogue. */
-  constructor(link: Pick<HerdLink, 'borrow'>, database: string, noticed: () => void = () => {}) {
+  /**
+   * `noticed`: a client of this process has changed the catalogue. `isFederation`: its foreign tables are those of
+   * the herd's own groups, which can only be read there.
+   */
+  constructor(
+    link: Pick<HerdLink, 'borrow'>,
+    database: string,
+    noticed: () => void = () => {},
+    isFederation = false,
+  ) {
     this.#noticed = noticed
     this.#loader = new CatalogueLoader(
       (work, role) =>
@@ -29,7 +37,7 @@ export class DatabaseBook {
       (catalogue) => {
         this.#loadedAtMs = performance.now()
         this.#catalogue = catalogue
-        this.#book.useCatalogue(catalogue)
+        this.#book.useCatalogue(isFederation ? withOwnTables(catalogue) : catalogue)
       },
     )
   }
@@ -93,6 +101,15 @@ export class DatabaseBook {
     this.#loading = loading
     return loading
   }
+}
+
+function withOwnTables(catalogue: Catalogue): Catalogue {
+  const isOthers = ({ schema }: { readonly schema: string }): boolean => schema !== 'pgherd'
+  const relations = [...catalogue.relations].map(([name, rows]) => {
+    const own = rows.map((row) => ({ ...row, foreign: false, readCalls: row.readCalls.filter(isOthers) }))
+    return [name, own] as const
+  })
+  return { ...catalogue, relations: new Map(relations), hidden: catalogue.hidden.filter(isOthers) }
 }
 
 async function hasPlacement(client: pg.Client): Promise<boolean> {

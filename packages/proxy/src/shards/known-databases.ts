@@ -26,7 +26,7 @@ export class KnownDatabases {
   #shardedOf(database: string): Promise<ShardedDatabase | null> {
     let sharded = this.#sharded.get(database)
     if (sharded === undefined) {
-      sharded = ShardedDatabase.open(database, this.#groups, this.#books, () => this.#noticed(database))
+      sharded = ShardedDatabase.open(database, this.#groups, () => this.#noticed(database))
       this.#sharded.set(database, sharded)
       const forget = (): void => {
         this.#sharded.delete(database)

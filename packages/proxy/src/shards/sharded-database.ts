@@ -14,7 +14,6 @@ import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import type { Credentials } from '../auth/scram-client.js'
 import { DatabaseBook } from '../database-book.js'
-import type { DatabaseBooks } from '../database-books.js'
 import type { ServerConnection } from '../server/server-connection.js'
 import type { Identity, Tenant } from '../server/tenant.js'
 import type { Place } from '../session/seat.js'
@@ -42,11 +41,11 @@ export interface Guest {
 export class ShardedDatabase {
   readonly #name: string
   readonly #groups: HerdGroups
-  readonly #books: DatabaseBooks
   readonly #open = new Map<string, ProxyGroup>()
   /** What is known of statements for shards: all have the same tables. */
   readonly #shardBook: DatabaseBook
   readonly #homeBook: DatabaseBook
+  #federationBook: DatabaseBook | null = null
   #placement: FullPlacement
   #planner: RoutePlanner | null = null
   #reloading: Promise<void> | null = null
@@ -54,17 +53,10 @@ export class ShardedDatabase {
   #learntAtMs = Number.NEGATIVE_INFINITY
   #turn = 0
 
-  private constructor(
-    name: string,
-    placement: FullPlacement,
-    groups: HerdGroups,
-    books: DatabaseBooks,
-    noticed: () => void,
-  ) {
+  private constructor(name: string, placement: FullPlacement, groups: HerdGroups, noticed: () => void) {
     this.#name = name
     this.#placement = placement
     this.#groups = groups
-    this.#books = books
     this.#shardBook = new DatabaseBook(
       { borrow: (role, database, work) => this.#anyShard.link.borrow(role, database, work) },
       name,
@@ -78,15 +70,10 @@ export class ShardedDatabase {
   }
 
   /** Null: its tables are not spread. */
-  static async open(
-    name: string,
-    groups: HerdGroups,
-    books: DatabaseBooks,
-    noticed: () => void,
-  ): Promise<ShardedDatabase | null> {
+  static async open(name: string, groups: HerdGroups, noticed: () => void): Promise<ShardedDatabase | null> {
     const placement = await groups.first.link.borrow('primary', name, fetchPlacement)
     if (placement === null) return null
-    const database = new ShardedDatabase(name, placement, groups, books, noticed)
+    const database = new ShardedDatabase(name, placement, groups, noticed)
     await database.#openGroups()
     await Promise.all([database.#shardBook.ready(), database.#homeBook.ready()])
     await database.learn()
@@ -146,7 +133,9 @@ export class ShardedDatabase {
   async federationFor({ identity, credentials }: Guest): Promise<Place> {
     const database = `${this.#name}${FEDERATION_SUFFIX}`
     const { link, tenants } = this.groupOf(this.home)
-    const book = await this.#books.of(database)
+    this.#federationBook ??= new DatabaseBook(link, database, () => {}, true)
+    const book = this.#federationBook
+    await book.ready()
     const tenant = tenants.join({ ...identity, database }, credentials)
     return { group: database, link, tenant, book, isReadOnly: true }
   }
@@ -263,7 +252,7 @@ export class ShardedDatabase {
   async schemaChanged(): Promise<void> {
     await this.#awaitFederation().catch(() => {})
     this.#homeBook.changed()
-    await Promise.all([this.#homeBook.loading, this.#shardBook.reread()])
+    await Promise.all([this.#homeBook.loading, this.#shardBook.reread(), this.#federationBook?.reread()])
     await this.learn().catch(() => {
       this.#learntAtMs = Number.NEGATIVE_INFINITY
     })
@@ -284,13 +273,12 @@ export class ShardedDatabase {
 
   /** Somebody elsewhere has changed what statements are judged by. */
   async reread(): Promise<void> {
-    await Promise.all([this.#homeBook.reread(), this.#shardBook.reread()])
+    await Promise.all([this.#homeBook, this.#shardBook, this.#federationBook].map((book) => book?.reread()))
     await this.learn()
   }
 
   touch(nowMs: number): void {
-    this.#homeBook.touch(nowMs)
-    this.#shardBook.touch(nowMs)
+    for (const book of [this.#homeBook, this.#shardBook, this.#federationBook]) book?.touch(nowMs)
   }
 
   /** Ends a prepared transaction, now or as soon as that group can. Rejects when it could not for long. */

@@ -368,7 +368,8 @@ export class ShardedSession {
       if (units.some(({ record }) => record !== null && CURSOR.test(record.text)))
         this.#runOn(seat, units, batch)
       else {
-        if (this.#transaction.isOpen) batch.onOwn = true
+        // It takes its time, and a standby may not have heard yet how shards are to be reached now.
+        batch.onOwn = batch.onPrimary = true
         this.#outside = batch
         this.#host.runOn(seat, batch)
       }

@@ -112,6 +112,14 @@ test('what several shards have is read as one table', async () => {
   expect((await client.query(join)).rows).toEqual([{ name: 'user 3', text: 'of three' }])
 })
 
+test('whoever has read all shards keeps no connection for it', async () => {
+  const client = await through()
+  await client.query('select count(*) from users')
+  await client.query('insert into users (id, name) values (1, $1)', ['u'])
+  await until('all are free', () => proxy.facts.servers.every(({ state }) => state !== 'taken'))
+  expect(proxy.facts.clients.map(({ state }) => state)).not.toContain('idle in transaction')
+})
+
 test('what is written on several shards is written on all or none', async () => {
   const client = await through()
   await addUsers(client, 10)
