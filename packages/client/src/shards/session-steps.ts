@@ -13,7 +13,10 @@ export interface Step {
 /** SET and its like end with their transaction. */
 const LOCAL = /^set (local|transaction|constraints)\b/i
 /** The last argument of `set_config`, and of `set_config` alone. */
-const LOCAL_CALL = /,\s*(true|'t(rue)?'|'on'|'1')(::bool(ean)?)?\s*\)/i
+const LOCAL_CALL = /,\s*(?:true|'t(?:rue)?'|'on'|'1')(?:::bool(?:ean)?)?\s*\)/gi
+const ANY_CALL = /\bset_config\s*\(/gi
+/** SET of one name, which the next of that name takes the place of. */
+const PLAIN_SET = /^\s*set\s+(?:session\s+)?([a-z_][\w.]*)\s*(?:=|\s+to\s)/i
 const OTHER_SNAPSHOT = /repeatable|serializable/i
 const ROLE = /\brole\b|authorization/i
 const NAME = /("(?:[^"]|"")+"|[^\s";]+)[\s;]*$/
@@ -34,7 +37,8 @@ export function settingStep({ facts, shape, text }: StatementRecord, config: pg.
     facts.functions.length > 0 &&
     facts.functions.every(({ name }) => name === 'set_config')
   if (!isCall) return null
-  return { kind: LOCAL_CALL.test(text) ? 'local' : 'setting', config, name: null }
+  const isLocal = text.match(LOCAL_CALL)?.length === text.match(ANY_CALL)?.length
+  return { kind: isLocal ? 'local' : 'setting', config, name: null }
 }
 
 /** The name in SAVEPOINT, RELEASE and ROLLBACK TO, as PostgreSQL folds it. */
@@ -59,7 +63,11 @@ export function stepsReleased(steps: readonly Step[], savepoint: string): Step[]
 export function withSetting(settings: readonly Step[], step: Step): Step[] {
   if (/^\s*discard\s+all\b/i.test(step.config.text)) return []
   const said = JSON.stringify(step.config)
-  return [...settings.filter(({ config }) => JSON.stringify(config) !== said), step]
+  const name = PLAIN_SET.exec(step.config.text)?.[1]?.toLowerCase()
+  const isSame = ({ config }: Step): boolean =>
+    JSON.stringify(config) === said ||
+    (name !== undefined && PLAIN_SET.exec(config.text)?.[1]?.toLowerCase() === name)
+  return [...settings.filter((each) => !isSame(each)), step]
 }
 
 /** What a transaction that follows in a chain begins with. */

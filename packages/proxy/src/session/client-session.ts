@@ -206,8 +206,7 @@ export class ClientSession implements ShardedHost, InputUser {
     if (!this.#isReadable) {
       batch.onOwn = batch.onPrimary = true
       if (this.#shards === null) this.#begin(batch)
-      else if (SETTING.test(batch.simple?.text ?? '')) this.#goHome(batch)
-      else this.#tellError(batch, UNREADABLE)
+      else this.#fatal(UNREADABLE)
     } else if (this.#shards === null) this.#judgeThere(batch, () => this.#begin(batch))
     else this.#begin(batch)
   }
@@ -257,11 +256,6 @@ export class ClientSession implements ShardedHost, InputUser {
   }
 
   // ---- for several groups
-
-  #goHome(batch: Batch): void {
-    this.#seat = (this.#shards as ShardedSession).homeSeat
-    this.#go(batch)
-  }
 
   isUnderWay(batch: Batch): boolean {
     return this.#batch === batch && !this.#closed
@@ -315,9 +309,27 @@ export class ClientSession implements ShardedHost, InputUser {
     if (this.#shards !== null) this.#status = this.#shards.status
   }
 
-  take(seat: Seat): Promise<void> {
+  async take(seat: Seat): Promise<void> {
     const deadlineMs = this.#batch?.deadlineMs ?? performance.now() + this.#context.failoverWaitMs
-    return this.#taker.take(seat, this.#settings, deadlineMs)
+    const { own } = seat
+    if (own === null) await this.#taker.take(seat, this.#settings, deadlineMs)
+    // What has been set since is to be so on a connection that was kept, too.
+    else if (own.status === 'I' && (own.settings.key !== this.#settings.key || own.staleStatements)) {
+      const refused = await own.adapt(this.#settings)
+      if (refused === null) return
+      own.destroy()
+      throw new SettingsRefused(refused)
+    }
+  }
+
+  fatal(report: ServerReport): void {
+    this.#fatal({ ...report, severity: 'FATAL' })
+  }
+
+  forget(requests: readonly Request[]): void {
+    for (const request of requests)
+      if (request.kind === 'parse' && !request.isTaken)
+        this.#statements.forget(request.clientName, request.statement)
   }
 
   #answerCommand(batch: Batch, command: ProxyCommand): void {
@@ -504,9 +516,7 @@ export class ClientSession implements ShardedHost, InputUser {
 
   /** Nothing of it has reached a server. */
   #forgetUnparsed(batch: Batch): void {
-    for (const request of batch.requests)
-      if (request.kind === 'parse' && !request.isTaken)
-        this.#statements.forget(request.clientName, request.statement)
+    this.forget(batch.requests)
   }
 
   #again(
@@ -724,7 +734,7 @@ export class ClientSession implements ShardedHost, InputUser {
       this.#context.meter.answered(performance.now() - batch.startedMs)
       // What could not be prepared again has nothing to take away.
       if (batch.setting?.kind === 'deallocate' || (batch.setting !== null && !batch.failed))
-        this.#noteSetting(batch.setting)
+        this.#noteSetting(this.#seat, batch.setting)
     }
     if (this.#shards === null || status !== 'I' || !this.#traces.changedForOthers) this.#finish(status)
     // What comes next is planned by it, and answered from it.
@@ -744,10 +754,10 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#input.goOn()
   }
 
-  #noteSetting(change: Exclude<Batch['setting'], null>): void {
+  #noteSetting({ own: server }: Seat, change: Exclude<Batch['setting'], null>): void {
     this.#settings = this.#settings.after(change, this.#startSettings)
     if (change.kind === 'reset all') this.#consistency = this.#startConsistency
-    const server = this.#own as OwnServer
+    if (server === null) return
     const settings = server.settings.after(change, SessionSettings.NONE)
     server.staleStatements ||= settings.answerKey !== server.settings.answerKey
     server.settings = settings
@@ -762,13 +772,13 @@ export class ClientSession implements ShardedHost, InputUser {
     if (!this.#traces.keeps) this.#seat.release()
   }
 
-  forgotten(isAll: boolean, parses: readonly Parsing[]): void {
+  forgotten(seat: Seat, isAll: boolean, parses: readonly Parsing[]): void {
     this.#statements.clear(parses)
-    this.#noteSetting({ kind: 'deallocate all' })
+    this.#noteSetting(seat, { kind: 'deallocate all' })
     // What comes after it in a pipeline leaves traces of its own.
-    if (!isAll || this.#own === null || this.#batch?.records.length !== 1) return
-    this.#own.traced = this.#traces.keeps = false
-    this.#own.settings = SessionSettings.NONE
+    if (!isAll || seat.own === null || this.#batch?.records.length !== 1) return
+    seat.own.traced = seat.traces.keeps = false
+    seat.own.settings = SessionSettings.NONE
     this.#settings = this.#startSettings
     this.#consistency = this.#startConsistency
   }
@@ -809,7 +819,8 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#input.serverLost()
     this.#shards?.heard('E', true)
     this.#noteStatus()
-    this.#tell(batch, report)
+    if (batch.partial) this.#shards?.skipAfter(batch, report)
+    else this.#tell(batch, report)
   }
 
   #loseTransaction(batch: Batch | null, error: Error): void {
@@ -914,15 +925,12 @@ export class ClientSession implements ShardedHost, InputUser {
 
 let turns = 0
 
-/** Said by somebody who is not understood now, to be understood again. */
-const SETTING = /^\s*(?:set|reset|show)\b/i
-
 const UNREADABLE: ServerReport = {
-  severity: 'ERROR',
+  severity: 'FATAL',
   code: '0A000',
   message:
     'what is not in UTF8, or has backslashes in plain strings, cannot be told to which shard it belongs',
-  hint: "SET client_encoding = 'UTF8' and SET standard_conforming_strings = on.",
+  hint: 'Connect with client_encoding UTF8 and standard_conforming_strings on.',
 }
 
 const QUERY_CANCELED = '57014'

@@ -25,7 +25,7 @@ export interface SeatUser {
   bytes(piece: Buffer): void
   error(sqlState: string | null, message: Buffer): void
   unparsed(parsing: Parsing): void
-  forgotten(isAll: boolean, parses: readonly Parsing[]): void
+  forgotten(seat: Seat, isAll: boolean, parses: readonly Parsing[]): void
   parameter(name: string, value: string): void
   copyIn(): void
   ready(status: TransactionStatus): void
@@ -86,10 +86,20 @@ export class Seat implements ServerUser {
   release(): void {
     const server = this.#own
     if (server === null) return
+    // An answer that is still to come must be nobody else's.
+    if (this.#exchange !== null) {
+      this.abandon()
+      return
+    }
     this.#own = null
     this.traces.clear()
     this.#pool?.giveBack(server)
     this.#pool = null
+  }
+
+  /** Hands something on that is not part of an answer. */
+  say(message: Buffer): void {
+    this.#user.bytes(message)
   }
 
   /** A transaction has ended there; true: it changed what statements are judged by. */
@@ -114,6 +124,11 @@ export class Seat implements ServerUser {
   exchange(parts: readonly Buffer[], script: ReplyScript | null): Promise<Reply> {
     const server = this.#own
     if (server === null || server.ended) return Promise.reject(new Error('the connection has ended'))
+    if (this.#exchange !== null) {
+      // Two answers could not be told apart.
+      server.destroy()
+      return Promise.reject(new Error('the connection was busy'))
+    }
     return new Promise((answered, lost) => {
       this.#exchange = { pieces: [], error: null, copyIn: null, answered, lost }
       server.script = script
@@ -194,7 +209,7 @@ export class Seat implements ServerUser {
   }
 
   forgotten(isAll: boolean, parses: readonly Parsing[]): void {
-    this.#user.forgotten(isAll, parses)
+    this.#user.forgotten(this, isAll, parses)
   }
 
   parameter(name: string, value: string): void {

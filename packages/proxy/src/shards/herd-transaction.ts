@@ -127,7 +127,8 @@ export class HerdTransaction {
     try {
       for (const step of this.#begun) await askOn(seat, textOf(step))
     } catch (error) {
-      if (!seat.traces.keeps) seat.release()
+      if (seat.traces.keeps) await askOn(seat, 'ROLLBACK').catch(() => seat.own?.destroy())
+      else seat.release()
       throw error
     }
     // It may have been lost right after its last answer.
@@ -138,14 +139,19 @@ export class HerdTransaction {
   }
 
   async #pin(seat: Seat): Promise<void> {
-    if (seat.own === null) {
-      this.#pinned.delete(seat)
-      await this.#host.take(seat)
-    }
+    if (seat.own === null) this.#pinned.delete(seat)
+    await this.#host.take(seat)
     if (this.#pinned.has(seat) || this.#kept.length === 0) return
-    this.#pinned.add(seat)
     seat.traces.keeps = true
-    for (const step of this.#kept) await this.#tell(seat, step)
+    try {
+      for (const step of this.#kept) await this.#tell(seat, step)
+    } catch (error) {
+      // Without what was set nothing may run on it.
+      seat.traces.keeps = false
+      seat.release()
+      throw error
+    }
+    this.#pinned.add(seat)
   }
 
   /** Nobody sees that two transactions wait for each other on different servers: such a wait ends by itself. */
@@ -169,6 +175,7 @@ export class HerdTransaction {
     switch (command) {
       case 'BEGIN':
       case 'START TRANSACTION':
+        if (this.#failed) throw this.tellLoss() ?? failed()
         this.begin(shape)
         return command
       case 'COMMIT':
@@ -209,10 +216,13 @@ export class HerdTransaction {
     if (begun === null) throw sqlError('3B001', `savepoint "${name}" does not exist`)
     // What was lost since cannot be gone back to.
     if (command === 'ROLLBACK TO' && this.#isPartLost) throw failed()
-    await Promise.all([...this.#joined].map((seat) => askOn(seat, text)))
+    await allDone([...this.#joined].map((seat) => askOn(seat, text)))
     this.#begun = begun
     if (command !== 'ROLLBACK TO') return command
     this.#failed = false
+    // Their patience may have been of what was gone back from.
+    this.#patient.clear()
+    if (this.#joined.size > 1) for (const seat of this.#joined) await this.#makePatient(seat)
     return 'ROLLBACK'
   }
 
@@ -223,7 +233,19 @@ export class HerdTransaction {
     const seats = this.#begun === null ? this.#pinned : this.#joined
     for (const seat of seats) if (seat !== except && seat.own !== null) await this.#tell(seat, step)
     if (this.#begun !== null) this.#begun.push(step)
-    else if (step.kind === 'setting') this.#kept = withSetting(this.#kept, step)
+    else if (step.kind === 'setting') this.#keep(step, [...this.#pinned])
+  }
+
+  /** `told`: where it is so already; all others are told all anew. */
+  #keep(step: Step, told: readonly Seat[]): void {
+    this.#kept = withSetting(this.#kept, step)
+    for (const seat of this.#pinned) if (!told.includes(seat)) this.#pinned.delete(seat)
+  }
+
+  /** Nothing is set any more, once this is so where it was. */
+  discard(): void {
+    this.#kept = []
+    this.#pinned.clear()
   }
 
   /** Has its user's next statements run with what is set. */
@@ -252,7 +274,7 @@ export class HerdTransaction {
         return 'ROLLBACK'
       }
       await this.#commit(seats, takesRole([...this.#kept, ...begun]))
-      for (const step of begun) if (step.kind === 'setting') this.#kept = withSetting(this.#kept, step)
+      for (const step of begun) if (step.kind === 'setting') this.#keep(step, seats)
       if (changedSchema) await this.#host.schemaChanged()
       return 'COMMIT'
     } catch (error) {
@@ -277,7 +299,7 @@ export class HerdTransaction {
   async #commit(seats: readonly Seat[], inRole: boolean): Promise<void> {
     const writers = seats.filter(({ wrote }) => wrote)
     const readers = seats.filter((seat) => !writers.includes(seat))
-    await Promise.all(readers.map((seat) => askOn(seat, 'COMMIT')))
+    await allDone(readers.map((seat) => askOn(seat, 'COMMIT')))
     const [only] = writers
     if (only !== undefined && writers.length === 1) {
       await commitAlone(only)
@@ -311,6 +333,11 @@ export class HerdTransaction {
     this.#lostWith ??= error
     return true
   }
+}
+
+/** Resolves when all have; rejects when all have ended, with what failed first. */
+async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const each of await Promise.allSettled(works)) if (each.status === 'rejected') throw each.reason
 }
 
 async function commitAlone(seat: Seat): Promise<void> {

@@ -20,12 +20,14 @@ export interface Answered {
   readonly tag: string
 }
 
-export function readAnswer(bytes: Buffer): Answered {
+/** `isPart`: what was parsed there is nothing that the client has asked for. */
+export function readAnswer(bytes: Buffer, isPart = false): Answered {
   const head: Buffer[] = []
   const rows: Buffer[] = []
   let tag = ''
   for (const message of messagesIn(bytes)) {
     if (message[0] === FROM_SERVER.dataRow) rows.push(message)
+    else if (message[0] === FROM_SERVER.parseComplete && isPart) continue
     else if (message[0] === FROM_SERVER.commandComplete) tag = message.toString('utf8', 5, message.length - 1)
     else head.push(message)
   }

@@ -1,4 +1,5 @@
 import { HerdError } from '@pgherd/core'
+import { ProtocolViolation } from '../protocol/protocol-violation.js'
 import { makeError } from '../protocol/server-messages.js'
 import { LoginRefused } from '../server/server-connection.js'
 
@@ -19,6 +20,8 @@ const STATES: Readonly<Record<string, string>> = {
 /** What a client is told of something that failed in a herd of several groups. */
 export function reportOf(error: Error): Buffer {
   if (error instanceof ServerError || error instanceof LoginRefused) return error.report
+  if (error instanceof ProtocolViolation)
+    return makeError({ severity: 'ERROR', code: error.sqlState, message: error.message })
   const { code, hint } = error as { code?: string; hint?: string | null }
   const more = hint ? { hint } : {}
   if (error instanceof HerdError)

@@ -12,7 +12,7 @@ import {
 } from '@pgherd/client/internal'
 import type pg from 'pg'
 import { makeQuery } from '../protocol/client-messages.js'
-import { commandComplete, type TransactionStatus } from '../protocol/server-messages.js'
+import { commandComplete, type ServerReport, type TransactionStatus } from '../protocol/server-messages.js'
 import { LoginRefused } from '../server/server-connection.js'
 import { encodeRequests, type Request, withClientNames } from '../session/batch.js'
 import type { Batch } from '../session/client-batch.js'
@@ -23,7 +23,7 @@ import { notSupported, reportOf, sqlError } from './report-of.js'
 import type { Guest, ShardedDatabase } from './sharded-database.js'
 import { COPY_HEAD_BYTES, SpreadCopy } from './spread-copy.js'
 import { askOn, TransactionPart } from './transaction-part.js'
-import { answersBefore, answerTo, encodePart, textOfValue } from './unit-messages.js'
+import { answersAfter, answerTo, encodePart, preparing, textOfValue } from './unit-messages.js'
 import { rowLimitOf, type Unit, unitsOf } from './units.js'
 import type { WireValue } from './wire-values.js'
 
@@ -41,6 +41,10 @@ export interface ShardedHost extends SeatUser {
   answerAhead(batch: Batch, message: Buffer): void
   /** Has its client say what is to be copied. */
   beginCopy(response: Buffer): void
+  /** These were parsed nowhere. */
+  forget(requests: readonly Request[]): void
+  /** Ends the session. */
+  fatal(report: ServerReport): void
   /** Ends it with what is to be said; `where` ran it. */
   answer(batch: Batch, message: Buffer, where: readonly Seat[]): void
   /** Gets a connection to the primary for a seat; rejects when none can be had for long. */
@@ -176,6 +180,7 @@ export class ShardedSession {
     const told = this.#transaction.isOpen && isOtherEpoch(error) ? mapChanged() : error
     this.#transaction.fail()
     const report = withClientNames(reportOf(told), batch.requests)
+    this.#host.forget(batch.requests)
     if (!batch.partial) {
       this.#host.answer(batch, report, [])
       return
@@ -195,10 +200,25 @@ export class ShardedSession {
 
   /** Where what came before a Flush is. */
   #goOnThere(seat: Seat, units: readonly Unit[], isDone: boolean, batch: Batch): void {
-    if (isDone && this.#onlySeat(units, batch) !== seat)
-      throw notSupported('What is sent up to one Sync, with a Flush in between, goes to one group.')
+    let where: Seat | 'federation' | null = seat
+    try {
+      if (isDone) where = this.#onlySeat(units, batch)
+    } catch {
+      where = null
+    }
+    if (where !== seat) {
+      // A part of it is with a server already, and cannot be taken back by itself.
+      this.#host.fatal({ severity: 'FATAL', code: '0A000', message: FLUSHED, hint: 'Leave the Flush out.' })
+      return
+    }
     if (!batch.partial) this.#flushed = null
     this.#host.runOn(seat, batch)
+  }
+
+  /** What it was in has failed before its Sync. */
+  skipAfter(batch: Batch, report: Buffer): void {
+    this.#skips = true
+    this.#host.answerAhead(batch, report)
   }
 
   /** Statements that are prepared, and a Flush: who asks is to hear of them before it says what it does with them. */
@@ -244,6 +264,10 @@ export class ShardedSession {
   #whereOf({ record, portal, values }: Unit, alone: Batch | null): Seat | 'federation' | null {
     if (record === null) return this.#portals.get(portal as string) ?? this.homeSeat
     if (record.facts.kind === 'transaction') return null
+    if (TAKES_ALL_BACK.test(record.shape) && alone !== null && !this.#transaction.isOpen) {
+      this.#discard()
+      return this.homeSeat
+    }
     if (settingStep(record, { text: record.text }) !== null) {
       const isPlain = this.status === 'I' && !this.#transaction.isPinned
       return isPlain && alone !== null && this.#host.isRepeatable(alone) ? this.homeSeat : null
@@ -261,6 +285,16 @@ export class ShardedSession {
       case 'each':
       case 'parts':
         return null
+    }
+  }
+
+  /** What was set is taken back at home; other connections are cleaned when they are given back. */
+  #discard(): void {
+    this.#transaction.discard()
+    for (const seat of this.seats) {
+      if (seat === this.homeSeat || seat.own === null) continue
+      seat.own.traced = true
+      seat.release()
     }
   }
 
@@ -365,8 +399,10 @@ export class ShardedSession {
       this.#checkFederated()
       const seat = await this.#federationSeat()
       if (!this.#host.isUnderWay(batch)) return
-      if (units.some(({ record }) => record !== null && CURSOR.test(record.text)))
-        this.#runOn(seat, units, batch)
+      const isKept = ({ record, portal }: Unit): boolean =>
+        portal !== null && portal !== '' ? true : record !== null && CURSOR.test(record.text)
+      const goesOn = units.some((unit) => isKept(unit) || rowLimitOf(unit) > 0)
+      if (this.#transaction.isOpen && goesOn) this.#runOn(seat, units, batch)
       else {
         // It takes its time, and a standby may not have heard yet how shards are to be reached now.
         batch.onOwn = batch.onPrimary = true
@@ -434,11 +470,15 @@ export class ShardedSession {
   ): Promise<{ answer: Buffer; again: Remedy | null }> {
     const answers: Buffer[] = []
     const wasOpen = this.#transaction.isOpen
+    let mayRepeat = !wasOpen
     let isImplicit = false
+    let at = 0
     try {
-      for (const unit of units) {
+      for (; at < units.length; at++) {
+        const unit = units[at] as Unit
         const { record } = unit
         if (record !== null && record.facts.kind === 'transaction') {
+          mayRepeat = false
           isImplicit &&= !/^(BEGIN|START)/.test(record.facts.command)
           answers.push(await this.#control(unit, record))
           continue
@@ -454,6 +494,7 @@ export class ShardedSession {
         if (route?.kind === 'each' && route.apart) {
           if (this.#transaction.isOpen)
             throw notSupported(`${record?.facts.command} cannot run inside a transaction here.`)
+          mayRepeat = false
           answers.push(await this.#runApart(unit, route.groups, used))
           continue
         }
@@ -470,7 +511,10 @@ export class ShardedSession {
       const wasJoined = wasOpen && this.#transaction.joined.size > 0
       if (isImplicit) await this.#end(false).catch(() => {})
       else this.#transaction.fail()
-      const again = wasOpen ? null : this.#whatHelps(error)
+      const again = mayRepeat ? this.#whatHelps(error) : null
+      // Of the one that failed a server knows what was parsed, unless none has seen it.
+      const unseen = units.slice(error instanceof ServerError ? at + 1 : at)
+      if (again === null) this.#host.forget(unseen.flatMap(({ requests }) => requests))
       const told = wasJoined && isOtherEpoch(error) ? mapChanged() : error
       // One simple statement is answered when it is committed, and not before.
       const before = isImplicit && units[0]?.simple !== null ? [] : answers
@@ -629,11 +673,15 @@ export class ShardedSession {
   async #runParts(unit: Unit, parts: readonly StatementPart[], used: Set<Seat>): Promise<Buffer> {
     const seats: Seat[] = []
     for (const { group } of parts) seats.push(await this.#join(group, used, parts.length > 1))
+    // How it looks is asked of one, since what is run there is another text.
+    const asked = preparing(unit)
+    const first = seats[0] as Seat
+    const before = asked.length === 0 ? NOTHING : answeredOrThrow(await this.#exchange(first, asked), first)
     const running = parts.map(async ({ text, values }, at) => {
       const seat = seats[at] as Seat
       this.#noteRun(seat, text)
       const reply = await seat.exchange(encodePart(unit, text, values as readonly WireValue[]), null)
-      return readAnswer(answeredOrThrow(reply, seat))
+      return readAnswer(answeredOrThrow(reply, seat), unit.simple === null)
     })
     // What still runs would go on after the transaction has ended.
     const ended = await Promise.allSettled(running)
@@ -642,7 +690,7 @@ export class ShardedSession {
       return each.value
     })
     const whole = joinAnswers(answers, parts.length === 1 ? null : parts.map(({ rows }) => rows))
-    return unit.simple === null ? Buffer.concat([...answersBefore(unit), whole]) : whole
+    return unit.simple === null ? Buffer.concat([before, whole, ...answersAfter(unit)]) : whole
   }
 
   /** By a connection that has been told what the transaction has set. */
@@ -654,14 +702,15 @@ export class ShardedSession {
     if (wasFree) await this.#host.take(seat)
     const { surroundings } = this.#transaction
     try {
-      if (seat.own !== null) seat.own.traced = seat.own.tainted = surroundings.length > 0
+      if (seat.own !== null && surroundings.length > 0) seat.own.traced = seat.own.tainted = true
       for (const text of surroundings) await askOn(seat, text)
+      if (unit.record !== null) this.#noteRun(seat, unit.record.text)
       const { simple, requests } = unit
       const reply =
         simple === null ? await this.#exchange(seat, requests) : await seat.exchange([simple.message], null)
       return answeredOrThrow(reply, seat)
     } finally {
-      if (wasFree) seat.release()
+      if (wasFree && (surroundings.length > 0 || !seat.traces.keeps)) seat.release()
     }
   }
 
@@ -695,6 +744,13 @@ export class ShardedSession {
   async #set(unit: Unit, record: StatementRecord, used: Set<Seat>): Promise<Buffer> {
     const config: pg.QueryConfig = { text: record.text }
     if (unit.values.length > 0) config.values = unit.values.map(textOfValue)
+    if (this.#transaction.isOpen && /^discard all$/i.test(record.shape))
+      throw sqlError('25001', 'DISCARD ALL cannot run inside a transaction block')
+    if (CHANGES_MEANING.test([record.text, ...(config.values ?? [])].join(' '))) {
+      // As it is already, or nobody could say what its texts mean.
+      if (AS_IT_IS.test(record.text)) return answerTo(unit, commandComplete('SET'))
+      throw notSupported('A client of a sharded database speaks UTF8, with standard_conforming_strings on.')
+    }
     const step = settingStep(record, config) as Step
     const isTried =
       this.#transaction.joined.size > 0 || !this.#transaction.isOpen || record.facts.kind === 'read'
@@ -777,6 +833,12 @@ export class ShardedSession {
 }
 
 const NOTHING = Buffer.alloc(0)
+const FLUSHED = 'what is sent up to one Sync, with a Flush in between, goes to one group'
+const CHANGES_MEANING =
+  /client_encoding|standard_conforming_strings|^\s*set\s+(?:session\s+|local\s+)?names\b/i
+const AS_IT_IS =
+  /^\s*set\s+(?:session\s+|local\s+)?(?:(?:client_encoding\s*(?:=|\s+to\s)|names\s)\s*'?(?:utf-?8|unicode)'?|standard_conforming_strings\s*(?:=|\s+to\s)\s*'?(?:on|true|1)'?)[\s;]*$/i
+const TAKES_ALL_BACK = /^(?:reset|discard) all$/i
 
 /** After it something can be tried again, for the so manieth time. */
 type Remedy = (tries: number) => Promise<void>

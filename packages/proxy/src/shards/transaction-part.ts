@@ -29,6 +29,8 @@ export class TransactionPart implements PartClient {
 /** Runs a text there. Rejects with ServerError, or when the connection is lost. */
 export async function askOn(seat: Seat, text: string): Promise<Reply> {
   const reply = await seat.exchange([makeQuery(text)], null)
+  for (const message of messagesIn(reply.bytes))
+    if (message[0] === FROM_SERVER.notification) seat.say(message)
   if (reply.error !== null) throw new ServerError(reply.error)
   return reply
 }

@@ -43,10 +43,17 @@ const ANSWERS: Readonly<Record<string, Buffer>> = {
 
 const TAKEN = { severity: 'ERROR', code: '42P05', message: 'prepared statement already exists' } as const
 
-/** Parses that come with a unit whose own statement is run as others. */
-export function answersBefore({ requests }: Unit): Buffer[] {
+/** What a unit prepares, and asks of what it has prepared, before it is run by other texts than its own. */
+export function preparing({ requests }: Unit): Request[] {
+  return requests.filter(({ kind }) => PREPARING.has(kind))
+}
+
+const PREPARING: ReadonlySet<string> = new Set(['parse', 'describe statement', 'close statement'])
+
+/** What is closed after it. */
+export function answersAfter({ requests }: Unit): Buffer[] {
   return requests.flatMap((request) =>
-    request.kind === 'parse' ? [PARSE_COMPLETE] : request.kind === 'close statement' ? [CLOSE_COMPLETE] : [],
+    request.kind === 'portal' && request.step === 'close' ? [CLOSE_COMPLETE] : [],
   )
 }
 
@@ -67,9 +74,13 @@ export function encodePart(unit: Unit, text: string, values: readonly WireValue[
   ]
 }
 
+/** Types whose binary form is their text: unknown, text and varchar. */
+const TEXTS: ReadonlySet<number> = new Set([0, 25, 1043])
+
 const NO_TYPES = Buffer.from([0, 0])
 
-export function textOfValue({ bytes, isBinary }: WireValue): string | null {
-  if (isBinary && bytes !== null) throw notSupported('A setting of several groups is text.')
+export function textOfValue({ bytes, isBinary, type }: WireValue): string | null {
+  if (isBinary && bytes !== null && !TEXTS.has(type))
+    throw notSupported('A setting of several groups is text.')
   return bytes === null ? null : bytes.toString('utf8')
 }

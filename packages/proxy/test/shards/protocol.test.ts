@@ -244,9 +244,14 @@ test('settings without a connection of their own go along, whatever the group', 
     expect(
       (await client.query(`select current_setting('timezone') as t from users where id = ${id}`)).rows,
     ).toEqual([{ t: 'Asia/Tokyo' }])
-  await client.query(`set client_encoding = 'LATIN1'`)
-  await expect(client.query('select name from users where id = 1')).rejects.toMatchObject({ code: '0A000' })
-  await client.query(`set client_encoding = 'UTF8'`)
+  for (const other of [`set client_encoding = 'LATIN1'`, 'set standard_conforming_strings = off'])
+    await expect(client.query(other)).rejects.toMatchObject({ code: '0A000' })
+  for (const same of [
+    `set client_encoding to 'UTF8'`,
+    `set names 'utf-8'`,
+    'set standard_conforming_strings = on',
+  ])
+    expect((await client.query(same)).command).toBe('SET')
   expect((await client.query('select name from users where id = 1')).rows).toEqual([{ name: 'u1' }])
 })
 
