@@ -487,7 +487,11 @@ export class ShardedSession {
         if (record?.facts.command === 'COPY') {
           isImplicit = !this.#transaction.isOpen
           if (isImplicit) this.#transaction.begin()
-          answers.push(await this.#copyIn(record, used))
+          const begun = (): void => {
+            // What has been copied will not come again.
+            mayRepeat = false
+          }
+          answers.push(await this.#copyIn(record, used, begun))
           continue
         }
         const route = this.#routeOf(unit)
@@ -641,7 +645,7 @@ export class ShardedSession {
   }
 
   /** What its client copies, to the shards that it is for. */
-  async #copyIn(record: StatementRecord, used: Set<Seat>): Promise<Buffer> {
+  async #copyIn(record: StatementRecord, used: Set<Seat>, begun: () => void): Promise<Buffer> {
     const route = this.#routeCopy(record)
     if (route.kind !== 'split' && route.kind !== 'copies') throw new Error('the COPY is for one group')
     const copy = new SpreadCopy({
@@ -653,6 +657,7 @@ export class ShardedSession {
     try {
       const response = await copy.begin()
       this.#copying = copy
+      begun()
       this.#host.beginCopy(response)
       const rows = await copy.done()
       for (const [seat, count] of rows) if (count > 0 || !route.quiet) this.#noteRun(seat, record.text)

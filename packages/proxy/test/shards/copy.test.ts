@@ -147,6 +147,23 @@ test('who goes away, or gives it up, in the middle of it leaves nothing', async 
   expect(await copyIn(after, 'copy users from stdin', ['1\ta\n2\tb\n3\tc\n'])).toBe(3)
 })
 
+test('who copies while a server is lost is told, and nothing is copied', async () => {
+  const client = await through()
+  const stream = client.query(copyFrom('copy users from stdin'))
+  const failed = new Promise<{ code?: string }>((resolve) => stream.on('error', resolve))
+  // So many that every shard has got some.
+  stream.write(Array.from({ length: 30_000 }, (_, id) => `${id}\tuser\n`).join(''))
+  const shard = await connect(dsnOf('s2', 'superuser'))
+  await until('it is under way', async () => {
+    const asked = `select pg_terminate_backend(pid) from pg_stat_activity where query like 'copy users%' and pid <> pg_backend_pid()`
+    return (await shard.query(asked)).rowCount === 1
+  })
+  const { code } = await failed
+  expect(['08006', '40001', '57P01']).toContain(code)
+  const after = await through()
+  expect((await after.query('select count(*)::int as n from users')).rows).toEqual([{ n: 0 }])
+})
+
 test('what all shards have is copied out', async () => {
   const client = await through()
   await copyIn(client, 'copy users from stdin', ['1\ta\n2\tb\n3\tc\n'])
