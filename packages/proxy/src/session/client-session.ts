@@ -556,6 +556,8 @@ export class ClientSession implements ShardedHost, InputUser {
           return
         }
         if (server.connection.isStandby && role === 'primary') {
+          // Of a node that was promoted while it was idle it says so still: another one will know.
+          server.retired = true
           pool.giveBack(server)
           this.#again(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
           return

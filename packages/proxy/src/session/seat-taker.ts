@@ -59,6 +59,8 @@ export class SeatTaker {
           const isUsable = !server.connection.isStandby && this.#over === null
           if (isUsable) seat.take(server, pool)
           else {
+            // Of a node that was promoted while it was idle it says so still: another one will know.
+            server.retired = server.connection.isStandby
             pool.giveBack(server)
             link.look(choice.node)
           }
