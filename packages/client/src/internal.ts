@@ -25,12 +25,12 @@ export { MissingTable, RoutePlanner } from './shards/route-planner.js'
 export {
   beginStep,
   isOfOneSnapshot,
+  type SavepointCommand,
   type Step,
   savepointOf,
   settingStep,
-  stepsBack,
+  stepsMoved,
   stepsOfChain,
-  stepsReleased,
   takesRole,
   withSetting,
 } from './shards/session-steps.js'

@@ -36,12 +36,12 @@ import { castsOf, type RowOwners, type SelectInsertRoute, valuesOf } from './sel
 import {
   beginStep,
   isOfOneSnapshot,
+  type SavepointCommand,
   type Step,
   savepointOf,
   settingStep,
-  stepsBack,
+  stepsMoved,
   stepsOfChain,
-  stepsReleased,
   takesRole,
   withSetting,
 } from './session-steps.js'
@@ -377,21 +377,12 @@ export class HerdClient extends EventEmitter {
     }
   }
 
-  async #moveTo(
-    command: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO',
-    name: string,
-    query: ClientQuery,
-  ): Promise<Answer> {
+  async #moveTo(command: SavepointCommand, name: string, query: ClientQuery): Promise<Answer> {
     if (this.#begun === null) throw sqlError('25P01', `${command} can only be used in transaction blocks`)
     if (this.#lostWith !== null) throw transactionLost(this.#lostWith)
     if (this.#failed && command !== 'ROLLBACK TO') throw transactionFailed()
     const config = query.config as pg.QueryConfig
-    const begun: Step[] | null =
-      command === 'SAVEPOINT'
-        ? [...this.#begun, { kind: 'savepoint', config, name }]
-        : command === 'RELEASE'
-          ? stepsReleased(this.#begun, name)
-          : stepsBack(this.#begun, name)
+    const begun = stepsMoved(this.#begun, command, name, config)
     try {
       if (begun === null) throw sqlError('3B001', `savepoint "${name}" does not exist`)
       await this.#sayToAll(config)

@@ -47,14 +47,27 @@ export function savepointOf(shape: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
 
+export type SavepointCommand = 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO'
+
+/** What they are after such a command; null where there is no such savepoint. */
+export function stepsMoved(
+  steps: readonly Step[],
+  command: SavepointCommand,
+  name: string,
+  config: pg.QueryConfig,
+): Step[] | null {
+  if (command === 'SAVEPOINT') return [...steps, { kind: 'savepoint', config, name }]
+  return command === 'RELEASE' ? stepsReleased(steps, name) : stepsBack(steps, name)
+}
+
 /** What is left of them after ROLLBACK TO; null where there is no such savepoint. */
-export function stepsBack(steps: readonly Step[], savepoint: string): Step[] | null {
+function stepsBack(steps: readonly Step[], savepoint: string): Step[] | null {
   const at = steps.findLastIndex(({ name }) => name === savepoint)
   return at < 0 ? null : steps.slice(0, at + 1)
 }
 
 /** What is left of them after RELEASE; null where there is no such savepoint. */
-export function stepsReleased(steps: readonly Step[], savepoint: string): Step[] | null {
+function stepsReleased(steps: readonly Step[], savepoint: string): Step[] | null {
   const at = steps.findLastIndex(({ name }) => name === savepoint)
   return at < 0 ? null : steps.filter((step, index) => index < at || step.kind !== 'savepoint')
 }

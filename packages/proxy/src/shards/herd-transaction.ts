@@ -4,12 +4,12 @@ import {
   isOfOneSnapshot,
   LOCK_PATIENCE,
   type Participant,
+  type SavepointCommand,
   type StatementRecord,
   type Step,
   savepointOf,
-  stepsBack,
+  stepsMoved,
   stepsOfChain,
-  stepsReleased,
   takesRole,
   withSetting,
 } from '@pgherd/client/internal'
@@ -49,6 +49,8 @@ export class HerdTransaction {
   /** Those that do not wait for locks for ever, in this transaction. */
   readonly #patient = new Set<Seat>()
   #failed = false
+  /** It cannot be gone back in any more. */
+  #isPartLost = false
   /** Why a part of it is gone, until its user has been told. */
   #lostWith: Error | null = null
   changedSchema = false
@@ -197,22 +199,12 @@ export class HerdTransaction {
     }
   }
 
-  async #moveTo(
-    command: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO',
-    name: string,
-    text: string,
-  ): Promise<string> {
+  async #moveTo(command: SavepointCommand, name: string, text: string): Promise<string> {
     if (this.#begun === null) throw sqlError('25P01', `${command} can only be used in transaction blocks`)
     const lost = this.tellLoss()
     if (lost !== null) throw lost
     if (this.#failed && command !== 'ROLLBACK TO') throw failed()
-    const step: Step = { kind: 'savepoint', config: { text }, name }
-    const begun =
-      command === 'SAVEPOINT'
-        ? [...this.#begun, step]
-        : command === 'RELEASE'
-          ? stepsReleased(this.#begun, name)
-          : stepsBack(this.#begun, name)
+    const begun = stepsMoved(this.#begun, command, name, { text })
     if (begun === null) throw sqlError('3B001', `savepoint "${name}" does not exist`)
     // What was lost since cannot be gone back to.
     if (command === 'ROLLBACK TO' && this.#isPartLost) throw failed()
@@ -225,8 +217,6 @@ export class HerdTransaction {
     if (this.#joined.size > 1) for (const seat of this.#joined) await this.#makePatient(seat)
     return 'ROLLBACK'
   }
-
-  #isPartLost = false
 
   /** Holds on every group, also on those that are not part of it yet; those that are have been told. */
   async set(step: Step, except: Seat | null): Promise<void> {
