@@ -12,6 +12,7 @@ const SOURCES = {
   '@pgherd/core/sql': 'packages/core/src/sql/index.ts',
   '@pgherd/core/routing': 'packages/core/src/routing/index.ts',
   '@pgherd/core/sharding': 'packages/core/src/sharding/index.ts',
+  '@pgherd/core/api': 'packages/core/src/api/index.ts',
   '@pgherd/client': 'packages/client/src/index.ts',
   '@pgherd/client/internal': 'packages/client/src/internal.ts',
   '@pgherd/proxy': 'packages/proxy/src/index.ts',
