@@ -44,6 +44,8 @@ export interface PlacedCatalogue {
   readonly columns: readonly PlacedColumn[]
   /** Indexes and sequences of those, as `schema.name`. */
   readonly relations: ReadonlySet<string>
+  /** Sequences that are made there give no number that those of other shards give. */
+  readonly strided: boolean
 }
 
 /** What shards have of the tables that are called so, as `schema.name`. */
@@ -53,8 +55,17 @@ export async function fetchPlacedCatalogue(
 ): Promise<PlacedCatalogue> {
   const { rows: columns } = await client.query<PlacedColumn>(COLUMNS, [names])
   const { rows: relations } = await client.query<{ name: string }>(RELATIONS, [names])
-  return { columns, relations: new Set(relations.map(({ name }) => name)) }
+  const { rows: strided } = await client.query<{ strided: boolean }>(STRIDED)
+  return {
+    columns,
+    relations: new Set(relations.map(({ name }) => name)),
+    strided: strided[0]?.strided === true,
+  }
 }
+
+const STRIDED = `
+  select exists (
+    select from pg_event_trigger where evtname = 'pgherd_stride_sequences' and evtenabled <> 'D') as strided`
 
 const COLUMNS = `
   select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,

@@ -134,6 +134,7 @@ function whyNotCopied(
 export class RoutePlanner implements PlacedNames {
   readonly #placement: FullPlacement
   readonly #relations: ReadonlySet<string>
+  readonly strided: boolean
   readonly #tables: ShardedTables
   readonly #known: ReadonlySet<string>
   /** Columns of tables, in their order, that are not generated. */
@@ -162,6 +163,7 @@ export class RoutePlanner implements PlacedNames {
     this.#placement = placement
     this.#read = read
     this.#relations = found.relations
+    this.strided = found.strided
     this.catalogue = catalogue
     this.#toHome = { kind: 'group', group: placement.home }
     this.#toShard = placement.map.shards.map((group) => ({ kind: 'group', group }))

@@ -290,12 +290,9 @@ export class PlacementKeeper {
 
   #numbersOf(group: GroupSupervisor): GroupNumbers {
     const { groups, sharding } = this.#parts
-    const first = sharding.groups.indexOf(group.name)
-    const isStrided = sharding.sequences === 'strided' && first >= 0
-    return {
-      number: groups.indexOf(group),
-      stride: isStrided ? { first, by: sharding.groups.length } : null,
-    }
+    // Also of groups that are no shards yet. What is in home only needs no numbers that others do not give.
+    const mayBeShard = group.name !== sharding.home || sharding.groups.includes(group.name)
+    return { number: groups.indexOf(group), strided: sharding.sequences === 'strided' && mayBeShard }
   }
 
   async #onPrimary<T>(

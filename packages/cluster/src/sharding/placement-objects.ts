@@ -9,23 +9,21 @@ export const MOST_GROUPS = 1024
 export interface GroupNumbers {
   /** Its place in the order of all groups, which stays: part of its ids. */
   readonly number: number
-  /** How its sequences differ from those of other shards; null: they are as they are made. */
-  readonly stride: Stride | null
+  /** Its sequences give no number that those of another group give. */
+  readonly strided: boolean
 }
 
-/** The sequences of shards of which each gives every nth number. */
-export interface Stride {
-  /** The shard's place among the shards, from 0. */
-  readonly first: number
-  /** How many shards there are. */
-  readonly by: number
-}
+/**
+ * Sequences that are strided go by as much, whatever the number of shards is, so that a shard that comes later
+ * finds numbers that nobody gives.
+ */
+export const STRIDE = 64
 
 /**
  * What every group has of its herd's placement, in schema `pgherd`; docs/sharding.md says what each is for.
  * May be run again.
  */
-export function placementObjects({ number, stride }: GroupNumbers): string {
+export function placementObjects({ number, strided }: GroupNumbers): string {
   const text = [
     SCHEMA,
     PLACEMENT,
@@ -34,7 +32,7 @@ export function placementObjects({ number, stride }: GroupNumbers): string {
     DECISION,
     SCHEMA_CHANGE,
     nextId(number),
-    stride === null ? UNSTRIDED : strideSequences(stride),
+    strided ? strideSequences(number) : UNSTRIDED,
   ].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
 }
@@ -56,7 +54,7 @@ export async function havePlacementObjects(client: pg.Client, numbers: GroupNumb
        and to_regprocedure('pgherd.next_id()') is not null
        and to_regprocedure('pgherd.advance_ids()') is not null
        and ($2 = exists (select from pg_event_trigger where evtname = 'pgherd_stride_sequences')) as there`,
-    [version, numbers.stride !== null],
+    [version, numbers.strided],
   )
   return rows[0]?.there === true
 }
@@ -235,20 +233,25 @@ drop event trigger if exists pgherd_stride_sequences;
 drop function if exists pgherd.stride_sequences();`
 
 /**
- * In the transaction that makes a sequence, whoever makes it, and before anybody draws from it: of n shards
- * each begins at another of the first n numbers and goes on by n. As the role that makes it, whose it is.
+ * In the transaction that makes a sequence, whoever makes it, and before anybody draws from it. A line of numbers
+ * that are `step` apart is dealt out to 64 groups in turn, counted from 0 and not from where a sequence starts: two
+ * groups have no number in common, whatever START was said, and also where one was made like another. One that
+ * cycles comes back to where it started. As the role that makes it, whose it is.
  * Only where a column is added to rows has it been drawn from by then, on every shard alike, which is refused.
  */
-function strideSequences({ first, by }: Stride): string {
+function strideSequences(groupNumber: number): string {
   return `
 create or replace function pgherd.stride_sequences() returns event_trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made record;
   is_drawn bool;
+  step bigint;
+  place bigint;
+  first bigint;
 begin
   for made in
-    select object_identity, seqincrement as step, seqstart as start
+    select object_identity, seqincrement, seqstart, seqcycle
     from pg_event_trigger_ddl_commands() join pg_sequence on seqrelid = objid
     where command_tag = 'CREATE SEQUENCE' and not in_extension and schema_name not in ('pg_temp', 'pgherd')
   loop
@@ -258,8 +261,21 @@ begin
         made.object_identity using errcode = '0A000',
         hint = 'Add the column without it, fill it with pgherd.next_id(), and make the sequence its default then.';
     end if;
-    execute format('alter sequence %s increment by %s start with %s restart',
-      made.object_identity, made.step * ${by}, made.start + made.step * ${first});
+    if ${groupNumber} >= ${STRIDE} then
+      raise exception 'the sequence % cannot be strided: there are numbers for ${STRIDE} groups, and this is a later one',
+        made.object_identity using errcode = '0A000', hint = 'Use pgherd.next_id().';
+    end if;
+    step := abs(made.seqincrement);
+    if step % ${STRIDE} = 0 then
+      step := step / ${STRIDE};
+    end if;
+    place := floor(made.seqstart::numeric / step);
+    first := made.seqstart + sign(made.seqincrement)::bigint * step
+      * ((sign(made.seqincrement)::bigint * (${groupNumber} - place) % ${STRIDE} + ${STRIDE}) % ${STRIDE});
+    execute format('alter sequence %s increment by %s start with %s restart %s',
+      made.object_identity, sign(made.seqincrement)::bigint * step * ${STRIDE}, first,
+      case when made.seqcycle then
+        format(case when made.seqincrement > 0 then 'minvalue %s' else 'maxvalue %s' end, first) end);
   end loop;
 end $$;
 drop event trigger if exists pgherd_stride_sequences;

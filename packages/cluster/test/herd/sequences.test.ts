@@ -5,7 +5,7 @@ import { becomeWhole, connect, open, specOf, wholeHerd } from './scratch-herds.j
 
 const TIMEOUT = { timeout: 240_000 }
 const STRIDED = `
-groups: [{ name: home, nodes: 1 }, { name: s, count: 3, nodes: 1 }]
+groups: [{ name: home, nodes: 1 }, { name: s, count: 3, nodes: 1 }, { name: later, nodes: 1 }]
 sharding: { groups: [s1, s2, s3], tables: { users: { key: id } }, sequences: strided }
 `
 
@@ -18,13 +18,13 @@ async function everywhere(shards: readonly pg.Client[], text: string): Promise<n
   return answers.map(({ rows }) => (rows as unknown as [string][]).map(([value]) => Number(value)))
 }
 
-test('of three shards each gives every third number, whichever way a sequence is made', TIMEOUT, async () => {
+test('no two shards give the same number, whichever way a sequence is made', TIMEOUT, async () => {
   const { herd, stateDir } = await wholeHerd(STRIDED)
   const shards = await connectAll(herd)
   const expected = [
-    [1, 4, 7],
-    [2, 5, 8],
-    [3, 6, 9],
+    [1, 65, 129],
+    [2, 66, 130],
+    [3, 67, 131],
   ]
   const three = (table: string, column: string) =>
     everywhere(shards, `insert into ${table} select from generate_series(1, 3) returning ${column}`)
@@ -44,27 +44,39 @@ test('of three shards each gives every third number, whichever way a sequence is
   await everywhere(shards, 'alter table empty add place smallserial')
   expect(await three('empty', 'place')).toEqual(expected)
   await everywhere(shards, 'create table likewise (like "No""tes" including identity)')
-  // What is copied had steps of three already, and has nine now.
-  expect(new Set((await three('likewise', 'id')).flat()).size).toBe(9)
+  expect(await three('likewise', 'id')).toEqual(expected)
 
   const drawn = (sequence: string) =>
     everywhere(shards, `select nextval('${sequence}') from generate_series(1, 3)`)
   await everywhere(shards, 'create sequence down increment -10 start -5')
   expect(await drawn('down')).toEqual([
-    [-5, -35, -65],
-    [-15, -45, -75],
-    [-25, -55, -85],
+    [-625, -1265, -1905],
+    [-615, -1255, -1895],
+    [-605, -1245, -1885],
   ])
   await everywhere(shards, 'create schema other create sequence beside start 100')
   expect(await drawn('other.beside')).toEqual([
-    [100, 103, 106],
-    [101, 104, 107],
-    [102, 105, 108],
+    [129, 193, 257],
+    [130, 194, 258],
+    [131, 195, 259],
   ])
+  await everywhere(shards, 'create sequence round minvalue 1 maxvalue 100 cycle')
+  expect(await drawn('round')).toEqual([
+    [1, 65, 1],
+    [2, 66, 2],
+    [3, 67, 3],
+  ])
+  await everywhere(shards, 'create sequence back increment -1 minvalue -150 maxvalue -1 cycle')
+  expect(new Set((await drawn('back')).flat()).size).toBe(6)
 
   const plain = [[1, 2, 3]]
   await everywhere(shards, 'create temp sequence mine')
   expect((await drawn('mine'))[1]).toEqual(plain[0])
+  // What is no shard yet may be one some day: what it gives nobody has given.
+  const late = await connect(herd.dsn('later-1'))
+  await late.query('create table users (id bigserial primary key)')
+  const numbers = await everywhere([late], 'insert into users select from generate_series(1, 3) returning id')
+  expect(numbers).toEqual([[4, 68, 132]])
   const home = await connect(herd.dsn('home-1'))
   await home.query('create sequence alone')
   expect(await everywhere([home], `select nextval('alone') from generate_series(1, 3)`)).toEqual(plain)
@@ -74,9 +86,9 @@ test('of three shards each gives every third number, whichever way a sequence is
   const refusing = await open(specOf(STRIDED.replace('strided', 'refuse')), stateDir)
   await becomeWhole(refusing)
   expect(await three('users', 'id')).toEqual([
-    [10, 13, 16],
-    [11, 14, 17],
-    [12, 15, 18],
+    [193, 257, 321],
+    [194, 258, 322],
+    [195, 259, 323],
   ])
   await everywhere(shards, 'create sequence later')
   expect((await drawn('later'))[1]).toEqual(plain[0])

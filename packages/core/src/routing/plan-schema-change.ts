@@ -14,6 +14,8 @@ export interface PlacedNames {
   table(name: QualifiedName): PlacedTable | null
   /** An index, a sequence or the like of a table that is spread. */
   has(name: QualifiedName): boolean
+  /** Sequences made on shards give no number twice (`sharding.sequences: strided`). */
+  readonly strided: boolean
 }
 
 /** Where a change of the schema belongs. Throws NOT_SUPPORTED where shards could not keep what it promises. */
@@ -48,6 +50,11 @@ export function planSchemaChange(change: SchemaChange, placed: PlacedNames): Sch
       'A table that is spread is known to the shard map by its name.',
       'Make a new table, and have it in the spec.',
     )
+  if (change.renumbers)
+    throw refused(
+      'Each shard has a sequence of its own for that column, and all would give the same numbers.',
+      'Leave it as it was made, or make the column anew.',
+    )
   for (const table of tables) checkTable(change, table, placed)
   return { where: 'shards', apart }
 }
@@ -58,11 +65,7 @@ function checkTable(change: SchemaChange, table: PlacedTable, placed: PlacedName
   if (moved !== undefined)
     throw refused(`Column ${moved} is the shard key: rows are where they are by it.`, 'Keep it as it is.')
   const [drawn] = change.drawnColumns
-  if (drawn !== undefined)
-    throw refused(
-      `Column ${drawn} would be drawn from a sequence, of which each shard has its own: numbers would come twice.`,
-      'Use `bigint default pgherd.next_id()`, which is unique over all shards.',
-    )
+  if (drawn !== undefined) checkDrawn(drawn, kind, placed)
   if (kind === 'reference') {
     const [varying] = change.varyingColumns
     if (varying !== undefined)
@@ -79,6 +82,19 @@ function checkTable(change: SchemaChange, table: PlacedTable, placed: PlacedName
       )
   }
   for (const reference of change.references) checkReference(reference, table, placed)
+}
+
+function checkDrawn(column: string, kind: PlacedTable['kind'], { strided }: PlacedNames): void {
+  if (kind === 'reference')
+    throw refused(
+      `Column ${column} would be drawn from a sequence, of which each shard has its own, and every shard has a copy of this table.`,
+      'Give each row its number in the INSERT: `nextId()` of the client makes one.',
+    )
+  if (strided) return
+  throw refused(
+    `Column ${column} would be drawn from a sequence, of which each shard has its own: numbers would come twice.`,
+    'Use `bigint default pgherd.next_id()`, which is unique over all shards, or have `sharding.sequences: strided` in the spec.',
+  )
 }
 
 function checkReference(

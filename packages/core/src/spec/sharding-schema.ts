@@ -77,7 +77,7 @@ export const shardingSchema = z
         .enum(['refuse', 'strided'], 'refuse or strided')
         .default('refuse')
         .describe(
-          'Serial and identity columns of sharded tables. `refuse`: there are none. `strided`: the sequences of n shards each give every nth number, another on each.',
+          'Serial and identity columns of sharded tables. `refuse`: there are none. `strided`: the sequences of each shard give every 64th number, another on each.',
         ),
     },
     'a mapping',

@@ -13,6 +13,8 @@ export interface SchemaChange {
   readonly changedColumns: readonly string[]
   /** Columns whose values each server draws from a sequence of its own. */
   readonly drawnColumns: readonly string[]
+  /** A sequence that is there gives other numbers afterwards. */
+  readonly renumbers: boolean
   /** Columns whose default is not the same wherever and whenever it is computed. */
   readonly varyingColumns: readonly string[]
   /** A relation is called something else afterwards, or is in another schema. */
@@ -36,6 +38,8 @@ export interface ForeignKey {
 /** Statements about the server rather than about this database. */
 const OF_SERVER =
   /^(Createdb|Dropdb|AlterDatabase|AlterSystem|CreateTableSpace|DropTableSpace|AlterTableSpace)/
+/** What says of a sequence which numbers it gives. */
+const NUMBERING = new Set(['increment', 'start', 'restart', 'minvalue', 'maxvalue', 'cycle'])
 const SERIAL = /^(small|big)?serial[248]?$/
 /** What DROP and COMMENT name by lists of words is a relation for these. */
 const RELATION_TYPES =
@@ -61,6 +65,7 @@ class ChangeReader {
   readonly #changedColumns: string[] = []
   readonly #drawnColumns: string[] = []
   readonly #varyingColumns: string[] = []
+  #renumbers = false
   #temporary = false
   #hasQuery = false
 
@@ -68,6 +73,7 @@ class ChangeReader {
     if (type === 'DropStmt') for (const name of listOf(fields.objects)) this.#named(fields.removeType, name)
     if (type === 'CommentStmt' || type === 'SecLabelStmt') this.#named(fields.objtype, fields.object)
     if (type === 'RenameStmt' && fields.renameType === 'OBJECT_COLUMN') this.#column(fields.subname)
+    if (type === 'AlterSeqStmt') this.#renumbers = isNumbering(fields.options)
     if (type === 'IndexStmt' && fields.unique === true)
       this.#uniques.push(listOf(fields.indexParams).map((each) => textOf(asNode(each, 'IndexElem')?.name)))
     this.#walk(fields, null)
@@ -121,6 +127,7 @@ class ChangeReader {
     if (subtype === 'AT_DropColumn' || subtype === 'AT_AlterColumnType') this.#column(name)
     const column = textOf(name)
     if (subtype === 'AT_AddIdentity' && column !== null) this.#drawnColumns.push(column)
+    if (subtype === 'AT_SetIdentity') this.#renumbers ||= isNumbering(asNode(def, 'List')?.items)
     if (subtype === 'AT_ColumnDefault' && column !== null && def !== undefined) this.#default(column, def)
   }
 
@@ -168,6 +175,7 @@ class ChangeReader {
       references: this.#references,
       changedColumns: this.#changedColumns,
       drawnColumns: this.#drawnColumns,
+      renumbers: this.#renumbers,
       varyingColumns: this.#varyingColumns,
       renames:
         (type === 'RenameStmt' && fields.renameType === 'OBJECT_TABLE') ||
@@ -178,6 +186,10 @@ class ChangeReader {
       general: this.#relations.length === 0 && !isOfServer,
     }
   }
+}
+
+function isNumbering(options: unknown): boolean {
+  return listOf(options).some((option) => NUMBERING.has(textOf(asNode(option, 'DefElem')?.defname) ?? ''))
 }
 
 const APART = /^(VacuumStmt|ReindexStmt|ClusterStmt)$/

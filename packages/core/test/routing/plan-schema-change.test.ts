@@ -12,8 +12,9 @@ const TABLES: Record<string, PlacedTable> = {
   products: { kind: 'reference', key: [] },
 }
 const placed: PlacedNames = {
+  strided: false,
   table: ({ schema, name }) => (schema === null || schema === 'public' ? (TABLES[name] ?? null) : null),
-  has: ({ name }) => name === 'users_name',
+  has: ({ name }) => name === 'users_name' || name === 'users_id_seq',
 }
 const plan = (text: string) => planSchemaChange(readSchemaChange(text) as SchemaChange, placed)
 
@@ -56,6 +57,9 @@ test.each([
   ['create unique index on users (name)', /does not contain the shard key/],
   ['create table lines (tenant int, user_id int, primary key (tenant))', /does not contain the shard key/],
   ['create table users (id bigserial primary key)', /sequence.*come twice/],
+  ['create table products (id serial primary key)', /sequence.*copy of this table/],
+  ['alter sequence users_id_seq restart', /the same numbers/],
+  ['alter table users alter id set start with 7', /the same numbers/],
   [`alter table users alter n set default nextval('s')`, /sequence/],
   ['create table products (id int, born timestamptz default now())', /another on each shard/],
   ['create table orders (user_id bigint, note int references notes)', /home group/],
@@ -71,4 +75,17 @@ test.each([
 ])('%s is refused', (text, message) => {
   if (message === null) expect(plan(text).where).toBe('shards')
   else expect(() => plan(text)).toThrow(message)
+})
+
+test('columns are drawn from sequences where those are strided, but not of reference tables', () => {
+  const planStrided = (text: string) =>
+    planSchemaChange(readSchemaChange(text) as SchemaChange, { ...placed, strided: true })
+  expect(
+    planStrided('create table users (id bigserial primary key, n int generated always as identity)'),
+  ).toEqual({
+    where: 'shards',
+    apart: false,
+  })
+  expect(() => planStrided('create table products (id serial primary key)')).toThrow(/copy of this table/)
+  expect(() => planStrided('alter sequence users_id_seq increment by 1')).toThrow(/the same numbers/)
 })

@@ -9,6 +9,7 @@ const NOTHING: SchemaChange = {
   references: [],
   changedColumns: [],
   drawnColumns: [],
+  renumbers: false,
   varyingColumns: [],
   renames: false,
   hasQuery: false,
@@ -48,6 +49,13 @@ test.each<[string, Partial<SchemaChange>]>([
   ],
   ['alter table users rename column a to b', { relations: [users], changedColumns: ['a'] }],
   ['alter table users alter a set default random()', { relations: [users], varyingColumns: ['a'] }],
+  [
+    'alter sequence users_id_seq restart with 5',
+    { relations: [{ schema: null, name: 'users_id_seq' }], renumbers: true },
+  ],
+  ['alter sequence users_id_seq owner to me', { relations: [{ schema: null, name: 'users_id_seq' }] }],
+  ['alter table users alter id set increment by 1', { relations: [users], renumbers: true }],
+  ['alter table users alter id set generated always', { relations: [users] }],
   ['alter table users rename to others', { relations: [users], renames: true }],
   ['alter table users set schema b', { relations: [users], renames: true }],
   [

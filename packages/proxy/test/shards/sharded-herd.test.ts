@@ -18,6 +18,8 @@ sharding:
     users: { key: id }
     orders: { key: user_id }
     products: { kind: reference }
+    events: { key: user_id }
+  sequences: strided
 `)
   const nodes = ['home-1', 'home-2'].map((name) => herd.dsn(name, 'superuser'))
   proxy = await WireProxy.start({ nodes, port: 0 })
@@ -262,4 +264,18 @@ test('all shards together are read in the federation database', async () => {
   })
   const client = await open(url.href)
   await expect(client.query(`insert into notes values (1, 'n')`)).rejects.toMatchObject({ code: '42501' })
+})
+
+test('columns of tables that are spread are drawn from sequences, of which no two give the same', async () => {
+  const client = await through()
+  await client.query('create table events (id bigserial, user_id int8, n int generated always as identity)')
+  const users = Array.from({ length: 20 }, (_, at) => at + 1)
+  const insert = `insert into events (user_id) values ${users.map((id) => `(${id})`).join(', ')} returning id, n, user_id`
+  const { rows } = await client.query(insert)
+  expect(rows.map(({ user_id }) => Number(user_id))).toEqual(users)
+  await client.query('insert into events (user_id) values ($1)', [7])
+  const { rows: all } = await client.query('select id, n from events')
+  expect(new Set(all.map(({ id }) => id)).size).toBe(21)
+  expect(new Set(all.map(({ n }) => n)).size).toBe(21)
+  expect(rows.every((row) => all.some(({ id, n }) => id === row.id && n === row.n))).toBe(true)
 })

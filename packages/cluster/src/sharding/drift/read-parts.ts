@@ -92,12 +92,14 @@ const RIGHTS = `
 select 'rights', 'of others', ${NAME}, ${rights(`coalesce(c.relacl, acldefault('r', c.relowner))`, 'c.relowner')}
 from ${RELATION} where ${OWN_TABLE}`
 
-/** Where it starts may differ: a sequence that is strided starts elsewhere on each shard. */
+/** Where it starts may differ, and comes back to: a sequence that is strided starts elsewhere on each shard. */
 const SEQUENCES = `
 select 'sequence', ${NAME}, (select on_.nspname || '.' || o.relname from pg_depend d
     join pg_class o on o.oid = d.refobjid join pg_namespace on_ on on_.oid = o.relnamespace
     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refobjsubid > 0 and d.deptype in ('a', 'i')),
-  concat_ws(' ', 'as', format_type(seqtypid, null), 'increment by', seqincrement, 'from', seqmin, 'to', seqmax,
+  concat_ws(' ', 'as', format_type(seqtypid, null), 'increment by', seqincrement,
+    'from', case when not (seqcycle and seqincrement > 0) then seqmin end,
+    'to', case when not (seqcycle and seqincrement < 0) then seqmax end,
     'cache', seqcache, case when seqcycle then 'cycle' end)
 from ${RELATION} join pg_sequence s on s.seqrelid = c.oid where ${OWN} and ${notOfExtension('pg_class', 'c.oid')}`
 
