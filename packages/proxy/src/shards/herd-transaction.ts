@@ -95,6 +95,14 @@ export class HerdTransaction {
     return [...this.#kept, ...inside].map(textOf)
   }
 
+  /** What is read by others than those of the transaction is what is committed now. Throws where that will not do. */
+  checkFederated(): void {
+    if (this.wrote || this.isOfOneSnapshot)
+      throw notSupported(
+        'A read of several shards sees what is committed: it cannot see what this transaction has written, nor keep to its snapshot.',
+      )
+  }
+
   begin(text = 'BEGIN'): void {
     this.#begun ??= [beginStep(text)]
   }

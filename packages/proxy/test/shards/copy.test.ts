@@ -1,55 +1,21 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Herd } from '@pgherd/cluster'
-import pg from 'pg'
+import type pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
-import { WireProxy } from '../../src/index.js'
+import { beforeEach, expect, test } from 'vitest'
+import { connect, until } from '../../../../test/scratch-herd.js'
+import { ShardedProxy, twoShards } from './sharded-proxy.js'
 
-let herd: Herd
-let proxy: WireProxy
-const clients: pg.Client[] = []
-
-beforeAll(async () => {
-  herd = await scratchHerd(`
-groups: [{ name: home, nodes: 1 }, { name: s, count: 2, nodes: 1 }]
-sharding:
-  strategy: modulo
-  groups: [s1, s2]
-  tables: { users: { key: id }, products: { kind: reference } }
-`)
-  proxy = await WireProxy.start({ nodes: [dsnOf('home', 'superuser')], port: 0 })
-  const client = await through()
-  await client.query('create table users (id int8 primary key, name text not null)')
-  await client.query('create table products (id int primary key, name text)')
-}, 180_000)
+const there = ShardedProxy.before(twoShards('{ users: { key: id }, products: { kind: reference } }'), [
+  'create table users (id int8 primary key, name text not null)',
+  'create table products (id int primary key, name text)',
+])
 
 beforeEach(async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('truncate users')
   await client.query('truncate products')
 })
-
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})))
-})
-
-afterAll(() => proxy?.close())
-
-function dsnOf(group: string, role: 'application' | 'superuser' = 'application'): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, role)
-}
-
-async function through(): Promise<pg.Client> {
-  const url = new URL(dsnOf('home'))
-  url.port = String(proxy.address.port)
-  const client = new pg.Client(url.href)
-  client.on('error', () => {})
-  clients.push(client)
-  await client.connect()
-  return client
-}
 
 async function copyIn(
   client: pg.Client,
@@ -62,12 +28,12 @@ async function copyIn(
 }
 
 async function countOn(group: string, table = 'users'): Promise<number> {
-  const client = await connect(dsnOf(group))
+  const client = await connect(there.dsnOf(group))
   return (await client.query(`select count(*)::int as n from ${table}`)).rows[0].n
 }
 
 test('what is copied goes row by row to its shard, however it comes in pieces', async () => {
-  const client = await through()
+  const client = await there.through()
   const rows = Array.from({ length: 5000 }, (_, id) => `${id}\tuser ${id}\n`).join('')
   const bytes = Buffer.from(rows)
   const pieces = Array.from({ length: Math.ceil(bytes.length / 777) }, (_, at) =>
@@ -84,7 +50,7 @@ test('what is copied goes row by row to its shard, however it comes in pieces', 
 })
 
 test('CSV and a reference table are copied too', async () => {
-  const client = await through()
+  const client = await there.through()
   const csv = 'id,name\n1,"a ""quoted""\nname"\n2,b\n3,c\n'
   expect(await copyIn(client, 'copy users (id, name) from stdin csv header', [csv])).toBe(3)
   expect((await client.query('select name from users where id = 1')).rows).toEqual([
@@ -95,7 +61,7 @@ test('CSV and a reference table are copied too', async () => {
 })
 
 test('what is wrong with one row leaves nothing on any shard, and the session goes on', async () => {
-  const client = await through()
+  const client = await there.through()
   const good = Array.from({ length: 50 }, (_, id) => `${id}\tuser\n`)
   for (const [bad, code] of [
     ['\\N\tnobody\n', '23502'],
@@ -114,7 +80,7 @@ test('what is wrong with one row leaves nothing on any shard, and the session go
 })
 
 test('in a transaction it is part of that', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('begin')
   await client.query(`insert into users values (100, 'before')`)
   expect(await copyIn(client, 'copy users from stdin', ['1\ta\n2\tb\n3\tc\n'])).toBe(3)
@@ -127,45 +93,45 @@ test('in a transaction it is part of that', async () => {
 })
 
 test('who goes away, or gives it up, in the middle of it leaves nothing', async () => {
-  const leaver = await through()
+  const leaver = await there.through()
   const stream = leaver.query(copyFrom('copy users from stdin'))
   stream.write(Array.from({ length: 3000 }, (_, id) => `${id}\tuser\n`).join(''))
   await new Promise((resolve) => setTimeout(resolve, 50))
   stream.on('error', () => {})
   ;(leaver as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
-  const client = await through()
+  const client = await there.through()
   const given = client.query(copyFrom('copy users from stdin'))
   given.write('1\ta\n2\tb\n')
   const failed = new Promise((resolve) => given.on('error', resolve))
   given.destroy(new Error('changed my mind'))
   await failed
   await until('nobody holds a connection', () =>
-    proxy.facts.servers.every(({ state }) => state !== 'in transaction'),
+    there.proxy.facts.servers.every(({ state }) => state !== 'in transaction'),
   )
-  const after = await through()
+  const after = await there.through()
   expect((await after.query('select count(*)::int as n from users')).rows).toEqual([{ n: 0 }])
   expect(await copyIn(after, 'copy users from stdin', ['1\ta\n2\tb\n3\tc\n'])).toBe(3)
 })
 
 test('who copies while a server is lost is told, and nothing is copied', async () => {
-  const client = await through()
+  const client = await there.through()
   const stream = client.query(copyFrom('copy users from stdin'))
   const failed = new Promise<{ code?: string }>((resolve) => stream.on('error', resolve))
   // So many that every shard has got some.
   stream.write(Array.from({ length: 30_000 }, (_, id) => `${id}\tuser\n`).join(''))
-  const shard = await connect(dsnOf('s2', 'superuser'))
+  const shard = await connect(there.dsnOf('s2', 'superuser'))
   await until('it is under way', async () => {
     const asked = `select pg_terminate_backend(pid) from pg_stat_activity where query like 'copy users%' and pid <> pg_backend_pid()`
     return (await shard.query(asked)).rowCount === 1
   })
   const { code } = await failed
   expect(['08006', '40001', '57P01']).toContain(code)
-  const after = await through()
+  const after = await there.through()
   expect((await after.query('select count(*)::int as n from users')).rows).toEqual([{ n: 0 }])
 })
 
 test('what all shards have is copied out', async () => {
-  const client = await through()
+  const client = await there.through()
   await copyIn(client, 'copy users from stdin', ['1\ta\n2\tb\n3\tc\n'])
   const outOf = async (text: string): Promise<string[]> => {
     const pieces: Buffer[] = []

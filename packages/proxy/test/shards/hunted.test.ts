@@ -1,94 +1,42 @@
-import type { Herd } from '@pgherd/cluster'
 import { locateKey, type ShardMap } from '@pgherd/core/sharding'
-import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
-import { WireProxy } from '../../src/index.js'
-import {
-  bind,
-  close,
-  describe as describeIt,
-  execute,
-  flush,
-  parse,
-  query,
-  RawClient,
-  sync,
-} from '../raw-client.js'
+import type pg from 'pg'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { connect, until } from '../../../../test/scratch-herd.js'
+import { bind, close, describe as describeIt, execute, flush, parse, query, sync } from '../raw-client.js'
+import { ShardedProxy, twoShards } from './sharded-proxy.js'
 
 // What was found by looking for it.
 
-let herd: Herd
-let proxy: WireProxy
+const there = ShardedProxy.before(
+  twoShards('{ users: { key: id }, later: { key: id } }'),
+  ['create table users (id int8 primary key, name text not null)', 'create table notes (id int, text text)'],
+  4,
+)
 /** Ids of users on the first shard, and on the second. */
 let A: number
 let B: number
-const clients: pg.Client[] = []
-const raws: RawClient[] = []
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups: [{ name: home, nodes: 1 }, { name: s, count: 2, nodes: 1 }]
-sharding:
-  strategy: modulo
-  groups: [s1, s2]
-  tables: { users: { key: id }, later: { key: id } }
-`)
-  proxy = await WireProxy.start({ nodes: [dsnOf('home', 'superuser')], port: 0, maxServers: 4 })
-  const client = await through()
-  await client.query('create table users (id int8 primary key, name text not null)')
-  await client.query('create table notes (id int, text text)')
-  const admin = await connect(dsnOf('home', 'superuser'))
+  const admin = await connect(there.dsnOf('home', 'superuser'))
   await admin.query('create role other')
   for (const group of ['home', 's1', 's2']) {
-    const each = await connect(dsnOf(group, 'superuser'))
+    const each = await connect(there.dsnOf(group, 'superuser'))
     await each.query(`do $$ begin create role other; exception when duplicate_object then null; end $$`)
     await each.query('grant other to app')
   }
-}, 180_000)
+})
 
 beforeEach(async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('truncate users')
   await client.query('truncate notes')
   const rows = Array.from({ length: 12 }, (_, at) => `(${at + 1}, 'u${at + 1}')`)
   await client.query(`insert into users (id, name) values ${rows.join(', ')}`)
   const firstOf = async (group: string): Promise<number> =>
-    Number((await (await connect(dsnOf(group))).query('select min(id) as id from users')).rows[0].id)
+    Number((await (await connect(there.dsnOf(group))).query('select min(id) as id from users')).rows[0].id)
   A = await firstOf('s1')
   B = await firstOf('s2')
 })
-
-afterEach(async () => {
-  for (const raw of raws.splice(0)) raw.end()
-  await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})))
-})
-
-afterAll(() => proxy?.close())
-
-function dsnOf(group: string, role: 'application' | 'superuser' = 'application'): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, role)
-}
-
-function url(): string {
-  const there = new URL(dsnOf('home'))
-  there.port = String(proxy.address.port)
-  return there.href
-}
-
-async function through(): Promise<pg.Client> {
-  const client = new pg.Client(url())
-  client.on('error', () => {})
-  clients.push(client)
-  await client.connect()
-  return client
-}
-
-async function raw(): Promise<RawClient> {
-  const client = await RawClient.open(url())
-  raws.push(client)
-  return client
-}
 
 function run(text: string): Buffer[] {
   return [parse('', text), bind(''), describeIt('P', ''), execute()]
@@ -112,10 +60,10 @@ async function one(client: pg.Client, text: string): Promise<unknown> {
 }
 
 test('DISCARD ALL takes back what was set, whoever was asked last', async () => {
-  const client = await raw()
+  const client = await there.raw()
   await client.ask(query(`select name from users where id = ${A}`))
   expect(typesOf(await client.ask(...run('discard all'), sync))).toBe('12nCZ')
-  const other = await through()
+  const other = await there.through()
   await other.query(`set timezone = 'Asia/Tokyo'`)
   await other.query(`set app.who = 'me'`)
   expect(await one(other, `select current_setting('app.who') from users where id = ${A}`)).toBe('me')
@@ -130,12 +78,12 @@ test('DISCARD ALL takes back what was set, whoever was asked last', async () => 
 })
 
 test('a role that is taken in a transaction is that of every group after it', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query(`set app.one = '1'`)
   const whoOn = (id: number): Promise<unknown> =>
     one(client, `select current_user from users where id = ${id}`)
   for (const id of [A, B]) expect(await whoOn(id)).toBe('app')
-  const shards = await Promise.all(['s1', 's2'].map((group) => connect(dsnOf(group, 'superuser'))))
+  const shards = await Promise.all(['s1', 's2'].map((group) => connect(there.dsnOf(group, 'superuser'))))
   for (const shard of shards) await shard.query('grant select on users to other')
   await client.query('begin')
   await client.query('set role other')
@@ -146,7 +94,7 @@ test('a role that is taken in a transaction is that of every group after it', as
 })
 
 test('a setting that nobody takes leaves no connection unusable, and skips none that follow', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query(`set app.who = 'me'`)
   expect(await one(client, `select name from users where id = ${A}`)).toBe(`u${A}`)
   await client.query('begin')
@@ -157,7 +105,7 @@ test('a setting that nobody takes leaves no connection unusable, and skips none 
 })
 
 test('what is set for every connection is so on one that is kept', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query(`select pg_advisory_lock(5) from users where id = ${A}`)
   await client.query(`set timezone = 'Asia/Tokyo'`)
   const text = `update users set name = current_setting('timezone') where id in (${A}, ${B}) returning name`
@@ -165,11 +113,11 @@ test('what is set for every connection is so on one that is kept', async () => {
 })
 
 test('I6: what a read of all shards leaves in its session is nobody else’s', async () => {
-  const leaver = await raw()
+  const leaver = await there.raw()
   const leak = `select set_config('app.leak', 'LEAKED', false), pg_advisory_lock(77), count(*) from users`
   await leaver.ask(...run(leak), ...run('select 1 from notes'), sync)
   leaver.end()
-  const client = await through()
+  const client = await there.through()
   for (let round = 0; round < 4; round++)
     expect(
       await one(
@@ -181,7 +129,7 @@ test('I6: what a read of all shards leaves in its session is nobody else’s', a
 })
 
 test('I3: what was committed in the middle of a pipeline is not run again', async () => {
-  const client = await raw()
+  const client = await there.raw()
   await new Promise((resolve) => setTimeout(resolve, 150))
   const texts = [
     'begin',
@@ -190,7 +138,7 @@ test('I3: what was committed in the middle of a pipeline is not run again', asyn
     'select * from later where id = 1',
   ]
   expect(stateOf(await client.ask(...texts.flatMap(run), sync))).toBe('42P01')
-  const check = await through()
+  const check = await there.through()
   expect(await one(check, 'select count(*)::int from notes where id = 500')).toBe(1)
   await new Promise((resolve) => setTimeout(resolve, 150))
   expect(stateOf(await client.ask(...['begin', 'select * from later where id = 1'].flatMap(run), sync))).toBe(
@@ -199,9 +147,9 @@ test('I3: what was committed in the middle of a pipeline is not run again', asyn
 })
 
 test('what is refused after a Flush ends the session, and leaves nothing', async () => {
-  const client = await raw()
+  const client = await there.raw()
   const add = (id: number): Buffer[] => [bind('add', [String(id), 'x']), execute()]
-  const map = herd.placement()?.map as ShardMap
+  const map = there.herd.placement()?.map as ShardMap
   const onShard = (shard: number): number =>
     Array.from({ length: 100 }, (_, at) => 1000 + at).find(
       (id) => locateKey(map, 'int8', id) === shard,
@@ -211,12 +159,12 @@ test('what is refused after a Flush ends the session, and leaves nothing', async
   await client.hear('C')
   client.send(...add(onOther), sync)
   await until('it is closed', () => client.closed)
-  const check = await through()
+  const check = await there.through()
   expect(await one(check, 'select count(*)::int from users where id > 100')).toBe(0)
 })
 
 test('an INSERT that is parted is answered as one that is not', async () => {
-  const client = await raw()
+  const client = await there.raw()
   const text = 'insert into users (id, name) values ($1, $2), ($3, $4)'
   const rows = (from: number): Buffer =>
     bind(
@@ -232,25 +180,25 @@ test('an INSERT that is parted is answered as one that is not', async () => {
   await client.ask(parse('p', text), sync)
   const again = bind('p', ['107', 'a', '108', 'b'])
   expect(typesOf(await client.ask(again, execute(), sync))).toBe('2CZ')
-  const check = await through()
+  const check = await there.through()
   expect(await one(check, 'select count(*)::int from users where id > 100')).toBe(8)
 })
 
 test('the name of a statement that failed is free again', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('begin')
   await client.query('select nothing').catch(() => {})
   const named = { name: 'named', text: 'select name from users where id = $1', values: [A] }
   await expect(client.query(named)).rejects.toMatchObject({ code: '25P02' })
   await client.query('rollback')
-  const next = await raw()
+  const next = await there.raw()
   const missing = 'select * from later where id = 1'
   expect(stateOf(await next.ask(parse('m', missing), bind('m'), execute(), sync))).toBe('42P01')
   expect(stateOf(await next.ask(parse('m', 'select 1'), bind('m'), execute(), sync))).toBeNull()
 })
 
 test('a portal over all shards is gone on with in its transaction', async () => {
-  const client = await raw()
+  const client = await there.raw()
   await client.ask(query('begin'))
   const all = parse('', 'select id from users order by id')
   expect(typesOf(await client.ask(all, bind('', [], { portal: 'f' }), execute('f', 2), sync))).toBe('12DDsZ')
@@ -259,7 +207,7 @@ test('a portal over all shards is gone on with in its transaction', async () => 
 })
 
 test('who waits for locks on several shards gives up also after ROLLBACK TO', async () => {
-  const client = await through()
+  const client = await there.through()
   const patience = (id: number): Promise<unknown> =>
     one(client, `select current_setting('lock_timeout') from users where id = ${id}`)
   await client.query('begin')
@@ -272,7 +220,7 @@ test('who waits for locks on several shards gives up also after ROLLBACK TO', as
 })
 
 test('who listens hears what its own transaction says', async () => {
-  const client = await through()
+  const client = await there.through()
   const heard: string[] = []
   client.on('notification', ({ payload }) => heard.push(payload ?? ''))
   await client.query('listen ch')
@@ -283,10 +231,10 @@ test('who listens hears what its own transaction says', async () => {
 })
 
 test('an answer that comes late is nobody else’s', { timeout: 60_000 }, async () => {
-  const [reader, writer] = [await raw(), await through()]
+  const [reader, writer] = [await there.raw(), await there.through()]
   await reader.ask(query('begin'))
   for (const id of [A, B]) await reader.ask(query(`select name from users where id = ${id}`))
-  const shards = await Promise.all(['s1', 's2'].map((group) => connect(dsnOf(group, 'superuser'))))
+  const shards = await Promise.all(['s1', 's2'].map((group) => connect(there.dsnOf(group, 'superuser'))))
   const pids = await Promise.all(
     shards.map(async (shard) => {
       const asked = `select pid from pg_stat_activity where state = 'idle in transaction' and usename = 'app'`

@@ -1,29 +1,21 @@
-import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { compareWithOracle, fillAlike, openOracle, oracleHerd } from '../../../../test/oracle-herd.js'
-import { WireProxy } from '../../src/index.js'
+import { ShardedProxy } from './sharded-proxy.js'
 
-let herd: Herd
-let proxy: WireProxy
+const there = ShardedProxy.before(oracleHerd)
 let client: pg.Client
 let oracle: pg.Client
 
 beforeAll(async () => {
-  herd = await oracleHerd()
-  oracle = await openOracle(herd)
-  const home = herd.primaryOf('home')?.name as string
-  proxy = await WireProxy.start({ nodes: [herd.dsn(home, 'superuser')], port: 0 })
-  const url = new URL(herd.dsn(home, 'application'))
-  url.port = String(proxy.address.port)
-  client = new pg.Client(url.href)
+  oracle = await openOracle(there.herd)
+  client = new pg.Client(there.url())
   await client.connect()
   await fillAlike(client, oracle)
 }, 180_000)
 
 afterAll(async () => {
   await Promise.all([client?.end(), oracle?.end()])
-  await proxy?.close()
 })
 
 /** What the proxy says it will not do. */

@@ -1,61 +1,35 @@
-import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
 import postgres from 'postgres'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
-import { WireProxy } from '../../src/index.js'
-import { bind, describe as describeIt, execute, flush, parse, query, RawClient, sync } from '../raw-client.js'
+import { beforeEach, expect, test } from 'vitest'
+import { connect, until } from '../../../../test/scratch-herd.js'
+import {
+  bind,
+  describe as describeIt,
+  execute,
+  flush,
+  parse,
+  query,
+  type RawClient,
+  sync,
+} from '../raw-client.js'
+import { ShardedProxy, twoShards } from './sharded-proxy.js'
 
 // What drivers do beside one query after the other.
 
-let herd: Herd
-let proxy: WireProxy
-const clients: pg.Client[] = []
-
-beforeAll(async () => {
-  herd = await scratchHerd(`
-groups: [{ name: home, nodes: 1 }, { name: s, count: 2, nodes: 1 }]
-sharding:
-  strategy: modulo
-  groups: [s1, s2]
-  tables: { users: { key: id } }
-`)
-  const home = herd.primaryOf('home')?.name as string
-  proxy = await WireProxy.start({ nodes: [herd.dsn(home, 'superuser')], port: 0 })
-  const client = await through()
-  await client.query('create table users (id int8 primary key, name text not null)')
-  await client.query('create table notes (id int primary key)')
-}, 180_000)
+const there = ShardedProxy.before(twoShards('{ users: { key: id } }'), [
+  'create table users (id int8 primary key, name text not null)',
+  'create table notes (id int primary key)',
+])
 
 beforeEach(async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('truncate users')
   const rows = Array.from({ length: 10 }, (_, at) => `(${at + 1}, 'u${at + 1}')`)
   await client.query(`insert into users (id, name) values ${rows.join(', ')}`)
 })
 
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})))
-})
-
-afterAll(() => proxy?.close())
-
-function url(): string {
-  const there = new URL(herd.dsn(herd.primaryOf('home')?.name as string, 'application'))
-  there.port = String(proxy.address.port)
-  return there.href
-}
-
-async function through(): Promise<pg.Client> {
-  const client = new pg.Client(url())
-  client.on('error', () => {})
-  clients.push(client)
-  await client.connect()
-  return client
-}
-
 test('postgres.js prepares with a Flush, pipelines, and reads with cursors', async () => {
-  const sql = postgres(url(), { max: 1, onnotice: () => {} })
+  const sql = postgres(there.url(), { max: 1, onnotice: () => {} })
   try {
     for (let id = 1; id <= 4; id++)
       expect(await sql`select name from users where id = ${id}`).toEqual([{ name: `u${id}` }])
@@ -114,7 +88,7 @@ function readRow(message: Buffer): string[] {
 }
 
 test('a batch of statements up to one Sync is one transaction, on however many shards', async () => {
-  const client = await RawClient.open(url())
+  const client = await there.raw()
   const add = (id: number): Buffer[] => [bind('add', [String(id), 'new']), execute()]
   const prepared = parse('add', 'insert into users (id, name) values ($1, $2)')
   const first = await ask(client, prepared, ...[21, 22, 23, 24, 25, 26].flatMap(add), sync)
@@ -125,27 +99,25 @@ test('a batch of statements up to one Sync is one transaction, on however many s
   })
   const second = await ask(client, ...[27, 28, 29, 21, 30].flatMap(add), sync)
   expect(second).toMatchObject({ status: 'I', error: '23505' })
-  const check = await through()
+  const check = await there.through()
   expect((await check.query('select max(id)::int as n from users')).rows).toEqual([{ n: 26 }])
-  client.end()
 })
 
 test('BEGIN, what it is for and COMMIT may come in one go', async () => {
-  const client = await RawClient.open(url())
+  const client = await there.raw()
   const run = (text: string): Buffer[] => [parse('', text), bind(''), describeIt('P', ''), execute()]
   const texts = ['begin', ...[1, 2, 4].map((id) => `update users set name = 'b' where id = ${id}`), 'commit']
   const { tags, status } = await ask(client, ...texts.flatMap(run), sync)
   expect(tags).toEqual(['BEGIN', 'UPDATE 1', 'UPDATE 1', 'UPDATE 1', 'COMMIT'])
   expect(status).toBe('I')
-  const check = await through()
+  const check = await there.through()
   expect((await check.query(`select count(*)::int as n from users where name = 'b'`)).rows).toEqual([
     { n: 3 },
   ])
-  client.end()
 })
 
 test('a portal is gone on with where it was begun, whatever comes in between', async () => {
-  const client = await RawClient.open(url())
+  const client = await there.raw()
   expect((await ask(client, query('begin'))).status).toBe('T')
   const few = parse('few', 'select g from users, generate_series(1, 5) g where id = 1')
   const portal = bind('few', [], { portal: 'p' })
@@ -154,11 +126,10 @@ test('a portal is gone on with where it was begun, whatever comes in between', a
     expect((await ask(client, query(`select name from users where id = ${id}`))).rows).toEqual([[`u${id}`]])
   expect((await ask(client, execute('p', 2), sync)).rows).toEqual([['3'], ['4']])
   expect((await ask(client, query('rollback'))).status).toBe('I')
-  client.end()
 })
 
 test('after a Flush it goes on where the key says, and after an error up to the Sync nothing does', async () => {
-  const client = await RawClient.open(url())
+  const client = await there.raw()
   for (const id of [1, 2, 3]) {
     client.send(parse('', 'select name from users where id = $1'), describeIt('S', ''), flush)
     expect((await client.hear('T')).map((each) => String.fromCharCode(each[0] as number))).toEqual([
@@ -177,11 +148,10 @@ test('after a Flush it goes on where the key says, and after an error up to the 
     error: null,
   })
   expect((await ask(client, query('select name from users where id = 2'))).rows).toEqual([['u2']])
-  client.end()
 })
 
 test('a cursor reads one shard, or all of them', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('begin')
   await client.query('declare one cursor for select name from users where id = 7')
   await client.query('declare every cursor for select id::int from users order by id')
@@ -193,7 +163,7 @@ test('a cursor reads one shard, or all of them', async () => {
 })
 
 test('keys come in binary too, and in arrays', async () => {
-  const client = await RawClient.open(url())
+  const client = await there.raw()
   const one = parse('one', 'select name from users where id = $1')
   await ask(client, one, sync)
   const big = Buffer.alloc(8)
@@ -208,24 +178,21 @@ test('keys come in binary too, and in arrays', async () => {
     ['u2'],
     ['u3'],
   ])
-  client.end()
 })
 
 test('what waits for a lock on several shards can be cancelled, and leaves nothing', async () => {
-  const [holder, waiter] = [await through(), await through()]
+  const [holder, waiter] = [await there.through(), await there.through()]
   await holder.query('begin')
   await holder.query(`update users set name = 'held' where id = 1`)
   const waiting = waiter.query(`update users set name = 'waited'`)
   const failed = expect(waiting).rejects.toMatchObject({ code: '57014' })
-  const shards = await Promise.all(
-    ['s1', 's2'].map((group) => connect(herd.dsn(herd.primaryOf(group)?.name as string, 'superuser'))),
-  )
+  const shards = await Promise.all(['s1', 's2'].map((group) => connect(there.dsnOf(group, 'superuser'))))
   await until('it waits', async () => {
     const asked = `select from pg_stat_activity where wait_event_type = 'Lock'`
     const found = await Promise.all(shards.map((shard) => shard.query(asked)))
     return found.some(({ rowCount }) => rowCount === 1)
   })
-  const canceller = new pg.Client(url())
+  const canceller = new pg.Client(there.url())
   ;(canceller as unknown as { cancel(client: pg.Client, query: unknown): void }).cancel(
     waiter,
     (waiter as unknown as { _activeQuery: unknown; activeQuery: unknown })._activeQuery,
@@ -238,7 +205,7 @@ test('what waits for a lock on several shards can be cancelled, and leaves nothi
 })
 
 test('settings without a connection of their own go along, whatever the group', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query(`set timezone = 'Asia/Tokyo'`)
   for (const id of [1, 2, 3])
     expect(
@@ -256,7 +223,7 @@ test('settings without a connection of their own go along, whatever the group', 
 })
 
 test('the plan says on which nodes a statement was run', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('select name from users where id = 1')
   expect((await client.query('show pgherd.plan')).rows).toMatchObject([{ connection: 'shared' }])
   await client.query(`update users set name = 'x'`)

@@ -1,15 +1,11 @@
-import type { Herd } from '@pgherd/cluster'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { scratchHerd, until } from '../../../../test/scratch-herd.js'
-import { WireProxy } from '../../src/index.js'
+import { ShardedProxy } from './sharded-proxy.js'
 
-let herd: Herd
-let proxy: WireProxy
-const clients: pg.Client[] = []
-
-beforeAll(async () => {
-  herd = await scratchHerd(`
+const there = ShardedProxy.before(
+  () =>
+    scratchHerd(`
 groups: [{ name: home, nodes: 2 }, { name: s, count: 2, nodes: 1 }]
 sharding:
   strategy: modulo
@@ -20,47 +16,25 @@ sharding:
     products: { kind: reference }
     events: { key: user_id }
   sequences: strided
-`)
-  const nodes = ['home-1', 'home-2'].map((name) => herd.dsn(name, 'superuser'))
-  proxy = await WireProxy.start({ nodes, port: 0 })
-  const client = await through()
-  await client.query(`
-    create table users (id int8 primary key, name text not null)`)
-  await client.query('create table orders (user_id int8 not null, n int not null, primary key (user_id, n))')
-  await client.query('create table products (id int primary key, price int not null)')
-  await client.query('create table notes (id int primary key, text text)')
-}, 180_000)
+`),
+  [
+    'create table users (id int8 primary key, name text not null)',
+    'create table orders (user_id int8 not null, n int not null, primary key (user_id, n))',
+    'create table products (id int primary key, price int not null)',
+    'create table notes (id int primary key, text text)',
+  ],
+)
 
 beforeEach(async () => {
-  const client = await through()
+  const client = await there.through()
   for (const table of ['users', 'orders', 'products', 'notes']) await client.query(`truncate ${table}`)
 })
-
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})))
-})
-
-afterAll(() => proxy?.close())
-
-async function open(dsn: string): Promise<pg.Client> {
-  const client = new pg.Client(dsn)
-  client.on('error', () => {})
-  clients.push(client)
-  await client.connect()
-  return client
-}
-
-function through(): Promise<pg.Client> {
-  const url = new URL(herd.dsn(herd.primaryOf('home')?.name as string, 'application'))
-  url.port = String(proxy.address.port)
-  return open(url.href)
-}
 
 /** The ids that each shard has by itself. */
 async function placed(table = 'users', column = 'id'): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {}
   for (const group of ['s1', 's2']) {
-    const client = await open(herd.dsn(herd.primaryOf(group)?.name as string, 'application'))
+    const client = await there.open(there.dsnOf(group))
     const { rows } = await client.query(`select ${column}::text as id from ${table} order by ${column}`)
     found[group] = rows.map(({ id }) => id)
   }
@@ -73,7 +47,7 @@ async function addUsers(client: pg.Client, count: number): Promise<void> {
 }
 
 test('rows are where their keys say, by text and by parameters', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('insert into users (id, name) values ($1, $2)', [1, 'one'])
   for (let id = 2; id <= 20; id++) await client.query(`insert into users (id, name) values (${id}, 'u')`)
   const { s1 = [], s2 = [] } = await placed()
@@ -88,7 +62,7 @@ test('rows are where their keys say, by text and by parameters', async () => {
 })
 
 test('an INSERT of many rows is parted, and what it returns is put together in order', async () => {
-  const client = await through()
+  const client = await there.through()
   const values = Array.from({ length: 12 }, (_, at) => [at + 1, `u${at + 1}`])
   const places = values.map((_, at) => `($${2 * at + 1}, $${2 * at + 2})`).join(', ')
   const text = `insert into users (id, name) values ${places} returning id::int, name`
@@ -101,7 +75,7 @@ test('an INSERT of many rows is parted, and what it returns is put together in o
 })
 
 test('what several shards have is read as one table', async () => {
-  const client = await through()
+  const client = await there.through()
   await addUsers(client, 30)
   expect((await client.query('select count(*)::int as n, min(id)::int as first from users')).rows).toEqual([
     { n: 30, first: 1 },
@@ -115,15 +89,15 @@ test('what several shards have is read as one table', async () => {
 })
 
 test('whoever has read all shards keeps no connection for it', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('select count(*) from users')
   await client.query('insert into users (id, name) values (1, $1)', ['u'])
-  await until('all are free', () => proxy.facts.servers.every(({ state }) => state !== 'taken'))
-  expect(proxy.facts.clients.map(({ state }) => state)).not.toContain('idle in transaction')
+  await until('all are free', () => there.proxy.facts.servers.every(({ state }) => state !== 'taken'))
+  expect(there.proxy.facts.clients.map(({ state }) => state)).not.toContain('idle in transaction')
 })
 
 test('what is written on several shards is written on all or none', async () => {
-  const client = await through()
+  const client = await there.through()
   await addUsers(client, 10)
   expect((await client.query(`update users set name = 'x'`)).rowCount).toBe(10)
   const returned = await client.query('delete from users where id = any($1) returning id::int', [
@@ -140,7 +114,7 @@ test('what is written on several shards is written on all or none', async () => 
 })
 
 test('a transaction over several groups takes effect on all of them, or on none', async () => {
-  const [client, other] = [await through(), await through()]
+  const [client, other] = [await there.through(), await there.through()]
   await client.query('begin')
   for (let id = 1; id <= 6; id++)
     await client.query('insert into users (id, name) values ($1, $2)', [id, 'u'])
@@ -159,7 +133,7 @@ test('a transaction over several groups takes effect on all of them, or on none'
 })
 
 test('after an error nothing of a transaction goes on, on any group', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('begin')
   for (let id = 1; id <= 6; id++)
     await client.query('insert into users (id, name) values ($1, $2)', [id, 'u'])
@@ -173,7 +147,7 @@ test('after an error nothing of a transaction goes on, on any group', async () =
 })
 
 test('savepoints are those of all groups, also of those that come later', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('begin')
   await client.query(`insert into users (id, name) values (1, 'u')`)
   await client.query('savepoint a')
@@ -189,7 +163,7 @@ test('savepoints are those of all groups, also of those that come later', async 
 })
 
 test('what a session sets is so on every group', async () => {
-  const client = await through()
+  const client = await there.through()
   await addUsers(client, 4)
   await client.query(`set statement_timeout = '1234ms'`)
   for (const id of [1, 2, 3, 4])
@@ -212,7 +186,7 @@ test('what a session sets is so on every group', async () => {
   expect((await client.query(`select current_setting('app.who') as s from users where id = 2`)).rows).toEqual(
     [{ s: 'me' }],
   )
-  const next = await through()
+  const next = await there.through()
   for (const id of [1, 2, 3, 4])
     expect(
       (
@@ -224,7 +198,7 @@ test('what a session sets is so on every group', async () => {
 })
 
 test('a change of the schema is made on all shards, and can be used at once', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('alter table users add column age int')
   await client.query(`insert into users (id, name, age) values (1, 'a', 5), (2, 'b', 6), (3, 'c', 7)`)
   expect((await client.query('select sum(age)::int as n from users')).rows).toEqual([{ n: 18 }])
@@ -233,7 +207,7 @@ test('a change of the schema is made on all shards, and can be used at once', as
 })
 
 test('what nobody can answer rightly is refused with the reason', async () => {
-  const client = await through()
+  const client = await there.through()
   await expect(client.query(`insert into users (name) values ('nobody')`)).rejects.toMatchObject({
     message: expect.stringContaining('id'),
   })
@@ -251,9 +225,8 @@ test('what nobody can answer rightly is refused with the reason', async () => {
 })
 
 test('all shards together are read in the federation database', async () => {
-  const url = new URL(herd.dsn(herd.primaryOf('home')?.name as string, 'application'))
-  url.port = String(proxy.address.port)
-  url.pathname = `/${herd.spec.database}_herd`
+  const url = new URL(there.url())
+  url.pathname = `/${there.herd.spec.database}_herd`
   await until('it is there', async () => {
     const client = new pg.Client(url.href)
     client.on('error', () => {})
@@ -262,12 +235,12 @@ test('all shards together are read in the federation database', async () => {
       () => false,
     )
   })
-  const client = await open(url.href)
+  const client = await there.open(url.href)
   await expect(client.query(`insert into notes values (1, 'n')`)).rejects.toMatchObject({ code: '42501' })
 })
 
 test('columns of tables that are spread are drawn from sequences, of which no two give the same', async () => {
-  const client = await through()
+  const client = await there.through()
   await client.query('create table events (id bigserial, user_id int8, n int generated always as identity)')
   const users = Array.from({ length: 20 }, (_, at) => at + 1)
   const insert = `insert into events (user_id) values ${users.map((id) => `(${id})`).join(', ')} returning id, n, user_id`

@@ -1,0 +1,116 @@
+import {
+  type CopyRoute,
+  type Route,
+  type RoutePlanner,
+  type StatementRecord,
+  settingStep,
+} from '@pgherd/client/internal'
+import type pg from 'pg'
+import type { Seat } from '../session/seat.js'
+import type { HerdTransaction } from './herd-transaction.js'
+import { cursorQuery, type OpenPortals } from './open-portals.js'
+import { notSupported } from './report-of.js'
+import type { SessionSeats } from './session-seats.js'
+import type { ShardedDatabase } from './sharded-database.js'
+import { TransactionPart } from './transaction-part.js'
+import type { Unit } from './units.js'
+import type { WireValue } from './wire-values.js'
+
+/** Which groups the statements of one session are for, by the schema as its transaction has changed it. */
+export class SessionRoutes {
+  readonly #database: ShardedDatabase
+  readonly #seats: SessionSeats
+  readonly #transaction: HerdTransaction
+  readonly #portals: OpenPortals
+  /** Null: its transaction has changed nothing that statements are planned by. */
+  #planner: RoutePlanner | null = null
+  #turn = 0
+
+  constructor(
+    database: ShardedDatabase,
+    seats: SessionSeats,
+    transaction: HerdTransaction,
+    portals: OpenPortals,
+  ) {
+    this.#database = database
+    this.#seats = seats
+    this.#transaction = transaction
+    this.#portals = portals
+  }
+
+  /** Groups that its transaction has to do with already. */
+  get #near(): ReadonlySet<string> {
+    return new Set([...this.#transaction.joined].map(({ place }) => place.group))
+  }
+
+  /** Null: it is a setting, or only prepares something. Throws what refuses it. */
+  routeUnit({ record, values, portal }: Unit): Route | null {
+    if (record === null) return portal === null ? null : { kind: 'group', group: this.#groupOfPortal(portal) }
+    if (settingStep(record, { text: record.text }) !== null) return null
+    const cursor = this.#portals.cursor(record)
+    return cursor === null ? this.route(record, values) : { kind: 'group', group: cursor.place.group }
+  }
+
+  #groupOfPortal(portal: string): string {
+    return (this.#portals.portal(portal) ?? this.#seats.home).place.group
+  }
+
+  /** A cursor goes where its query does. Throws what refuses it. */
+  route(record: StatementRecord, values: readonly WireValue[]): Route {
+    if (record.facts.command === 'PREPARE' && this.#database.spreadTable(record) !== null)
+      throw notSupported(
+        'PREPARE does not say which shard EXECUTE will go to.',
+        'Prepare statements by the protocol, as drivers do.',
+      )
+    const near = this.#near
+    const query = cursorQuery(record.text)
+    const asked = query === null ? record : this.#database.look(query)
+    if (this.#planner !== null) return this.#planner.route(asked, values, near, this.#turn++)
+    return this.#database.route(asked, values, near)
+  }
+
+  routeCopy(record: StatementRecord): CopyRoute {
+    const near = this.#near
+    if (this.#planner === null) return this.#database.routeCopy(record, near)
+    return this.#planner.routeCopy(record, near, this.#turn++, (text) => this.#database.look(text))
+  }
+
+  /** Who can say what statements take and give that are only prepared. */
+  describing(units: readonly Unit[]): Seat | 'federation' {
+    const texts = units.flatMap(({ requests }) =>
+      requests.flatMap((request) =>
+        (request.kind === 'parse' || request.kind === 'describe statement') && request.statement !== null
+          ? [request.statement.text]
+          : [],
+      ),
+    )
+    const where = texts.map((text) => this.#database.describing(this.#database.look(text)))
+    if (where.includes('federation')) return 'federation'
+    if (!where.includes('shard')) return this.#seats.home
+    const shards = this.#database.shards.map((group) => this.#seats.in(group))
+    return shards.find((seat) => this.#transaction.joined.has(seat)) ?? (shards[0] as Seat)
+  }
+
+  /** What comes next is judged by what its transaction was told, in that transaction too. */
+  async noteSchema({ facts }: StatementRecord): Promise<void> {
+    if (facts.kind !== 'ddl' || facts.traces.includes('temp')) return
+    this.#transaction.changedSchema = true
+    await this.#learnOwn()
+  }
+
+  /** The transaction has gone back, and with it what it had changed. */
+  async wentBack(): Promise<void> {
+    if (this.#planner !== null) await this.#learnOwn()
+  }
+
+  async #learnOwn(): Promise<void> {
+    const shard = [...this.#transaction.joined].find(({ place }) => place.group !== this.#database.home)
+    if (shard === undefined) return
+    this.#planner = await this.#database.routeBy(new TransactionPart(shard) as unknown as pg.ClientBase)
+  }
+
+  /** Its transaction ends. */
+  forget(): void {
+    this.#planner = null
+  }
+}

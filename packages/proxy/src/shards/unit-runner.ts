@@ -1,0 +1,123 @@
+import type { Route, StatementPart } from '@pgherd/client/internal'
+import type { Seat } from '../session/seat.js'
+import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
+import { notSupported } from './report-of.js'
+import { answeredOrThrow, askRequests, askUnit, noteRun } from './seat-requests.js'
+import type { SessionParts } from './session-parts.js'
+import { setEverywhere } from './set-everywhere.js'
+import { askOn } from './transaction-part.js'
+import { answersAfter, encodePart, preparing } from './unit-messages.js'
+import { rowLimitOf, type Unit } from './units.js'
+import type { WireValue } from './wire-values.js'
+
+/** Runs statements, each as a part of its session's transaction, and keeps their answers until they are whole. */
+export class UnitRunner {
+  readonly #parts: SessionParts
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** `route`: null for what is a setting, or only prepares. `used`: gets the seats that it goes to. */
+  async run(unit: Unit, route: Route | null, used: Set<Seat>): Promise<Buffer> {
+    const { record } = unit
+    if (route === null)
+      return record === null ? this.#prepare(unit, used) : setEverywhere(this.#parts, unit, record, used)
+    if ((route.kind === 'each' || route.kind === 'parts') && rowLimitOf(unit) > 0)
+      throw notSupported('What several groups do together is answered with all of its rows at once.')
+    switch (route.kind) {
+      case 'group': {
+        const seat = await this.join(route.group, used)
+        this.#parts.portals.note([unit], seat)
+        if (route.text === undefined) return askUnit(seat, unit)
+        const part = { group: route.group, text: route.text, values: unit.values, rows: [] }
+        return this.#runParts(unit, [part], used)
+      }
+      case 'each':
+        return this.#runOnEach(unit, route, used)
+      case 'parts':
+        return this.#runParts(unit, route.parts, used)
+      case 'scatter':
+      case 'federation':
+        return this.#askFederation(unit, used)
+    }
+  }
+
+  /** Makes a group part of the transaction. `several`: others join at the same time. */
+  async join(group: string, used: Set<Seat>, several = false): Promise<Seat> {
+    const seat = this.#parts.seats.in(group)
+    used.add(seat)
+    await this.#parts.transaction.join(seat, several)
+    return seat
+  }
+
+  /** What only prepares, or is only closed. */
+  async #prepare(unit: Unit, used: Set<Seat>): Promise<Buffer> {
+    const { routes, seats, host, transaction } = this.#parts
+    const where = routes.describing([unit])
+    const seat = where === 'federation' ? await seats.federation() : where
+    used.add(seat)
+    const wasFree = seat.own === null
+    if (wasFree) await host.take(seat)
+    const { bytes, error } = await askRequests(seat, unit.requests)
+    if (wasFree && !transaction.joined.has(seat)) seat.release()
+    if (error !== null) throw new ServerError(error)
+    return bytes
+  }
+
+  async #runOnEach(
+    unit: Unit,
+    { groups, whole }: Extract<Route, { kind: 'each' }>,
+    used: Set<Seat>,
+  ): Promise<Buffer> {
+    const answers: Answered[] = []
+    // One after the other, in one order everywhere: so two of them do not wait for each other.
+    for (const group of groups) answers.push(readAnswer(await askUnit(await this.join(group, used), unit)))
+    if (unit.record !== null) await this.#parts.routes.noteSchema(unit.record)
+    return joinAnswers(whole ? answers.slice(0, 1) : answers, null)
+  }
+
+  /** Each by a text of its own; the answer is that to the whole. */
+  async #runParts(unit: Unit, parts: readonly StatementPart[], used: Set<Seat>): Promise<Buffer> {
+    const seats: Seat[] = []
+    for (const { group } of parts) seats.push(await this.join(group, used, parts.length > 1))
+    // How it looks is asked of one, since what is run there is another text.
+    const asked = preparing(unit)
+    const first = seats[0] as Seat
+    const before = asked.length === 0 ? NOTHING : answeredOrThrow(await askRequests(first, asked), first)
+    const running = parts.map(async ({ text, values }, at) => {
+      const seat = seats[at] as Seat
+      noteRun(seat, text)
+      const reply = await seat.exchange(encodePart(unit, text, values as readonly WireValue[]), null)
+      return readAnswer(answeredOrThrow(reply, seat), unit.simple === null)
+    })
+    // What still runs would go on after the transaction has ended.
+    const ended = await Promise.allSettled(running)
+    const answers = ended.map((each) => {
+      if (each.status === 'rejected') throw each.reason
+      return each.value
+    })
+    const whole = joinAnswers(answers, parts.length === 1 ? null : parts.map(({ rows }) => rows))
+    return unit.simple === null ? Buffer.concat([before, whole, ...answersAfter(unit)]) : whole
+  }
+
+  /** By a connection that has been told what the transaction has set. */
+  async #askFederation(unit: Unit, used: Set<Seat>): Promise<Buffer> {
+    const { host, seats, transaction } = this.#parts
+    transaction.checkFederated()
+    const seat = await seats.federation()
+    used.add(seat)
+    const wasFree = seat.own === null
+    if (wasFree) await host.take(seat)
+    const { surroundings } = transaction
+    try {
+      if (seat.own !== null && surroundings.length > 0) seat.own.traced = seat.own.tainted = true
+      for (const text of surroundings) await askOn(seat, text)
+      return await askUnit(seat, unit)
+    } finally {
+      if (wasFree && (surroundings.length > 0 || !seat.traces.keeps)) seat.release()
+    }
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
