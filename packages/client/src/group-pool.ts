@@ -71,15 +71,18 @@ export class GroupPool {
   readonly #dispatcher: Dispatcher
   readonly knowledge: StatementKnowledge
 
-  /** `knowledge`: of another group with the same tables. */
+  /** `knowledge`: of another group with the same tables; or what this one is. */
   constructor(
     name: string,
     { settings, listener, statistics, telemetry }: GroupContext,
-    knowledge: StatementKnowledge | null = null,
+    knowledge: StatementKnowledge | 'federation' | null = null,
   ) {
     this.name = name
     this.#settings = settings
-    this.knowledge = knowledge ?? new StatementKnowledge(name, (work, role) => this.borrow(work, role))
+    this.knowledge =
+      knowledge instanceof StatementKnowledge
+        ? knowledge
+        : new StatementKnowledge(name, (work, role) => this.borrow(work, role), knowledge === 'federation')
     const { book } = this.knowledge
     const watch: ClientWatch = {
       natureOf: (text) => (book.ready && isParserReady() ? book.look(text).nature : ANY_NATURE),

@@ -1,4 +1,4 @@
-import { type Catalogue, StatementReader } from '@pgherd/core/sql'
+import { type Catalogue, federationCatalogue, StatementReader } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { CatalogueLoader } from './catalogue-loader.js'
 import { StatementBook } from './statement-book.js'
@@ -12,9 +12,11 @@ export class StatementKnowledge {
   readonly loader: CatalogueLoader
   #catalogue: Catalogue | null = null
 
-  constructor(group: string, borrow: Borrow) {
+  /** `isFederation`: its foreign tables are those of the herd's own groups, which can only be read there. */
+  constructor(group: string, borrow: Borrow, isFederation = false) {
     this.book = new StatementBook(new StatementReader({ maxCachedTextLength: 0 }), group)
-    this.loader = new CatalogueLoader(borrow, (catalogue) => {
+    this.loader = new CatalogueLoader(borrow, (found) => {
+      const catalogue = isFederation ? federationCatalogue(found) : found
       this.#catalogue = catalogue
       this.book.useCatalogue(catalogue)
     })

@@ -1,5 +1,5 @@
 import { CatalogueLoader, StatementBook, type StatementRecord } from '@pgherd/client/internal'
-import { type Catalogue, loadParser, StatementReader } from '@pgherd/core/sql'
+import { type Catalogue, federationCatalogue, loadParser, StatementReader } from '@pgherd/core/sql'
 import type pg from 'pg'
 import type { HerdLink } from './herd-link.js'
 
@@ -37,7 +37,7 @@ export class DatabaseBook {
       (catalogue) => {
         this.#loadedAtMs = performance.now()
         this.#catalogue = catalogue
-        this.#book.useCatalogue(isFederation ? withOwnTables(catalogue) : catalogue)
+        this.#book.useCatalogue(isFederation ? federationCatalogue(catalogue) : catalogue)
       },
     )
   }
@@ -101,15 +101,6 @@ export class DatabaseBook {
     this.#loading = loading
     return loading
   }
-}
-
-function withOwnTables(catalogue: Catalogue): Catalogue {
-  const isOthers = ({ schema }: { readonly schema: string }): boolean => schema !== 'pgherd'
-  const relations = [...catalogue.relations].map(([name, rows]) => {
-    const own = rows.map((row) => ({ ...row, foreign: false, readCalls: row.readCalls.filter(isOthers) }))
-    return [name, own] as const
-  })
-  return { ...catalogue, relations: new Map(relations), hidden: catalogue.hidden.filter(isOthers) }
 }
 
 async function hasPlacement(client: pg.Client): Promise<boolean> {

@@ -33,6 +33,9 @@ const LEARN_AGAIN_MS = 100
 /** How long a change of the schema waits for the federation to follow. */
 const FEDERATION_WAIT_MS = 5000
 const FEDERATION_POLL_MS = 10
+/** How often a read is tried again that lost its session, and what says so: there, or on a shard. */
+const FEDERATION_AGAIN_MS = 50
+const SESSION_ENDED = /^(57P01|08001|08003|08006)$/
 /** How often it is tried again to end what is prepared. */
 const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
@@ -137,7 +140,8 @@ export class ShardRouter {
         ? { ...listener, connected: async (client) => this.enter(name, client, listener) }
         : listener
     const context = { ...this.#context, settings: { ...settings, addresses }, listener: entered }
-    return new GroupPool(database ?? name, context, isShard ? this.#shards : null)
+    const knowledge = isShard ? this.#shards : database === null ? null : 'federation'
+    return new GroupPool(database ?? name, context, knowledge)
   }
 
   /** Every connection says under which map its statements were planned: under another one it gets none. */
@@ -337,11 +341,37 @@ export class ShardRouter {
     })
   }
 
+  /**
+   * On the primary, which knows the schema of now. Again where a session was ended or refused, there or on a shard:
+   * a map that changes does that, and so does a failover.
+   */
   async #runFederated(call: Call, session: Session): Promise<void> {
-    this.#federation ??= await this.#openFederation()
-    const { knowledge, name } = this.#federation
-    call.session = session.inGroup(name)
-    this.#federation.run(knowledge.book.look(call.text), call)
+    const { config, startedAtMs, policy } = call
+    const deadlineMs = startedAtMs + (policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs)
+    for (;;) {
+      try {
+        this.#federation ??= await this.#openFederation()
+        call.resolve(await this.#readFederation(this.#federation, call, session))
+        return
+      } catch (error) {
+        const isOver = performance.now() > deadlineMs || config.signal?.aborted === true
+        if (isOver || this.#closed || !SESSION_ENDED.test(sqlStateOf(error as Error) ?? '')) throw error
+      }
+      await sleep(FEDERATION_AGAIN_MS)
+    }
+  }
+
+  #readFederation(federation: GroupPool, call: Call, session: Session): Promise<Answer> {
+    const record = federation.knowledge.book.look(call.text)
+    return new Promise((resolve, reject) => {
+      federation.run(record, {
+        ...call,
+        config: { ...call.config, consistency: 'primary' },
+        session: session.inGroup(federation.name),
+        resolve,
+        reject,
+      })
+    })
   }
 
   async #openFederation(): Promise<GroupPool> {

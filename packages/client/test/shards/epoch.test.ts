@@ -1,7 +1,7 @@
 import type { Herd } from '@pgherd/cluster'
 import { makeShardMap, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
+import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
 import { createPool, type Pool } from '../../src/index.js'
 
 const ROWS = 20
@@ -64,6 +64,38 @@ test('I3, I8: writes go on through changed maps; none is lost, repeated or run u
   expect(rows[0].sum).toBeGreaterThanOrEqual(done)
   expect(rows[0].sum).toBeLessThanOrEqual(done + unknown)
   expect(unknown).toBeLessThanOrEqual(3 * 4)
+})
+
+test('I3: readers hear nothing of a map that changes', { timeout: 120_000 }, async () => {
+  const reads = [
+    ['select count(*)::int as n from counters', ROWS],
+    ['select count(*)::int as n from counters where id = 3', 1],
+    ['select count(*)::int as n from counters a join counters b on b.id = a.id + 1', ROWS - 1],
+    ['select count(distinct id)::int as n from counters', ROWS],
+  ] as const
+  let going = true
+  const done = reads.map(() => 0)
+  const wrong: unknown[] = []
+  const readers = reads.map(async ([text, count], at) => {
+    while (going) {
+      const n = await pool.query(text).then(
+        ({ rows }) => rows[0].n,
+        (error) => error,
+      )
+      if (n === count) done[at] = (done[at] as number) + 1
+      else wrong.push([text, n])
+    }
+  })
+  for (let changes = 0; changes < 5; changes++) {
+    const before = [...done]
+    await until('every reader has read under this map', () =>
+      done.every((count, at) => count > (before[at] as number)),
+    )
+    await herd.changePlacement({ map: nextMap(herd.placement()?.map as ShardMap) })
+  }
+  going = false
+  await Promise.all(readers)
+  expect(wrong).toEqual([])
 })
 
 test('I8: who plans by the new map looks where rows belong now', async () => {
