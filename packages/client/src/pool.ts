@@ -26,7 +26,7 @@ import {
   readOptions,
   type Settings,
 } from './pool-options.js'
-import { currentSession, formatToken, readToken, Session } from './session.js'
+import { currentSession, formatToken, ONE_GROUP, readToken, Session } from './session.js'
 import { ShardRouter } from './shards/shard-router.js'
 import type { Answer, StatementOptions } from './statement.js'
 import { type PoolStatistics, Statistics } from './statistics.js'
@@ -456,8 +456,11 @@ export class Pool extends EventEmitter<PoolEvents> {
         if (!isUsable(client)) broken = error instanceof Error ? error : new Error(String(error))
         // I4: whoever looks whether it took effect must see it if it did.
         if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') {
-          this.#statistics.unknown++
-          for (const group of this.#groups) group.finder.stamper.wrote(this.#sessionIn(session, group), false)
+          if (this.#router !== null) this.#router.noteUnknown(session)
+          else {
+            this.#statistics.unknown++
+            this.#group.finder.stamper.wrote(session, false)
+          }
         }
         if (options.retry !== true || !again || attempt >= TRANSACTION_TRIES) throw error
       } finally {
@@ -472,8 +475,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    * others. `token`, from `sessionToken` of any process, makes it see that session's writes too.
    */
   session<T>(fn: () => T, token?: string): T {
-    const session = new Session()
-    if (token !== undefined) session.noteLsn(readToken(token), 0)
+    const session = new Session(token === undefined ? null : readToken(token))
     return currentSession.run({ pool: this, session, outer: currentSession.getStore() ?? null }, fn)
   }
 
@@ -481,18 +483,11 @@ export class Pool extends EventEmitter<PoolEvents> {
   async sessionToken(): Promise<string> {
     if (this.#state === 'ended') throw poolClosed()
     await this.#open()
-    if (this.#router !== null)
-      throw new HerdError(
-        'NOT_SUPPORTED',
-        'Of a sharded herd a session has no token yet: its groups are many.',
-      )
+    const session = this.#currentSession()
+    if (this.#router !== null) return formatToken(await this.#router.positionsOf(session))
     const { checkouts } = this.#group
-    const lsn = await checkouts.positionOf(this.#currentSession(), this.#group.deadlineMs(null), null)
-    return formatToken(lsn)
-  }
-
-  #sessionIn(session: Session, group: GroupPool): Session {
-    return group === this.#group ? session : session.inGroup(group.name)
+    const lsn = await checkouts.positionOf(session, this.#group.deadlineMs(null), null)
+    return formatToken(new Map([[ONE_GROUP, lsn]]))
   }
 
   #currentSession(): Session {

@@ -10,25 +10,37 @@ interface Stamp {
   readonly lsn: Lsn
 }
 
+/** What somebody has written in the groups of a herd, as positions in their WAL. */
+export type Positions = ReadonlyMap<string, Lsn>
+
 /**
  * What one user of the application has written, so that a read of theirs sees it (I4). The WAL position
  * of a write is learnt a moment after its acknowledgement.
  */
 export class Session {
   /** Oldest first. The first of a new session covers no write of its own. */
-  #stamps: Stamp[] = [{ writes: 0, lsn: 0 }]
+  #stamps: Stamp[]
   #writes = 0
   /** Of the last write that may have been acknowledged before it was flushed. */
   #lastUnflushed = 0
-  /** The same user's in other groups, whose WAL is their own. */
+  /** The same user's in the groups of a herd, whose WAL is their own. */
   #elsewhere: Map<string, Session> | null = null
+  /** What was written before it began. */
+  readonly #before: Positions | null
 
-  /** What the same user has written in another group. */
+  /** `before`: by the session that it goes on with, as its token says. */
+  constructor(before: Positions | null = null) {
+    this.#before = before
+    this.#stamps = [{ writes: 0, lsn: Math.max(0, ...(before?.values() ?? [])) }]
+  }
+
+  /** What the same user has written in a group of a herd of several. */
   inGroup(group: string): Session {
     this.#elsewhere ??= new Map()
     let session = this.#elsewhere.get(group)
     if (session === undefined) {
-      session = new Session()
+      const lsn = this.#before?.get(group) ?? this.#before?.get(ONE_GROUP)
+      session = new Session(lsn === undefined ? null : new Map([[ONE_GROUP, lsn]]))
       this.#elsewhere.set(group, session)
     }
     return session
@@ -79,21 +91,36 @@ export class Session {
   }
 }
 
-const PREFIX = 'v1.'
+/** Stands for the one group of a herd that is not sharded. */
+export const ONE_GROUP = ''
+const VERSION = 'v1'
 
-/** What another process needs to go on with a session: fit for a cookie or a header. */
-export function formatToken(lsn: Lsn): string {
-  return PREFIX + formatLsn(lsn).replace('/', '-')
+/**
+ * What another process needs to go on with a session: fit for a cookie or a header. `v1.0-3000060`, and of several
+ * groups `v1.home~0-3000060.s1~0-30000A8`.
+ */
+export function formatToken(positions: Positions): string {
+  const words = [...positions].map(([group, lsn]) => {
+    const position = formatLsn(lsn).replace('/', '-')
+    return group === ONE_GROUP ? position : `${group}~${position}`
+  })
+  return [VERSION, ...words].join('.')
 }
 
 /** Throws OPTIONS_INVALID when it is none of ours. An LSN beyond the herd's only makes reads use the primary. */
-export function readToken(token: string): Lsn {
+export function readToken(token: string): Positions {
   try {
-    if (!token.startsWith(PREFIX)) throw new RangeError('unknown version')
-    return parseLsn(token.slice(PREFIX.length).replace('-', '/'))
+    const [version, ...words] = token.split('.')
+    if (version !== VERSION) throw new RangeError('unknown version')
+    return new Map(words.map(readPosition))
   } catch {
     throw new HerdError('OPTIONS_INVALID', 'This is not a session token.')
   }
+}
+
+function readPosition(word: string): [group: string, lsn: Lsn] {
+  const at = word.indexOf('~')
+  return [at < 0 ? ONE_GROUP : word.slice(0, at), parseLsn(word.slice(at + 1).replace('-', '/'))]
 }
 
 /** The session of whatever runs now, as far as the async context says. */

@@ -8,7 +8,7 @@ import type { OwnedClient } from '../owned-client.js'
 import { poolClosed } from '../pool-node.js'
 import type { Policy } from '../pool-options.js'
 import { sqlStateOf } from '../server-error.js'
-import type { Session } from '../session.js'
+import type { Positions, Session } from '../session.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
@@ -260,7 +260,7 @@ export class ShardRouter {
     switch (route.kind) {
       case 'group': {
         const group = this.#groups.get(route.group) as GroupPool
-        call.session = this.sessionIn(session, route.group)
+        call.session = session.inGroup(route.group)
         const { text = call.text } = route
         const known = group.knowledge.book.look(text)
         const isAsGiven = text === call.text && !changesSchema(record)
@@ -284,8 +284,15 @@ export class ShardRouter {
     }
   }
 
-  sessionIn(session: Session, group: string): Session {
-    return group === this.#placement.thisGroup ? session : session.inGroup(group)
+  /** What a session must see wherever it goes on; of groups in which it has written nothing there is nothing. */
+  async positionsOf(session: Session): Promise<Positions> {
+    const positions = await Promise.all(
+      [...this.#groups].map(async ([name, group]) => {
+        const lsn = await group.checkouts.positionOf(session.inGroup(name), group.deadlineMs(null), null)
+        return [name, lsn] as const
+      }),
+    )
+    return new Map(positions.filter(([, lsn]) => lsn > 0))
   }
 
   async #runScattered(
@@ -334,7 +341,7 @@ export class ShardRouter {
         ...call,
         text,
         values,
-        session: this.sessionIn(session, name),
+        session: session.inGroup(name),
         resolve: resolve as Call['resolve'],
         reject,
       })
@@ -417,7 +424,7 @@ export class ShardRouter {
       } catch (failure) {
         const { error } = failure as TransactionFailure
         if (client.refusal !== null) broken = client.refusal
-        this.#noteUnknown(session, error)
+        if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') this.noteUnknown(session)
         const isLost = error instanceof HerdError && error.code === 'TRANSACTION_LOST'
         if (!isLost || performance.now() > deadlineMs) throw error
       } finally {
@@ -428,10 +435,9 @@ export class ShardRouter {
   }
 
   /** I4: whoever looks whether it took effect must see it if it did. */
-  #noteUnknown(session: Session, error: Error): void {
-    if (!(error instanceof HerdError) || error.code !== 'OUTCOME_UNKNOWN') return
+  noteUnknown(session: Session): void {
     this.#context.statistics.unknown++
-    for (const [name, { finder }] of this.#groups) finder.stamper.wrote(this.sessionIn(session, name), false)
+    for (const [name, { finder }] of this.#groups) finder.stamper.wrote(session.inGroup(name), false)
   }
 
   /** On each by itself; what failed where is told when all have answered. */
@@ -580,7 +586,7 @@ export class ShardRouter {
   }
 
   connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    return this.#checkout(this.#groups.get(name) as GroupPool, this.sessionIn(session, name), policy, null)
+    return this.#checkout(this.#groups.get(name) as GroupPool, session.inGroup(name), policy, null)
   }
 
   /** Who holds connections while they wait for another one may be waiting for each other. */
@@ -593,7 +599,7 @@ export class ShardRouter {
     const signal = AbortSignal.timeout(failoverWaitMs)
     const group = this.#groups.get(name) as GroupPool
     try {
-      return await this.#checkout(group, this.sessionIn(session, name), policy, signal)
+      return await this.#checkout(group, session.inGroup(name), policy, signal)
     } catch (error) {
       if (error !== signal.reason) throw error
       throw new HerdError(
@@ -630,7 +636,7 @@ export class ShardRouter {
       await sleep(PREPARED_POLL_MS)
     }
     // I4: what was stamped at PREPARE does not show it yet.
-    pool.finder.stamper.wrote(this.sessionIn(session, group), true)
+    pool.finder.stamper.wrote(session.inGroup(group), true)
   }
 
   /** Unique over all groups, rising with time. */
