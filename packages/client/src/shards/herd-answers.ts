@@ -66,3 +66,12 @@ export function keyIsNull(table: string, column: string): HerdError {
 export function notSupported(message: string, hint?: string): HerdError {
   return new HerdError('NOT_SUPPORTED', message, hint === undefined ? {} : { hint })
 }
+
+/** Of what is asked of several shards, which of them has not answered. */
+export function sayShard(group: string): (error: Error) => never {
+  const where = ` (on ${group})`
+  return (error) => {
+    if (!error.message.endsWith(where)) error.message += where
+    throw error
+  }
+}

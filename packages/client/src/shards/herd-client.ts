@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { HerdError } from '@pgherd/core'
-import type { ScatterRead } from '@pgherd/core/sql'
+import type { RowText, ScatterRead } from '@pgherd/core/sql'
 import pg from 'pg'
 import type { OwnedClient, TextNature } from '../owned-client.js'
 import { isHarmless, sqlStateOf } from '../server-error.js'
@@ -63,9 +63,14 @@ export type Route =
   /** Its parts, whose answers' rows come in the order of `rows`. */
   | { readonly kind: 'parts'; readonly parts: readonly StatementPart[] }
   /** Each is asked, and the answers are put together. */
-  | { readonly kind: 'scatter'; readonly groups: readonly string[]; readonly read: ScatterRead }
+  | {
+      readonly kind: 'scatter'
+      readonly groups: readonly string[]
+      readonly read: ScatterRead
+      readonly rowText: RowText
+    }
   /** Read by somebody who puts together what several groups have. */
-  | { readonly kind: 'federation' }
+  | { readonly kind: 'federation'; readonly why: string }
 
 /** Also what takes several steps, and a client that takes them. */
 export type HerdRoute = Route | MoveRoute | SelectInsertRoute

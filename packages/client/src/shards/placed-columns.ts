@@ -7,6 +7,7 @@ import {
   type PlacementRow,
   readPlacement,
 } from '@pgherd/core/sharding'
+import type { RowText } from '@pgherd/core/sql'
 import type pg from 'pg'
 
 export type FullPlacement = Placement & { readonly thisGroup: string }
@@ -46,6 +47,7 @@ export interface PlacedCatalogue {
   readonly relations: ReadonlySet<string>
   /** Sequences that are made there give no number that those of other shards give. */
   readonly strided: boolean
+  readonly rowText: RowText
 }
 
 /** What shards have of the tables that are called so, as `schema.name`. */
@@ -56,10 +58,12 @@ export async function fetchPlacedCatalogue(
   const { rows: columns } = await client.query<PlacedColumn>(COLUMNS, [names])
   const { rows: relations } = await client.query<{ name: string }>(RELATIONS, [names])
   const { rows: strided } = await client.query<{ strided: boolean }>(STRIDED)
+  const { rows: texts } = await client.query<RowText>(ROW_TEXT)
   return {
     columns,
     relations: new Set(relations.map(({ name }) => name)),
     strided: strided[0]?.strided === true,
+    rowText: texts[0] ?? { bytewise: false, exact: false },
   }
 }
 
@@ -84,6 +88,14 @@ const COLUMNS = `
     left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
    where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any ($1)
    order by c.oid, a.attnum`
+
+/** PostgreSQL's built-in locales all sort by code point; so do "C" and "POSIX" of the operating system. */
+const ROW_TEXT = `
+  select coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'b'
+           or coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' and d.datcollate in ('C', 'POSIX') as bytewise,
+         current_setting('extra_float_digits')::int >= 1 and current_setting('DateStyle') like 'ISO%'
+           and current_setting('bytea_output') = 'hex' as exact
+    from pg_database d where d.datname = current_database()`
 
 const RELATIONS = `
   select n.nspname || '.' || r.relname as name

@@ -20,12 +20,15 @@ import {
   type CopyIn,
   type InsertFacts,
   type InsertRows,
+  type NotScattered,
   nameColumns,
   type QualifiedName,
+  type RowText,
   readCopy,
   readScatter,
   readSchemaChange,
   readSelectInsert,
+  type ScatterRead,
   type StatementFacts,
   splitInsert,
   splitPlainInsert,
@@ -39,7 +42,6 @@ import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './pla
 import { ownedByAll, ownedByKey, type SelectInsertRoute } from './select-insert-route.js'
 
 const NO_VALUES: readonly unknown[] = []
-const FEDERATION: Route = { kind: 'federation' }
 /** Names of schemas that a table without one may be in. */
 const PUBLIC = 'public'
 /** Commands beside DDL that are about tables as such. */
@@ -63,10 +65,16 @@ interface PreparedStatement {
   /** A table that is spread by the spec, and was not there when the shards were asked. */
   readonly missing: QualifiedName | null
   readonly prepared: PreparedShards
-  /** Each shard may be asked by itself, where its rows allow: all compute and compare alike. */
-  readonly scatters: boolean
+  /** Why no shard may be asked by itself; null where all compute and compare alike. */
+  readonly whyNotScattered: string | null
   /** An INSERT into a sharded table that names no columns. */
   readonly positional: InsertFacts | null
+}
+
+/** Why rows of several shards have to come together before anything is said of them. */
+function whyTogether({ colocated, home }: Extract<ShardPlan, { kind: 'read all' }>): string | null {
+  if (home) return 'it reads tables of the home group, too'
+  return colocated ? null : 'its rows may be made of rows of several shards'
 }
 
 function nameIn({ schema, name }: QualifiedName): string {
@@ -148,6 +156,9 @@ export class RoutePlanner implements PlacedNames {
   readonly #prepared = new WeakMap<StatementFacts, PreparedStatement>()
   /** INSERTs that have been taken apart. */
   readonly #splits = new WeakMap<StatementRecord, InsertRows>()
+  /** Reads that have been taken apart. */
+  readonly #scatters = new WeakMap<StatementRecord, ScatterRead | NotScattered>()
+  readonly #rowText: RowText
   readonly #toHome: Route
   readonly #toShard: readonly Route[]
 
@@ -163,6 +174,7 @@ export class RoutePlanner implements PlacedNames {
     this.#placement = placement
     this.#read = read
     this.#relations = found.relations
+    this.#rowText = found.rowText
     this.strided = found.strided
     this.catalogue = catalogue
     this.#toHome = { kind: 'group', group: placement.home }
@@ -194,16 +206,35 @@ export class RoutePlanner implements PlacedNames {
     const missing =
       facts.tables.find((use) => this.table(use) !== null && !this.#known.has(nameIn(use))) ?? null
     const calls = judgeCalls(facts, this.catalogue)
-    const scatters =
-      facts.command === 'SELECT' &&
-      calls === 'immutable' &&
-      !facts.tables.some((use) => this.#collated.has(nameIn(use)))
+    const whyNotScattered = this.#whyNotScattered(facts, calls)
     const positional =
       facts.inserts.find(({ table, columns }) => columns === null && this.table(table)?.kind === 'sharded') ??
       null
-    const statement = { missing, prepared: prepareShards(facts, this.#tables, calls), scatters, positional }
+    const statement = {
+      missing,
+      prepared: prepareShards(facts, this.#tables, calls),
+      whyNotScattered,
+      positional,
+    }
     this.#prepared.set(facts, statement)
     return statement
+  }
+
+  #whyNotScattered({ command, tables }: StatementFacts, calls: Calls): string | null {
+    if (command !== 'SELECT') return `it is ${command}`
+    if (calls !== 'immutable')
+      return 'it calls what may say something else on another server or a moment later'
+    const collated = tables.find((use) => this.#collated.has(nameIn(use)))
+    return collated === undefined ? null : `${collated.name} has a column that sorts in a way of its own`
+  }
+
+  #readScatter(record: StatementRecord): ScatterRead | NotScattered {
+    let read = this.#scatters.get(record)
+    if (read === undefined) {
+      read = readScatter(record.text)
+      this.#scatters.set(record, read)
+    }
+    return read
   }
 
   /** Those that an INSERT means that names none. */
@@ -246,7 +277,8 @@ export class RoutePlanner implements PlacedNames {
     if (facts.kind === 'ddl' || facts.kind === 'maintenance' || ABOUT_TABLES.has(facts.command))
       return this.#routeChange(text, facts)
     const { map } = this.#placement
-    const { missing, prepared, scatters, positional } = this.#prepared.get(facts) ?? this.#prepare(facts)
+    const { missing, prepared, whyNotScattered, positional } =
+      this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
     const plan = planShards(prepared, new LiteralValues(text, record.literals, this.#read(values)), map)
     const shards = map.shards
@@ -269,10 +301,12 @@ export class RoutePlanner implements PlacedNames {
           parts: this.#split(record, positional, values, plan.parts),
         }
       case 'read all': {
-        const mayScatter = scatters && plan.colocated && !plan.home
-        const read = mayScatter ? readScatter(text) : null
-        if (read === null) return FEDERATION
-        return { kind: 'scatter', groups: plan.shards.map((at) => shards[at] as string), read }
+        const why = whyNotScattered ?? whyTogether(plan)
+        if (why !== null) return { kind: 'federation', why }
+        const read = this.#readScatter(record)
+        if ('why' in read) return { kind: 'federation', why: read.why }
+        const groups = plan.shards.map((at) => shards[at] as string)
+        return { kind: 'scatter', groups, read, rowText: this.#rowText }
       }
       case 'write all':
         return {

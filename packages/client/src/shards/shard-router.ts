@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
-import { type AnswerColumn, mergeStatement } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
@@ -14,12 +13,12 @@ import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
-import { AS_TEXT, joined } from './herd-answers.js'
 import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
 import { IdSource } from './id-source.js'
 import { KeyChange } from './move-rows.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
+import { type ScatterRoute, ScatterRuns } from './scatter-runs.js'
 
 /** What a group says to whom is under another epoch of the shard map, or took it for another group. */
 const OTHER_EPOCH = 'PH001'
@@ -41,26 +40,6 @@ const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
 const INSUFFICIENT_PRIVILEGE = '42501'
 
-/** Types whose values are the same in text, by number: what is merged is of one of them. */
-const MERGED_TYPES: ReadonlyMap<number, string> = new Map([
-  [16, 'bool'],
-  [20, 'int8'],
-  [21, 'int2'],
-  [23, 'int4'],
-  [25, 'text'],
-  [1043, 'varchar'],
-  [1082, 'date'],
-  [1114, 'timestamp'],
-  [1184, 'timestamptz'],
-  [1700, 'numeric'],
-  [2950, 'uuid'],
-])
-
-/** A LIMIT that a parameter says; null: not for us to read. */
-function rowCountOf(value: unknown): string | null {
-  return /^\d{1,15}$/.test(String(value)) ? String(value) : null
-}
-
 /** The groups of a sharded herd, and which of them a statement is for. */
 export class ShardRouter {
   readonly #context: GroupContext
@@ -74,6 +53,7 @@ export class ShardRouter {
   #federation: GroupPool | null = null
   #reloading: Promise<void> | null = null
   #turn = 0
+  readonly #scatters: ScatterRuns
   readonly #ids = new IdSource((work) => this.#borrowShard(work, 'primary'))
   #learntAtMs = 0
   #closed = false
@@ -85,6 +65,7 @@ export class ShardRouter {
     this.#context = context
     this.#placement = placement
     this.#shards = new StatementKnowledge('shards', (work, role) => this.#borrowShard(work, role))
+    this.#scatters = new ScatterRuns(context.settings.pool)
     this.#openGroups()
   }
 
@@ -271,7 +252,7 @@ export class ShardRouter {
         return
       }
       case 'scatter':
-        this.#runScattered(route, call, session).catch(call.reject)
+        this.#runScattered(route, call, session).then(call.resolve, (error: Error) => call.reject(error))
         return
       case 'federation':
         this.#runFederated(call, session).catch(reject)
@@ -295,42 +276,24 @@ export class ShardRouter {
     return new Map(positions.filter(([, lsn]) => lsn > 0))
   }
 
-  async #runScattered(
-    { groups, read: { partial, merge } }: Extract<HerdRoute, { kind: 'scatter' }>,
-    call: Call,
-    session: Session,
-  ): Promise<void> {
-    const { config, values = [] } = call
-    const given = partial.parameters.map((parameter) => values[parameter - 1])
-    const how =
-      merge === null ? config : { signal: config.signal, consistency: config.consistency, ...AS_TEXT }
-    const answers = await Promise.all(
-      groups.map((name) =>
-        this.#ask(name, partial.text, given, { ...call, config: how as Call['config'] }, session),
-      ),
+  #runScattered(route: ScatterRoute, call: Call, session: Session): Promise<Answer> {
+    const { values = [], config } = call
+    const shard = route.groups[this.#turn++ % route.groups.length] as string
+    return this.#scatters.run(
+      route,
+      this.look(call.text).facts,
+      { values, config },
+      {
+        ask: (group, { text, values: given, config: how }) =>
+          this.#ask(group, text, [...given], { ...call, config: how }, session),
+        askAny: ({ text, values: given, config: how }) =>
+          this.#ask(shard, text, [...given], { ...call, config: how }, session),
+        federate: () =>
+          new Promise((resolve, reject) => {
+            this.#runFederated({ ...call, resolve, reject }, session).catch(reject)
+          }),
+      },
     )
-    if (merge === null) {
-      call.resolve(joined(answers))
-      return
-    }
-    const columns = (answers[0] as pg.QueryResult).fields.map(({ name, dataTypeID }) => ({
-      name,
-      type: MERGED_TYPES.get(dataTypeID) ?? null,
-    }))
-    const isKnown = (column: (typeof columns)[number]): column is AnswerColumn => column.type !== null
-    const text = columns.every(isKnown)
-      ? mergeStatement(merge, columns, (at) => rowCountOf(values[at - 1]))
-      : null
-    if (text === null) {
-      await this.#runFederated(call, session)
-      return
-    }
-    const rows = answers.flatMap((answer) => answer.rows as unknown as (string | null)[][])
-    const arrays = columns.map((_, at) => rows.map((row) => row[at]))
-    const last = groups[this.#turn++ % groups.length] as string
-    const { rowMode, types, signal } = config
-    const shown = { rowMode, types, signal } as Call['config']
-    call.resolve(await this.#ask(last, text, arrays, { ...call, config: shown }, session))
   }
 
   /** Runs another text than the call's on one group. */

@@ -16,17 +16,23 @@ export {
   type LiteralSpan,
   lexStatement,
 } from './lex-statement.js'
+export { type AnswerColumn, mergeStatement } from './merge-statement.js'
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
 export { returningMore } from './returning-more.js'
+export { RowMerge } from './row-merge.js'
+export { type RowCompare, type RowText, rowOrder } from './row-order.js'
+export { type CountedRows, countRows, type RowCount } from './scatter-order.js'
 export {
-  type AnswerColumn,
-  type Gathering,
-  type Merge,
-  mergeStatement,
-  type RowCount,
+  EACH,
+  type Gathered,
+  type GroupGathering,
+  MOST_GROUPS,
+  type NotScattered,
+  type RowGathering,
   readScatter,
   type ScatterRead,
+  type SortKey,
 } from './scatter-read.js'
 export { type ForeignKey, readSchemaChange, type SchemaChange } from './schema-change.js'
 export { readSelectInsert, type SelectInsert, VALUE_PARAMETERS } from './select-insert.js'
@@ -34,3 +40,4 @@ export { type InsertRows, nameColumns, splitInsert, splitPlainInsert } from './s
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
 export type { StatementPart } from './statement-text.js'
+export { compareValuesAs } from './value-order.js'

@@ -1,244 +1,187 @@
 import { type Fields, parseSql } from './parser.js'
-import { assemble, type StatementPart, StatementText } from './statement-text.js'
-import { asNode, isFields, listOf, nameOf, openNode, textOf } from './tree.js'
+import { CannotScatter, ScatterDraft } from './scatter-draft.js'
+import {
+  findTarget,
+  type RowCount,
+  readDirection,
+  readRowCount,
+  type SortDirection,
+} from './scatter-order.js'
+import { type Piece, type StatementPart, StatementText } from './statement-text.js'
+import { asNode, listOf, NotUnderstood, openNode } from './tree.js'
 
-/** How values of a column that several servers answer become one. */
-export type Gathering = 'key' | 'count' | 'sum' | 'min' | 'max' | 'bool_and' | 'bool_or'
-
-/** A read that each shard can be asked by itself, and what to do with the answers. */
+/**
+ * A read that each shard can be asked by itself, and what to do with the answers. To be used so, by whoever has
+ * shards that answer with text:
+ *
+ * 1. `readScatter(text)`, of a statement whose rows come each of one shard (`planShards` says `colocated`), and which
+ *    calls nothing but what is immutable.
+ * 2. Each shard is asked `partial`, with the values of its `parameters`; the parameter `EACH`, where it is there, is
+ *    what `countRows` says that each shall give.
+ * 3. `gather` says how the answers become one:
+ *    - `rows`: `rowOrder` makes the comparison of two rows from the answers' columns, and `RowMerge` merges them,
+ *      also while they come. The last `hidden` columns are for that alone and are not shown.
+ *    - `groups`: no shard may have answered more than `MOST_GROUPS` rows; `mergeStatement` makes a statement of the
+ *      answers' columns, which any shard can run: its answer is the answer, columns and all.
+ * Where one of these gives null, the federation is to be asked: PostgreSQL knows what we do not.
+ */
 export interface ScatterRead {
   /** What each is asked. */
   readonly partial: StatementPart
-  /** Null: the rows of all are the answer, in any order. */
-  readonly merge: Merge | null
+  readonly gather: RowGathering | GroupGathering
 }
 
-export interface Merge {
-  /** In the order of the answers' columns. */
-  readonly columns: readonly Gathering[]
-  readonly order: readonly { readonly column: number; readonly how: string }[]
+/** Rows as the shards have them, in an order or in any. */
+export interface RowGathering {
+  readonly kind: 'rows'
+  /** Empty: in any order. */
+  readonly order: readonly SortKey[]
+  /** So many columns at the end were asked for to sort by. */
+  readonly hidden: number
   readonly limit: RowCount | null
   readonly offset: RowCount | null
 }
 
-/** So many rows, or as a parameter says. */
-export type RowCount = { readonly rows: string } | { readonly parameter: number }
+export interface SortKey extends SortDirection {
+  /** Its place, or its name where places are not known before the answers. */
+  readonly column: number | string
+}
 
-const AGGREGATES: ReadonlySet<string> = new Set(['count', 'sum', 'min', 'max', 'bool_and', 'bool_or'])
-/** With one of these the rows of several are not put together here. */
-const OTHER_CLAUSES = [
-  'distinctClause',
-  'havingClause',
-  'windowClause',
-  'withClause',
-  'lockingClause',
-  'valuesLists',
-  'intoClause',
-  'groupDistinct',
-]
-const BEHIND_ROWS = ['order', 'limit', 'offset', 'fetch']
+/** Groups of which each shard has a part. */
+export interface GroupGathering {
+  readonly kind: 'groups'
+  /** What is shown of them. `name`: null where the answer's column has it. */
+  readonly shown: readonly { readonly value: Gathered; readonly name: string | null }[]
+  /** The answers' columns that make a group. */
+  readonly keys: readonly number[]
+  /** Text, parameters of the whole, and values of the group. */
+  readonly having: readonly (Piece | Gathered)[] | null
+  readonly order: readonly (SortDirection & { readonly value: Gathered })[]
+  readonly limit: RowCount | null
+  readonly offset: RowCount | null
+}
 
-/**
- * Takes a read apart whose rows come each of one shard: with aggregates that can be aggregated again, or with
- * none, and then without an order. Null: that is for somebody else.
- */
-export function readScatter(text: string): ScatterRead | null {
-  const statement = new StatementText(text)
+/** How a value of a group comes of the columns that the shards have answered; `at`: of which. */
+export type Gathered =
+  | {
+      readonly how: 'key' | 'count' | 'sum' | 'min' | 'max' | 'bool_and' | 'bool_or'
+      readonly at: number
+    }
+  | { readonly how: 'avg'; readonly sumAt: number; readonly countAt: number }
+  /** An aggregate of values that are in the answers once for each group and shard. */
+  | { readonly how: 'distinct'; readonly call: string; readonly at: number }
+
+/** Why a read is not taken apart. */
+export interface NotScattered {
+  readonly why: string
+}
+
+/** In place of the number of a parameter: how many rows each shard shall give. */
+export const EACH = 0
+/** Of groups with more than so many rows a shard the answers are not held here. */
+export const MOST_GROUPS = 50_000
+
+const OTHER_CLAUSES: Readonly<Record<string, string>> = {
+  windowClause: 'WINDOW',
+  withClause: 'WITH',
+  lockingClause: 'FOR UPDATE or the like',
+  valuesLists: 'VALUES',
+  intoClause: 'INTO',
+  groupDistinct: 'GROUP BY DISTINCT',
+}
+const BEHIND_ROWS = ['limit', 'offset', 'fetch']
+const BEHIND_GROUPS = ['having', 'order', ...BEHIND_ROWS]
+
+/** Takes a read apart whose rows come each of one shard, or says why not. */
+export function readScatter(text: string): ScatterRead | NotScattered {
+  try {
+    const statement = new StatementText(text)
+    const select = readSelect(statement)
+    const draft = new ScatterDraft(statement, select)
+    return draft.isGrouped ? readGroups(draft, select) : readRows(draft, select)
+  } catch (error) {
+    if (error instanceof CannotScatter || error instanceof NotUnderstood) return { why: error.message }
+    throw error
+  }
+}
+
+function readSelect(statement: StatementText): Fields {
   const parsed = statement.isPlain ? parseSql(statement.shape) : null
-  if (parsed?.kind !== 'tree' || parsed.statements.length !== 1) return null
-  const select = asNode(parsed.statements[0]?.stmt, 'SelectStmt')
-  if (select === null || select.op !== 'SETOP_NONE') return null
-  if (OTHER_CLAUSES.some((clause) => select[clause] !== undefined)) return null
-  // What is merged is compared as its type is, not as the statement says.
-  if (JSON.stringify(select).includes('"CollateClause"')) return null
-  const targets = listOf(select.targetList).map((target) => asNode(target, 'ResTarget'))
-  const groups = listOf(select.groupClause)
-  const isOrdered = ['sortClause', 'limitCount', 'limitOffset'].some((clause) => select[clause] !== undefined)
-  if (groups.length === 0 && !targets.some((target) => holdsCall(target?.val))) {
-    if (isOrdered) return null
-    return { partial: assemble(statement.pieces(0, statement.shape.length)), merge: null }
-  }
-  const merge = readMerge(statement, select, targets, groups)
-  if (merge === null) return null
-  const end = isOrdered ? statement.findWord(BEHIND_ROWS) : statement.shape.length
-  return end < 0 ? null : { partial: assemble(statement.pieces(0, end)), merge }
+  const select =
+    parsed?.kind === 'tree' && parsed.statements.length === 1
+      ? asNode(parsed.statements[0]?.stmt, 'SelectStmt')
+      : null
+  if (select === null) throw new CannotScatter('it is not one plain SELECT')
+  if (select.op !== 'SETOP_NONE') throw new CannotScatter('it has UNION, INTERSECT or EXCEPT')
+  for (const [clause, name] of Object.entries(OTHER_CLAUSES))
+    if (select[clause] !== undefined) throw new CannotScatter(`it has ${name}`)
+  // What is gathered is compared as its type is, not as the statement says.
+  if (JSON.stringify(select).includes('"CollateClause"')) throw new CannotScatter('it has COLLATE')
+  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') throw new CannotScatter('it has WITH TIES')
+  if (listOf(select.targetList).length === 0) throw new CannotScatter('it selects no column')
+  return select
 }
 
-function readMerge(
-  statement: StatementText,
-  select: Fields,
-  targets: readonly (Fields | null)[],
-  groups: readonly unknown[],
-): Merge | null {
-  const keys = groups.map(sayColumn)
-  const columns = targets.map((target) => gatheringOf(target?.val, keys))
-  if (columns.includes(null) || keys.includes(null)) return null
-  const shown = targets.map((target) => sayColumn(target?.val))
-  // What is grouped by must be in the answers, or groups of the same values would not be found there.
-  if (!keys.every((key) => shown.includes(key))) return null
-  const order = listOf(select.sortClause).map((item) => readOrder(statement, item, targets))
-  const limit = readCount(statement, select.limitCount)
-  const offset = readCount(statement, select.limitOffset)
-  if (order.includes(null) || limit === undefined || offset === undefined) return null
-  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') return null
-  return { columns: columns as Gathering[], order: order as Merge['order'], limit, offset }
+function readRows(draft: ScatterDraft, select: Fields): ScatterRead {
+  const { statement } = draft
+  const limit = readRowCount(statement, select.limitCount)
+  const offset = readRowCount(statement, select.limitOffset)
+  const order = listOf(select.sortClause).map((item): SortKey => {
+    const { node, ...direction } = readDirection(item)
+    const column = findTarget(draft, node) ?? draft.hideColumn(node)
+    return { ...direction, column }
+  })
+  const isLimited = limit !== null || offset !== null
+  const end = isLimited ? statement.findWord(BEHIND_ROWS) : draft.end
+  if (end < 0) throw new CannotScatter('its LIMIT is not found')
+  const partial = draft.assemble(end, limit === null ? [] : [' limit ', ...eachOf(limit, offset)])
+  refuseShared(partial, [limit, offset])
+  return { partial, gather: { kind: 'rows', order, hidden: draft.hidden, limit, offset } }
 }
 
-/** A column as it is named; null for anything else. */
-function sayColumn(node: unknown): string | null {
-  const fields = listOf(asNode(node, 'ColumnRef')?.fields).map((part) => textOf(asNode(part, 'String')?.sval))
-  return fields.length === 0 || fields.includes(null) ? null : JSON.stringify(fields)
+/** So many could all be of one shard. */
+function eachOf(limit: RowCount, offset: RowCount | null): Piece[] {
+  if ('parameter' in limit || (offset !== null && 'parameter' in offset)) return [EACH]
+  return [String(BigInt(limit.rows) + BigInt(offset?.rows ?? 0))]
 }
 
-function gatheringOf(node: unknown, keys: readonly (string | null)[]): Gathering | null {
-  const column = sayColumn(node)
-  if (column !== null) return keys.includes(column) ? 'key' : null
-  const call = asNode(node, 'FuncCall')
-  if (call === null || call.over !== undefined || call.agg_distinct === true || call.agg_order !== undefined)
-    return null
-  if (call.agg_within_group === true || call.func_variadic === true) return null
-  const { schema, name } = nameOf(call.funcname)
-  if (!AGGREGATES.has(name) || (schema !== null && schema !== 'pg_catalog')) return null
-  const args = listOf(call.args)
-  const counts = call.agg_star === true ? name === 'count' : args.length === 1
-  return counts && !args.some(holdsCall) ? (name as Gathering) : null
+function readGroups(draft: ScatterDraft, select: Fields): ScatterRead {
+  const { statement, targets } = draft
+  const keys = draft.keys()
+  const shown = targets.map((target, at) => ({ value: draft.gather(target.val, at), name: nameOf(target) }))
+  const having = select.havingClause === undefined ? null : draft.translate(select.havingClause, 'having')
+  const order = listOf(select.sortClause).map((item) => {
+    const { node, ...direction } = readDirection(item)
+    const at = findTarget(draft, node)
+    if (typeof at === 'string') throw new CannotScatter('it sorts by a column of *')
+    return {
+      ...direction,
+      value: at === null ? draft.gather(node, null) : (shown[at] as (typeof shown)[0]).value,
+    }
+  })
+  const limit = readRowCount(statement, select.limitCount)
+  const offset = readRowCount(statement, select.limitOffset)
+  const cut = statement.findWord(BEHIND_GROUPS)
+  const partial = draft.assemble(cut < 0 ? draft.end : cut, [` limit ${MOST_GROUPS + 1}`])
+  const counted = (having ?? []).filter((piece) => typeof piece === 'number')
+  if (counted.some((number) => partial.parameters.includes(number)))
+    throw new CannotScatter('a parameter of HAVING is used elsewhere, too')
+  refuseShared({ text: '', parameters: [...partial.parameters, ...counted] }, [limit, offset])
+  return { partial, gather: { kind: 'groups', shown, keys, having, order, limit, offset } }
 }
 
-/** It calls something: an aggregate among other things, as far as can be said here. */
-function holdsCall(node: unknown): boolean {
-  if (Array.isArray(node)) return node.some(holdsCall)
-  if (!isFields(node)) return false
-  return Object.entries(node).some(
-    ([key, inner]) => key === 'FuncCall' || key === 'SubLink' || holdsCall(inner),
-  )
+/** The name that an aggregate gives its column; null: it stays what it is. */
+function nameOf(target: Fields): string | null {
+  if (typeof target.name === 'string') return target.name
+  const call = openNode(target.val)
+  if (call?.type !== 'FuncCall') return null
+  const last = asNode(listOf(call.fields.funcname).at(-1), 'String')
+  return typeof last?.sval === 'string' ? last.sval : null
 }
 
-const DIRECTIONS: Readonly<Record<string, string>> = {
-  SORTBY_DEFAULT: '',
-  SORTBY_ASC: ' asc',
-  SORTBY_DESC: ' desc',
-}
-const NULLS: Readonly<Record<string, string>> = {
-  SORTBY_NULLS_DEFAULT: '',
-  SORTBY_NULLS_FIRST: ' nulls first',
-  SORTBY_NULLS_LAST: ' nulls last',
-}
-
-function readOrder(
-  statement: StatementText,
-  item: unknown,
-  targets: readonly (Fields | null)[],
-): Merge['order'][number] | null {
-  const sort = asNode(item, 'SortBy')
-  const direction = DIRECTIONS[String(sort?.sortby_dir)]
-  const nulls = NULLS[String(sort?.sortby_nulls)]
-  if (sort === null || direction === undefined || nulls === undefined) return null
-  const column = findTarget(statement, sort.node, targets)
-  return column < 0 ? null : { column, how: `${direction}${nulls}` }
-}
-
-/** Which output column an item of ORDER BY means: a place, a name, or the same expression. */
-function findTarget(statement: StatementText, node: unknown, targets: readonly (Fields | null)[]): number {
-  const constant = asNode(node, 'A_Const')
-  if (constant !== null) {
-    const place = Number(literalOf(statement, constant.location) ?? '')
-    return Number.isInteger(place) && place >= 1 && place <= targets.length ? place - 1 : -1
-  }
-  const names = listOf(asNode(node, 'ColumnRef')?.fields).map((part) => textOf(asNode(part, 'String')?.sval))
-  const [name] = names
-  const named =
-    names.length === 1 ? targets.flatMap((target, at) => (outputName(target) === name ? [at] : [])) : []
-  if (named.length > 0) return named.length === 1 ? (named[0] as number) : -1
-  const wanted = withoutPlaces(node)
-  return targets.findIndex((target) => withoutPlaces(target?.val) === wanted && !holdsConstant(node))
-}
-
-function outputName(target: Fields | null): string | null {
-  const given = textOf(target?.name)
-  if (given !== null) return given
-  const node = openNode(target?.val)
-  if (node?.type === 'ColumnRef') return textOf(asNode(listOf(node.fields.fields).at(-1), 'String')?.sval)
-  return node?.type === 'FuncCall' ? nameOf(node.fields.funcname).name : null
-}
-
-function withoutPlaces(node: unknown): string {
-  return JSON.stringify(node, (key, value) => (key === 'location' ? undefined : value))
-}
-
-/** Of a shape all constants look alike. */
-function holdsConstant(node: unknown): boolean {
-  return JSON.stringify(node).includes('"A_Const"')
-}
-
-/** Undefined: it cannot be said. */
-function readCount(statement: StatementText, node: unknown): RowCount | null | undefined {
-  if (node === undefined) return null
-  const parameter = asNode(node, 'ParamRef')
-  if (typeof parameter?.number === 'number') return { parameter: parameter.number }
-  const rows = literalOf(statement, asNode(node, 'A_Const')?.location)
-  return rows !== null && /^\d{1,15}$/.test(rows) ? { rows } : undefined
-}
-
-/** Locations count bytes, which are characters where all is ASCII. */
-function literalOf(statement: StatementText, location: unknown): string | null {
-  if (typeof location !== 'number' || !IS_ASCII.test(statement.shape)) return null
-  return statement.literalAt(location)
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all that ASCII has.
-const IS_ASCII = /^[\x00-\x7f]*$/
-
-/** A column of the answers that are to be merged. */
-export interface AnswerColumn {
-  readonly name: string
-  /** The name of its type, as SQL writes it. */
-  readonly type: string
-}
-
-/**
- * The statement that makes one answer of several, given each column of all of them as an array parameter. So
- * PostgreSQL adds, compares and sorts, by its own rules. Null where it cannot be said for these types. `rowsOf`
- * says what a limit by parameter is.
- */
-export function mergeStatement(
-  { columns, order, limit, offset }: Merge,
-  answers: readonly AnswerColumn[],
-  rowsOf: (parameter: number) => string | null,
-): string | null {
-  const targets = columns.map((gathering, at) => targetOf(gathering, answers[at] as AnswerColumn, at))
-  if (targets.includes(null)) return null
-  const arrays = answers.map(({ type }, at) => `$${at + 1}::${type}[]`)
-  const names = answers.map((_, at) => `c${at}`)
-  const keys = columns.flatMap((gathering, at) => (gathering === 'key' ? [`c${at}`] : []))
-  const parts = [
-    `select ${targets.join(', ')} from unnest(${arrays.join(', ')}) as p (${names.join(', ')})`,
-    keys.length === 0 ? '' : ` group by ${keys.join(', ')}`,
-    order.length === 0 ? '' : ` order by ${order.map(({ column, how }) => `${column + 1}${how}`).join(', ')}`,
-  ]
-  for (const [word, count] of [
-    ['limit', limit],
-    ['offset', offset],
-  ] as const) {
-    if (count === null) continue
-    const rows = 'rows' in count ? count.rows : rowsOf(count.parameter)
-    if (rows === null) return null
-    parts.push(` ${word} ${rows}`)
-  }
-  return parts.join('')
-}
-
-/** Sums of whole numbers are bigint, whose sums are numeric; of other types only numeric adds up in any order. */
-function targetOf(gathering: Gathering, { name, type }: AnswerColumn, at: number): string | null {
-  const as = ` as "${name.replaceAll('"', '""')}"`
-  switch (gathering) {
-    case 'key':
-      return `c${at}${as}`
-    case 'count':
-      return `coalesce(sum(c${at}), 0)::int8${as}`
-    case 'sum':
-      if (type === 'int8') return `sum(c${at})::int8${as}`
-      return type === 'numeric' ? `sum(c${at})${as}` : null
-    default:
-      return `${gathering}(c${at})${as}`
-  }
+/** Of what type a parameter is that stands in two places is for PostgreSQL to say. */
+function refuseShared({ parameters }: StatementPart, counts: readonly (RowCount | null)[]): void {
+  for (const count of counts)
+    if (count !== null && 'parameter' in count && parameters.includes(count.parameter))
+      throw new CannotScatter('a parameter of LIMIT is used elsewhere, too')
 }

@@ -40,7 +40,11 @@ export class StatementText {
 
   /** The literal that stands at a place of the shape, as the text has it; null: there is none. */
   literalAt(at: number): string | null {
-    const index = this.#placeholders.findIndex(({ start }) => start === at)
+    return this.literal(this.#placeholders.findIndex(({ start }) => start === at))
+  }
+
+  /** The literal of that index, as the text has it. */
+  literal(index: number): string | null {
     const span = this.#literals[index]
     return span === undefined ? null : this.#text.slice(span.start, span.end)
   }

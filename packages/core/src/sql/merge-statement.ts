@@ -1,0 +1,106 @@
+import type { CountedRows } from './scatter-order.js'
+import type { Gathered, GroupGathering } from './scatter-read.js'
+import type { StatementPart } from './statement-text.js'
+
+/** A column of the answers that are to be merged. */
+export interface AnswerColumn {
+  readonly name: string
+  /** The number of its type. */
+  readonly typeId: number
+}
+
+/** Types whose values come through text as they are, whatever is set. */
+const PLAIN_TYPES: ReadonlyMap<number, string> = new Map([
+  [16, 'bool'],
+  [20, 'int8'],
+  [21, 'int2'],
+  [23, 'int4'],
+  [25, 'text'],
+  [1043, 'varchar'],
+  [1082, 'date'],
+  [1083, 'time'],
+  [1114, 'timestamp'],
+  [1184, 'timestamptz'],
+  [1700, 'numeric'],
+  [2950, 'uuid'],
+])
+
+/**
+ * The statement that makes one answer of several, given each column of all of them as an array of text, and behind
+ * those the values of `parameters`. So PostgreSQL adds, compares and sorts, by its own rules. Null where it cannot be
+ * said for these types.
+ */
+export function mergeStatement(
+  { shown, keys, having, order }: GroupGathering,
+  { limit, offset }: CountedRows,
+  answers: readonly AnswerColumn[],
+): StatementPart | null {
+  const types = answers.map(({ typeId }) => PLAIN_TYPES.get(typeId) ?? null)
+  const parameters: number[] = []
+  const say = (value: Gathered): string => {
+    const said = sayGathered(value, types)
+    if (said === null) throw new NotExact()
+    return said
+  }
+  const sayHaving = (piece: string | number | Gathered): string => {
+    if (typeof piece === 'object') return say(piece)
+    if (typeof piece === 'string') return piece
+    if (!parameters.includes(piece)) parameters.push(piece)
+    return `$${answers.length + parameters.indexOf(piece) + 1}`
+  }
+  try {
+    if (types.includes(null)) return null
+    const columns = shown.map(
+      ({ value, name }, at) => `${say(value)} as ${quoted(name ?? answers[at]?.name ?? '')}`,
+    )
+    const arrays = types.map((type, at) => `$${at + 1}::${type}[]`)
+    const sorts = order.map(
+      ({ value, descending, nullsFirst }) =>
+        `${say(value)}${descending ? ' desc' : ''} nulls ${nullsFirst ? 'first' : 'last'}`,
+    )
+    const text = [
+      `select ${columns.join(', ')} from unnest(${arrays.join(', ')}) as p (${types.map((_, at) => `c${at}`).join(', ')})`,
+      keys.length === 0 ? '' : ` group by ${keys.map((at) => `c${at}`).join(', ')}`,
+      having === null ? '' : ` having${having.map(sayHaving).join('')}`,
+      sorts.length === 0 ? '' : ` order by ${sorts.join(', ')}`,
+      limit === null ? '' : ` limit ${limit}`,
+      offset === 0 ? '' : ` offset ${offset}`,
+    ].join('')
+    return { text, parameters }
+  } catch (error) {
+    if (error instanceof NotExact) return null
+    throw error
+  }
+}
+
+class NotExact extends Error {}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/**
+ * Sums of whole numbers are bigint, whose sums are numeric; of other types only numeric adds up in any order. An
+ * average is the quotient of sum and count as numeric, as PostgreSQL computes those of whole numbers and of numeric
+ * (`int8_avg`, `numeric_poly_avg` and `numeric_avg` in numeric.c).
+ */
+function sayGathered(value: Gathered, types: readonly (string | null)[]): string | null {
+  switch (value.how) {
+    case 'key':
+      return `c${value.at}`
+    case 'count':
+      return `coalesce(sum(c${value.at}), 0)::int8`
+    case 'sum':
+      if (types[value.at] === 'int8') return `sum(c${value.at})::int8`
+      return types[value.at] === 'numeric' ? `sum(c${value.at})` : null
+    case 'avg': {
+      const type = types[value.sumAt]
+      if (type !== 'int8' && type !== 'numeric') return null
+      return `(sum(c${value.sumAt}::numeric) / nullif(sum(c${value.countAt}), 0))`
+    }
+    case 'distinct':
+      return `${value.call}(distinct c${value.at})`
+    default:
+      return `${value.how}(c${value.at})`
+  }
+}

@@ -1,0 +1,304 @@
+import type { Fields } from './parser.js'
+import type { Gathered } from './scatter-read.js'
+import { ShapeLiterals } from './shape-literals.js'
+import { assemble, type Piece, type StatementPart, type StatementText } from './statement-text.js'
+import { asNode, isFields, listOf, nameOf, openNode, textOf } from './tree.js'
+
+/** A read is not taken apart; the message says why. */
+export class CannotScatter extends Error {}
+
+const AGGREGATES: ReadonlyMap<string, Exclude<Gathered['how'], 'key' | 'distinct'>> = new Map([
+  ['count', 'count'],
+  ['sum', 'sum'],
+  ['min', 'min'],
+  ['max', 'max'],
+  ['bool_and', 'bool_and'],
+  ['every', 'bool_and'],
+  ['bool_or', 'bool_or'],
+  ['avg', 'avg'],
+])
+/** Their values come to the same from each value once. */
+const OF_DISTINCT: ReadonlySet<string> = new Set(['count', 'sum', 'min', 'max', 'avg'])
+/** What HAVING may be made of, beside values of the group. */
+const EXPRESSIONS: ReadonlySet<string> = new Set([
+  'BoolExpr',
+  'A_Expr',
+  'NullTest',
+  'BooleanTest',
+  'A_Const',
+  'ParamRef',
+  'List',
+])
+const IDENTIFIER = /(?:"(?:[^"]|"")*"|[\w$]+)(?: ?\. ?(?:"(?:[^"]|"")*"|[\w$]+))*/y
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all that ASCII has.
+const IS_ASCII = /^[\x00-\x7f]*$/
+
+interface Edit {
+  readonly from: number
+  readonly to: number
+  readonly pieces: readonly Piece[]
+}
+
+/** The statement that each shard is asked in place of another one, while it is being made. */
+export class ScatterDraft {
+  readonly statement: StatementText
+  readonly targets: readonly Fields[]
+  /** Some columns are selected without being named. */
+  readonly hasStar: boolean
+  /** It asks for groups of rows, or for one of all. */
+  readonly isGrouped: boolean
+  readonly #select: Fields
+  readonly #literals: ShapeLiterals
+  readonly #edits: Edit[] = []
+  readonly #hidden: Piece[][] = []
+  readonly #keys = new Map<string, number>()
+  readonly #gathered = new Map<string, Gathered>()
+  /** Columns that the shards group by, too. */
+  readonly #counted = new Map<string, string>()
+
+  constructor(statement: StatementText, select: Fields) {
+    this.statement = statement
+    this.#select = select
+    this.#literals = new ShapeLiterals(statement.shape)
+    this.targets = listOf(select.targetList).map((target) => asNode(target, 'ResTarget') as Fields)
+    this.hasStar = JSON.stringify(select.targetList).includes('"A_Star"')
+    const isGrouped = ['groupClause', 'havingClause', 'distinctClause'].some(
+      (clause) => select[clause] !== undefined,
+    )
+    // What is called may be an aggregate, as far as can be said here.
+    this.isGrouped = isGrouped || this.targets.some(({ val }) => holds(val, 'FuncCall'))
+    if (this.targets.some(({ val }) => holds(val, 'SubLink')))
+      throw new CannotScatter('it selects a subquery')
+  }
+
+  /** Where the statement ends. */
+  get end(): number {
+    return this.#trim(this.statement.shape.length)
+  }
+
+  #trim(end: number): number {
+    return this.statement.shape.slice(0, end).replace(/[\s;]+$/, '').length
+  }
+
+  /** How many columns are asked for that are not shown. */
+  get hidden(): number {
+    return this.#hidden.length
+  }
+
+  /** What a node says, whatever its place: two that say the same are the same expression. */
+  say(node: unknown): string {
+    const constant = asNode(node, 'A_Const')
+    if (constant !== null) return this.#sayConstant(constant)
+    return JSON.stringify(node, (key, value) => {
+      if (key === 'location') return undefined
+      return key === 'A_Const' && isFields(value) ? this.#sayConstant(value) : value
+    })
+  }
+
+  #sayConstant(constant: Fields): string {
+    if (constant.isnull === true) return 'null'
+    if (constant.boolval !== undefined) return JSON.stringify(constant.boolval)
+    const found = this.#literals.find(constant.location)
+    const literal = found === null ? null : this.statement.literal(found.index)
+    if (literal === null) throw new CannotScatter('it has a constant that cannot be read')
+    return `${found?.negative === true ? '-' : ''}${literal}`
+  }
+
+  /** Asks for a column that is not selected; returns its name in the answers. */
+  hideColumn(node: unknown): string {
+    const { from, to } = this.#spanOfColumn(node)
+    this.#hide(this.statement.pieces(from, to))
+    return hiddenName(this.#hidden.length)
+  }
+
+  /** Its place in the answers. */
+  #hide(pieces: Piece[]): number {
+    this.#hidden.push([...pieces, ` as ${hiddenName(this.#hidden.length + 1)}`])
+    return this.targets.length + this.#hidden.length - 1
+  }
+
+  /** Where in the answers is what groups are made by. */
+  keys(): number[] {
+    const { groupClause, distinctClause } = this.#select
+    if (this.hasStar) throw new CannotScatter('it groups what * stands for')
+    if (distinctClause !== undefined) {
+      const isPlain = JSON.stringify(distinctClause) === '[{}]'
+      if (!isPlain) throw new CannotScatter('it has DISTINCT ON')
+      if (groupClause !== undefined || this.targets.some(({ val }) => holds(val, 'FuncCall')))
+        throw new CannotScatter('it has DISTINCT of what is computed')
+      for (const [at, { val }] of this.targets.entries()) this.#keys.set(this.say(val), at)
+    }
+    for (const item of listOf(groupClause)) this.#addKey(this.#keyOf(item))
+    return [...this.#keys.values()]
+  }
+
+  #keyOf(item: unknown): unknown {
+    if (asNode(item, 'A_Const') === null) return item
+    const target = this.targets[Number(this.say(item)) - 1]
+    if (target === undefined) throw new CannotScatter('it groups by a constant')
+    return target.val
+  }
+
+  #addKey(node: unknown): void {
+    const said = this.say(node)
+    if (this.#keys.has(said)) return
+    const at = this.targets.findIndex(({ val }) => this.say(val) === said)
+    if (at < 0 && openNode(node)?.type !== 'ColumnRef')
+      throw new CannotScatter('it groups by an expression that it does not select')
+    if (at < 0) {
+      const { from, to } = this.#spanOfColumn(node)
+      this.#keys.set(said, this.#hide(this.statement.pieces(from, to)))
+    } else this.#keys.set(said, at)
+  }
+
+  /** How a value of a group is gathered; `target`: which column it is, null if it is none. */
+  gather(node: unknown, target: number | null): Gathered {
+    const said = this.say(node)
+    const key = this.#keys.get(said)
+    if (key !== undefined) return { how: 'key', at: key }
+    const known = this.#gathered.get(said)
+    if (known !== undefined && target === null) return known
+    const gathered = this.#gatherCall(node, target)
+    this.#gathered.set(said, gathered)
+    return gathered
+  }
+
+  #gatherCall(node: unknown, target: number | null): Gathered {
+    const call = asNode(node, 'FuncCall')
+    if (call === null) throw new CannotScatter('it has something of groups that is neither key nor aggregate')
+    const { schema, name } = nameOf(call.funcname)
+    const how = schema === null || schema === 'pg_catalog' ? AGGREGATES.get(name) : undefined
+    if (how === undefined)
+      throw new CannotScatter(`${name}() cannot be computed from parts, or is not known to be`)
+    const isOdd = ['over', 'agg_order', 'agg_within_group', 'func_variadic'].some(
+      (field) => call[field] !== undefined && call[field] !== false,
+    )
+    const args = listOf(call.args)
+    const fits = call.agg_star === true ? name === 'count' : args.length === 1
+    if (isOdd || !fits || holds(args, 'SubLink') || holds(call.agg_filter, 'SubLink'))
+      throw new CannotScatter(`${name}() is called in a way that cannot be computed from parts`)
+    if (call.agg_distinct === true) return this.#gatherDistinct(call, name, target)
+    const { from, open, to } = this.#spanOfCall(call)
+    if (how === 'avg') {
+      const values = this.statement.pieces(open, to)
+      if (target !== null) this.#edits.push({ from, to: open, pieces: ['sum'] })
+      const sumAt = target ?? this.#hide(['sum', ...values])
+      return { how, sumAt, countAt: this.#hide(['count', ...values]) }
+    }
+    return { how, at: target ?? this.#hide(this.statement.pieces(from, to)) }
+  }
+
+  /** The shards answer each value once, of each group. */
+  #gatherDistinct(call: Fields, name: string, target: number | null): Gathered {
+    const [argument] = listOf(call.args)
+    if (!OF_DISTINCT.has(name) || call.agg_filter !== undefined || asNode(argument, 'ColumnRef') === null)
+      throw new CannotScatter(`${name}(DISTINCT …) is of something else than a plain column`)
+    const span = this.#spanOfColumn(argument)
+    const column = this.statement.pieces(span.from, span.to)
+    this.#counted.set(this.say(argument), this.statement.textOf(span.from, span.to))
+    if (target !== null) {
+      const { from, to } = this.#spanOfCall(call)
+      this.#edits.push({ from, to, pieces: column })
+    }
+    return { how: 'distinct', call: name, at: target ?? this.#hide(column) }
+  }
+
+  /** An expression over values of a group, behind the word that begins its clause. */
+  translate(node: unknown, word: string): (Piece | Gathered)[] {
+    const values: { from: number; to: number; value: Gathered }[] = []
+    this.#findValues(node, values)
+    const begin = this.statement.findWord([word])
+    const end = this.statement.findWord(['order', 'limit', 'offset', 'fetch'], begin)
+    if (begin < 0) throw new CannotScatter(`its ${word} is not found`)
+    const pieces: (Piece | Gathered)[] = []
+    let at = begin + word.length
+    for (const { from, to, value } of values.sort((one, other) => one.from - other.from)) {
+      pieces.push(...this.statement.pieces(at, from), value)
+      at = to
+    }
+    return [...pieces, ...this.statement.pieces(at, end < 0 ? this.end : end)]
+  }
+
+  #findValues(node: unknown, into: { from: number; to: number; value: Gathered }[]): void {
+    if (Array.isArray(node)) for (const each of node) this.#findValues(each, into)
+    const opened = isFields(node) ? openNode(node) : null
+    if (opened === null) return
+    const { type, fields } = opened
+    if (type === 'ColumnRef') into.push({ ...this.#spanOfColumn(node), value: this.gather(node, null) })
+    else if (type === 'FuncCall') into.push({ ...this.#spanOfCall(fields), value: this.gather(node, null) })
+    else if (!EXPRESSIONS.has(type)) throw new CannotScatter(`its HAVING has something else than comparisons`)
+    else for (const field of ['args', 'arg', 'lexpr', 'rexpr', 'items']) this.#findValues(fields[field], into)
+  }
+
+  #spanOfColumn(node: unknown): { from: number; to: number } {
+    const column = asNode(node, 'ColumnRef')
+    const isNamed = listOf(column?.fields).every((part) => textOf(asNode(part, 'String')?.sval) !== null)
+    if (column === null || !isNamed)
+      throw new CannotScatter('it sorts or groups by something that it does not select')
+    const from = this.#placeOf(column)
+    IDENTIFIER.lastIndex = from
+    const found = IDENTIFIER.exec(this.statement.shape)
+    if (found === null) throw new CannotScatter('a column is not found in the text')
+    return { from, to: from + found[0].length }
+  }
+
+  #spanOfCall(call: Fields): { from: number; open: number; to: number } {
+    const { shape } = this.statement
+    const from = this.#placeOf(call)
+    const open = shape.indexOf('(', from)
+    let to = this.statement.endOfParentheses(open)
+    if (call.agg_filter !== undefined) to = this.statement.endOfParentheses(shape.indexOf('(', to))
+    if (open < 0 || to < 0) throw new CannotScatter('a call is not found in the text')
+    return { from, open, to }
+  }
+
+  /** Locations count bytes, which are characters where all is ASCII. */
+  #placeOf({ location }: Fields): number {
+    if (!IS_ASCII.test(this.statement.shape))
+      throw new CannotScatter('its names are not all of ASCII letters')
+    // The parser leaves a location out that is 0.
+    return typeof location === 'number' ? location : 0
+  }
+
+  /** What each is asked: all up to `end`, and then `tail`. */
+  assemble(cut: number, tail: readonly Piece[]): StatementPart {
+    const end = this.#trim(cut)
+    const edits = [...this.#edits]
+    if (this.#hidden.length > 0) {
+      const from = this.statement.findWord(['from'])
+      if (from < 0 || holds(this.#select.targetList, 'A_Expr', 'DISTINCT'))
+        throw new CannotScatter('its FROM is not found')
+      edits.push({
+        from: this.#trim(from),
+        to: from,
+        pieces: [...this.#hidden.flatMap((each) => [', ', ...each]), ' '],
+      })
+    }
+    const pieces: Piece[] = []
+    let at = 0
+    for (const edit of edits.sort((one, other) => one.from - other.from)) {
+      pieces.push(...this.statement.pieces(at, edit.from), ...edit.pieces)
+      at = edit.to
+    }
+    pieces.push(...this.statement.pieces(at, end))
+    if (this.#counted.size > 0) {
+      const columns = [...this.#counted.values()].join(', ')
+      pieces.push(this.#select.groupClause === undefined ? ` group by ${columns}` : `, ${columns}`)
+    }
+    return assemble([...pieces, ...tail])
+  }
+}
+
+function hiddenName(number: number): string {
+  return `pgherd_${number}`
+}
+
+/** There is such a node somewhere inside; `kind`: of an operator of that kind. */
+function holds(node: unknown, type: string, kind = ''): boolean {
+  if (Array.isArray(node)) return node.some((each) => holds(each, type, kind))
+  if (!isFields(node)) return false
+  return Object.entries(node).some(
+    ([key, inner]) =>
+      (key === type && (kind === '' || JSON.stringify(inner).includes(kind))) || holds(inner, type, kind),
+  )
+}
