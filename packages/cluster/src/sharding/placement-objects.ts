@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
+import { KEY_GUARD } from './key-guard.js'
 
 /** As many as ten bits of an id can tell apart. */
 export const MOST_GROUPS = 1024
@@ -32,6 +33,7 @@ export function placementObjects({ number, strided }: GroupNumbers): string {
     DECISION,
     SCHEMA_CHANGE,
     nextId(number),
+    KEY_GUARD,
     strided ? strideSequences(number) : UNSTRIDED,
   ].join('\n')
   return `${text}\ncomment on schema pgherd is '${versionOf(text)}';`
@@ -53,6 +55,8 @@ export async function havePlacementObjects(client: pg.Client, numbers: GroupNumb
        and to_regprocedure('pgherd.enter(bigint, text)') is not null
        and to_regprocedure('pgherd.next_id()') is not null
        and to_regprocedure('pgherd.advance_ids()') is not null
+       and to_regprocedure('pgherd.guard_keys()') is not null
+       and exists (select from pg_event_trigger where evtname = 'pgherd_guard_keys')
        and ($2 = exists (select from pg_event_trigger where evtname = 'pgherd_stride_sequences')) as there`,
     [version, numbers.strided],
   )
