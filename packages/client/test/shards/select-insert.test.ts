@@ -184,8 +184,22 @@ test.each<[string, unknown[]]>([
     [7],
   ],
   [`merge into users u using rates r on u.id = $1 and r.code = 'EUR' when matched then delete`, [8]],
+  [
+    `merge into counts c using users u on c.k = u.id and u.id < $1
+       when matched and u.id = 7 then delete when matched then update set n = n + 1, note = u.name
+       when not matched and u.id % 3 = 0 then insert (note, k) values (u.name || '!', u.id)
+       when not matched then do nothing`,
+    [50],
+  ],
+  [`merge into counts c using users u on c.k = u.id when not matched by source then delete`, []],
+  [
+    `merge into users u using rates r on u.name = lower(r.code) or u.name = 'u' || (r.rate * 3)::int
+       when matched then update set score = 3 when not matched then do nothing`,
+    [],
+  ],
+  [`merge into counts c using users u on c.k = u.id when matched then update set n = 1 / (u.id - 8)`, []],
 ])('%s', async (text, values) => {
-  await both('insert into counts values (7, 70), (8, 80)')
+  await both('insert into counts values (7, 70), (8, 80), (9, 90), (1000, 1), (1001, 2)')
   expect(await outcomeOf(pool as unknown as pg.Client, text, values)).toEqual(
     await outcomeOf(oracle, text, values),
   )

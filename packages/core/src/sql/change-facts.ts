@@ -1,7 +1,14 @@
 import { hidesColumns, partsOf } from './block-conditions.js'
 import type { Fields } from './parser.js'
 import type { ShapeLiterals } from './shape-literals.js'
-import type { Assignment, InsertFacts, QualifiedName, SourceRange, ValueRef } from './statement-facts.js'
+import type {
+  Assignment,
+  InsertFacts,
+  QualifiedName,
+  QueryBlock,
+  SourceRange,
+  ValueRef,
+} from './statement-facts.js'
 import type { StatementWalk } from './statement-walk.js'
 import { asNode, isFields, listOf, openNode, textOf } from './tree.js'
 import { valueRefOf } from './value-ref.js'
@@ -30,11 +37,12 @@ export function insertOf(
 
 /** What the clauses of a MERGE insert. */
 export function mergeInsertsOf(
-  literals: ShapeLiterals,
+  { literals, draft }: StatementWalk,
   clauses: readonly Fields[],
   table: QualifiedName,
   block: number,
 ): InsertFacts[] {
+  const sources = draft.blocks[block]?.sources ?? []
   return clauses
     .filter(({ commandType }) => commandType === 'CMD_INSERT')
     .map(({ targetList, values }) => ({
@@ -42,9 +50,26 @@ export function mergeInsertsOf(
       table,
       columns: columnsOf(targetList),
       rows: [rowOf(values, literals)],
-      selected: null,
+      selected: mergedOf(values, literals, sources, block),
       conflict: 'none',
     }))
+}
+
+/** As `rowOf`, with the columns of what is merged: a bare name is one of its only source's. */
+function mergedOf(
+  values: unknown,
+  literals: ShapeLiterals,
+  sources: QueryBlock['sources'],
+  block: number,
+): InsertFacts['selected'] {
+  if (listOf(values).some(isStar)) return null
+  return listOf(values).map((value): Selected => {
+    const parts = partsOf(value)
+    if (parts === null) return valueRefOf(value, literals)
+    const { alias, column } = parts
+    const isOfIt = sources.length === 2 && (alias === null || alias === sources[1]?.alias)
+    return isOfIt ? { block, source: 1, column } : null
+  })
 }
 
 /**

@@ -130,7 +130,10 @@ export interface InsertFacts {
   readonly columns: readonly string[] | null
   /** The VALUES rows, null for what is not a plain value; null itself for INSERT … SELECT. */
   readonly rows: readonly (readonly (ValueRef | null)[])[] | null
-  /** The output columns of a plain INSERT … SELECT, null for what is neither a column nor a value. */
+  /**
+   * The output columns of a plain INSERT … SELECT, null for what is neither a column nor a value. Of a MERGE the
+   * values of its one row, with the columns of what is merged.
+   */
   readonly selected: readonly (BlockColumn | ValueRef | null)[] | null
   readonly conflict: 'none' | 'nothing' | 'update'
 }

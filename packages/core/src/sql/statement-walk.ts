@@ -166,12 +166,12 @@ export class StatementWalk {
 
   private visitMerge(fields: Fields, scope: Scope, block: number, table: QualifiedName | null): void {
     if (table === null) throw new NotUnderstood('MERGE into something unknown')
-    const { draft, literals } = this
+    const { draft } = this
     const clauses = listOf(fields.mergeWhenClauses).map((each) => asNode(each, 'MergeWhenClause') ?? {})
     for (const clause of clauses)
       if (clause.commandType === 'CMD_UPDATE')
         draft.assignments.push(...assignmentsOf(block, clause.targetList))
-    draft.inserts.push(...mergeInsertsOf(literals, clauses, table, block))
+    draft.inserts.push(...mergeInsertsOf(this, clauses, table, block))
     const of = rangeOfMerge(clauses, draft.blocks[block]?.sources.length ?? 0)
     collectMergeConditions(this, scope, fields.sourceRelation, fields.joinCondition, of)
   }

@@ -5,11 +5,12 @@ import { readInsertedKeys } from './inserted-keys.js'
 import type { Calls } from './judge-calls.js'
 import { KeyGraph } from './key-graph.js'
 import { makePin, type Pin } from './locate-pin.js'
+import { belongsWithMerged, takesMergedKey } from './merged-rows.js'
 import type { InsertedKeys, PreparedShards, SelectedKeys, Several } from './prepared-shards.js'
 import { whyCopiesDiffer } from './reference-write.js'
 import * as refusals from './refusals.js'
 import type { Refused, ShardPlan } from './shard-plan.js'
-import type { ShardedTables } from './sharded-tables.js'
+import type { KeyColumn, ShardedTables } from './sharded-tables.js'
 import { type SpreadSource, touchedBy } from './spread-sources.js'
 
 const HOME = fixed({ kind: 'home' })
@@ -88,9 +89,14 @@ function prepareKeyed(
   const graph = new KeyGraph(facts, sharded)
   const inserted: InsertedKeys[] = []
   const selected: SelectedKeys[] = []
-  for (const { table, block, writes } of sharded) {
+  for (const target of sharded) {
+    const { table, block, writes } = target
     if (writes === null) continue
     for (const insert of facts.inserts.filter((each) => each.block === block)) {
+      if (writes === 'MERGE' && takesMergedKey(insert, target)) {
+        if (belongsWithMerged(insert, target, sharded, graph)) continue
+        return fixed(refusals.mergedKeyNotProven(table, (table.key[0] as KeyColumn).column))
+      }
       const keys = readInsertedKeys(insert, table, graph)
       if ('kind' in keys) return fixed(keys)
       if ('rows' in keys) inserted.push(keys)
@@ -106,7 +112,7 @@ function prepareKeyed(
     inserted,
     selected,
     home,
-    several: severalOf(facts, sharded, graph, home, written, calls),
+    several: severalOf(facts, sharded, graph, home, written, calls, inserted.length > 0),
     moves: setsKey,
     table: (sharded.find(({ writes }) => writes !== null) ?? (sharded[0] as SpreadSource)).table,
   }
@@ -149,6 +155,7 @@ function severalOf(
   home: boolean,
   written: boolean,
   calls: Calls,
+  insertsValues: boolean,
 ): Several {
   const because = refusalOfSeveral(facts)
   if (because === 'statements' || because === 'explain') return { kind: 'refused', because }
@@ -156,7 +163,9 @@ function severalOf(
   const colocated = plain && !home && facts.command !== 'EXPLAIN' && isColocated(facts, sharded, graph)
   if (!written) return because === null ? { kind: 'read', colocated, plain } : { kind: 'refused', because }
   if (isOneInsert(facts, sharded)) return { kind: 'split' }
-  if (colocated && isOneChange(facts, sharded) && doesTheSameByRow(facts, calls)) return { kind: 'write' }
+  // A MERGE that inserts a key of its own would insert it on every shard.
+  if (colocated && !insertsValues && isOneChange(facts, sharded) && doesTheSameByRow(facts, calls))
+    return { kind: 'write' }
   return { kind: 'refused', because: 'writes' }
 }
 
@@ -175,13 +184,18 @@ function isPlainUpdate(facts: StatementFacts, sharded: readonly SpreadSource[]):
 function isOneChange({ tables }: StatementFacts, sharded: readonly SpreadSource[]): boolean {
   const uses = tables.reduce((sum, table) => (table.access === 'write' ? sum + table.uses : sum), 0)
   const [target] = sharded.filter(({ writes }) => writes !== null)
-  return uses === 1 && target?.place === 'top' && (target.writes === 'UPDATE' || target.writes === 'DELETE')
+  return uses === 1 && target?.place === 'top' && target.writes !== 'INSERT'
 }
 
-/** A subquery that is asked once for all rows would be asked once on each shard, and chance answers twice. */
+/**
+ * What is asked once for all rows, a subquery or a function in FROM, would be asked once on each shard, and chance
+ * answers twice.
+ */
 function doesTheSameByRow(facts: StatementFacts, calls: Calls): boolean {
   if (facts.serverWords.some((word) => SYSTEM_COLUMNS.has(word))) return false
-  return facts.blocks.length === 1 || calls === 'immutable' || calls === 'stable'
+  const [only, another] = facts.blocks
+  const isOfTables = another === undefined && only?.sources.every(({ relation }) => relation !== null)
+  return isOfTables === true || calls === 'immutable' || calls === 'stable'
 }
 
 /** Why it cannot be for several shards, whatever it reads; null when it can. */

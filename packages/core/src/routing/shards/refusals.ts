@@ -91,6 +91,13 @@ export function selectedKeyNotProven({ name }: ShardedTable, column: string): Re
   )
 }
 
+export function mergedKeyNotProven({ name }: ShardedTable, column: string): Refused {
+  return notProven(
+    `It is not proven that the rows which this MERGE inserts into ${name} belong where the rows are that it makes them of.`,
+    `Join by the shard keys, name the columns that are inserted, and insert as ${column} the shard key of what is merged.`,
+  )
+}
+
 export function rowsNotSplit({ name }: ShardedTable): Refused {
   return notProven(
     `The rows for ${name} belong to several shards, and other parts of the statement keep them together.`,

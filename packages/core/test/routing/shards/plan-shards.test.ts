@@ -657,7 +657,7 @@ describe('MERGE', () => {
     ],
     [
       'merge into orders t using items s on t.customer_id = s.customer_id and s.customer_id = 15 when not matched by source then delete',
-      'SHARDS_NOT_PROVEN',
+      'write 012',
     ],
     [
       "merge into orders t using (values ('x')) s (note) on t.customer_id = 15 and t.note = s.note when matched then update set total = 1 when not matched then insert (customer_id, note) values (15, 'x')",
@@ -669,7 +669,7 @@ describe('MERGE', () => {
     ],
     [
       'merge into orders t using (values (15)) s (id) on t.customer_id = s.id when not matched then insert (customer_id) values (s.id)',
-      'SHARD_KEY_MISSING',
+      'SHARDS_NOT_PROVEN',
     ],
     [
       'merge into orders t using (values (15)) s (id) on t.customer_id = 15 when not matched then insert (id) values (1)',
@@ -681,7 +681,55 @@ describe('MERGE', () => {
     ],
     [
       'merge into orders t using items s on t.customer_id = s.customer_id when matched then delete',
+      'write 012',
+    ],
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id when matched then update set total = s.customer_id when not matched then insert (id, customer_id) values (1, s.customer_id)',
+      'write 012',
+    ],
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id and s.customer_id = 15 when not matched then insert (customer_id) values (s.customer_id)',
+      'write 012',
+    ],
+    [
+      'merge into orders t using items on t.customer_id = items.customer_id when not matched then insert (customer_id) values (customer_id)',
+      'write 012',
+    ],
+    // Who inserts a value of its own would do so on each shard.
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id when not matched then insert (customer_id) values (15)',
       'SHARDS_NOT_PROVEN',
+    ],
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id when not matched then insert (customer_id) values (s.id)',
+      'SHARDS_NOT_PROVEN',
+    ],
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id when not matched then insert (customer_id) values (s.customer_id + 1)',
+      'SHARD_KEY_MISSING',
+    ],
+    [
+      'merge into orders t using items s on t.id = s.id when not matched then insert (customer_id) values (s.customer_id)',
+      'SHARDS_NOT_PROVEN',
+    ],
+    // Each shard has all countries, and would insert for all that it has no order of.
+    [
+      'merge into orders t using countries s on t.customer_id = s.id when not matched then insert (customer_id) values (s.id)',
+      'SHARDS_NOT_PROVEN',
+    ],
+    ['merge into orders t using countries s on t.id = s.id when matched then delete', 'write 012'],
+    [
+      'merge into orders t using (select customer_id from items) s on t.customer_id = s.customer_id when matched then delete',
+      'SHARDS_NOT_PROVEN',
+    ],
+    [
+      'merge into orders t using items s on t.customer_id = s.customer_id when matched then delete when not matched by source then update set total = 0 when not matched then insert (customer_id) values (s.customer_id)',
+      'SHARDS_NOT_PROVEN',
+    ],
+    [
+      'update orders set total = 1 from generate_series(1, (random() * 3)::int) as g (n) where orders.id = g.n',
+      'SHARDS_NOT_PROVEN',
+      { calls: 'volatile' },
     ],
     [
       'merge into orders t using settings s on t.customer_id = 15 when matched then delete',
