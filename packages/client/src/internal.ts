@@ -15,13 +15,34 @@ export { isHarmless } from './server-error.js'
 export { Session } from './session.js'
 export { commitTogether, type PartClient, type Participant } from './shards/commit-together.js'
 export type { CopyRoute } from './shards/copy-route.js'
-export { LOCK_PATIENCE, type Route, type StatementPart } from './shards/herd-client.js'
+export { type HerdRoute, LOCK_PATIENCE, type Route, type StatementPart } from './shards/herd-client.js'
+export {
+  checkMovable,
+  deleteMoved,
+  insertMoved,
+  type MovedRow,
+  type MoveRoute,
+  readMoved,
+  refuseMove,
+  updateText,
+} from './shards/move-rows.js'
 export {
   type FullPlacement,
   fetchPlacedCatalogue,
   fetchPlacement,
 } from './shards/placed-columns.js'
+export { planHerdRoute } from './shards/plan-herd-route.js'
 export { MissingTable, RoutePlanner } from './shards/route-planner.js'
+export {
+  CURSOR,
+  castsOf,
+  FETCHED_ROWS,
+  insertsOf,
+  partRows,
+  type SelectInsertRoute,
+  TYPE_NAMES,
+  valuesOf,
+} from './shards/select-insert-route.js'
 export {
   beginStep,
   isOfOneSnapshot,

@@ -32,7 +32,16 @@ import {
   takeMoved,
   updateText,
 } from './move-rows.js'
-import { castsOf, type RowOwners, type SelectInsertRoute, valuesOf } from './select-insert-route.js'
+import {
+  CURSOR,
+  castsOf,
+  FETCHED_ROWS,
+  insertsOf,
+  partRows,
+  type SelectInsertRoute,
+  TYPE_NAMES,
+  valuesOf,
+} from './select-insert-route.js'
 import {
   beginStep,
   isOfOneSnapshot,
@@ -129,13 +138,6 @@ export interface HerdSource {
   /** Ends a prepared transaction, now or as soon as that group can. */
   endPrepared(group: string, statement: string): Promise<void>
 }
-
-const CURSOR = 'pgherd_rows'
-/** Rows that are read at a time, and parameters that a statement may have. */
-const FETCHED_ROWS = 1000
-const MOST_PARAMETERS = 60_000
-const TYPE_NAMES =
-  'select format_type(t.oid, -1) from unnest($1::oid[]) with ordinality as t (oid, place) order by place'
 
 const EVENTS = ['notice', 'notification'] as const
 
@@ -627,14 +629,7 @@ export class HerdClient extends EventEmitter {
         named = route.columns?.slice(0, types.length) ?? null
         if (rows.length === 0) answers.push(await insertInto(route.any, []))
       }
-      if (route.atOnce && (!isLast || rows.length * types.length > MOST_PARAMETERS))
-        throw notSupported(
-          `The query gives too many rows to be inserted at once, as ON CONFLICT DO UPDATE needs them to be.`,
-          `Insert fewer than ${FETCHED_ROWS} rows at a time.`,
-        )
-      const most = Math.max(1, Math.floor(MOST_PARAMETERS / types.length))
-      for (let from = 0; from < rows.length; from += most) {
-        const some = rows.slice(from, from + most)
+      for (const some of insertsOf(route, rows, types.length, isLast)) {
         const parts = partRows(some, owners)
         const inserted = allOf(
           await Promise.allSettled(
@@ -852,21 +847,6 @@ interface Submittable {
 
 function isSubmittable(input: unknown): input is Submittable {
   return typeof (input as { submit?: unknown } | null | undefined)?.submit === 'function'
-}
-
-/** Which rows come to which group. */
-function partRows(
-  rows: readonly (readonly (string | null)[])[],
-  owners: RowOwners,
-): { group: string; rows: number[] }[] {
-  const parts = new Map<string, number[]>()
-  for (const [at, row] of rows.entries())
-    for (const group of owners.of(row)) {
-      const own = parts.get(group)
-      if (own === undefined) parts.set(group, [at])
-      else own.push(at)
-    }
-  return [...parts].map(([group, own]) => ({ group, rows: own }))
 }
 
 /** What all of them came to; throws the first failure, when all have ended. */

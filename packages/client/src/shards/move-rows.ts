@@ -58,16 +58,21 @@ export function takeMoved(route: MoveRoute, group: string, answer: pg.QueryResul
   const last = answer.fields.pop()
   if (last?.name !== MOVED) throw route.refusal
   const moved: MovedRow[] = []
-  for (const row of answer.rows as (unknown[] | Record<string, unknown>)[]) {
-    const said = Array.isArray(row) ? row.pop() : row[MOVED]
-    if (!Array.isArray(row)) delete row[MOVED]
-    const [ctid, ...values] = JSON.parse(String(said)) as [string, ...(string | null)[]]
-    const owner = route.ownerOf(route.key.map((column) => keyOf(route, column, values)))
-    if (owner !== group) moved.push({ ctid, owner, values })
+  for (const answered of answer.rows as (unknown[] | Record<string, unknown>)[]) {
+    const said = Array.isArray(answered) ? answered.pop() : answered[MOVED]
+    if (!Array.isArray(answered)) delete answered[MOVED]
+    const row = readMoved(route, String(said))
+    if (row.owner !== group) moved.push(row)
   }
   // Nothing was asked for.
   if (answer.fields.length === 0) answer.rows = []
   return moved
+}
+
+/** What the column says that `updateText` added. Throws for a key that is NULL now. */
+export function readMoved(route: MoveRoute, said: string): MovedRow {
+  const [ctid, ...values] = JSON.parse(said) as [string, ...(string | null)[]]
+  return { ctid, owner: route.ownerOf(route.key.map((column) => keyOf(route, column, values))), values }
 }
 
 function keyOf({ columns, table }: MoveRoute, column: string, values: readonly (string | null)[]): string {

@@ -10,7 +10,7 @@ import {
   type ShardMap,
 } from '@pgherd/core/sharding'
 import { type SelectInsert, VALUE_PARAMETERS } from '@pgherd/core/sql'
-import { keyIsNull } from './herd-answers.js'
+import { keyIsNull, notSupported } from './herd-answers.js'
 
 /** An INSERT of what a query gives that others have: it is read first, a part at a time, and then inserted. */
 export interface SelectInsertRoute {
@@ -29,6 +29,15 @@ export interface SelectInsertRoute {
   /** It changes rows that are there already: of two that conflict with one another PostgreSQL takes none. */
   readonly atOnce: boolean
 }
+
+/** What its rows are read by, so many at a time. */
+export const CURSOR = 'pgherd_rows'
+export const FETCHED_ROWS = 1000
+/** That a statement may have. */
+const MOST_PARAMETERS = 60_000
+/** Names of types, given their numbers. */
+export const TYPE_NAMES =
+  'select format_type(t.oid, -1) from unnest($1::oid[]) with ordinality as t (oid, place) order by place'
 
 /** By number, the types whose text is that of a key. */
 const KEY_OIDS: Readonly<Record<KeyFamily, readonly number[]>> = {
@@ -114,4 +123,40 @@ export function valuesOf(
     const at = number - VALUE_PARAMETERS
     return rows[Math.floor(at / width)]?.[at % width]
   })
+}
+
+/** Which rows come to which group. */
+export function partRows(
+  rows: readonly (readonly (string | null)[])[],
+  owners: RowOwners,
+): { group: string; rows: number[] }[] {
+  const parts = new Map<string, number[]>()
+  for (const [at, row] of rows.entries())
+    for (const group of owners.of(row)) {
+      const own = parts.get(group)
+      if (own === undefined) parts.set(group, [at])
+      else own.push(at)
+    }
+  return [...parts].map(([group, own]) => ({ group, rows: own }))
+}
+
+/**
+ * Rows that were read, as many at a time as one INSERT takes. `isLast`: there are no more. Throws where they must
+ * be one INSERT, and cannot.
+ */
+export function insertsOf<Row>(
+  { atOnce }: SelectInsertRoute,
+  rows: readonly Row[],
+  width: number,
+  isLast: boolean,
+): Row[][] {
+  if (atOnce && (!isLast || rows.length * width > MOST_PARAMETERS))
+    throw notSupported(
+      'The query gives too many rows to be inserted at once, as ON CONFLICT DO UPDATE needs them to be.',
+      `Insert fewer than ${FETCHED_ROWS} rows at a time.`,
+    )
+  const most = Math.max(1, Math.floor(MOST_PARAMETERS / width))
+  const inserts: Row[][] = []
+  for (let from = 0; from < rows.length; from += most) inserts.push(rows.slice(from, from + most))
+  return inserts
 }

@@ -15,8 +15,8 @@ import { openingOf, runTransaction, type TransactionFailure } from '../transacti
 import type { CopyRoute } from './copy-route.js'
 import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
 import { IdSource } from './id-source.js'
-import { KeyChange } from './move-rows.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
+import { planHerdRoute } from './plan-herd-route.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
 import { type ScatterRoute, ScatterRuns } from './scatter-runs.js'
 
@@ -196,17 +196,10 @@ export class ShardRouter {
     values: readonly unknown[] | undefined,
     near: ReadonlySet<string>,
   ): HerdRoute {
-    try {
-      return planner.route(record, values, near, this.#turn++)
-    } catch (error) {
-      if (error instanceof KeyChange) return error.route
-      if (!(error instanceof HerdError) || error.code !== 'SHARDS_NOT_PROVEN') throw error
-      const look = (text: string): StatementRecord => this.look(text)
-      const home = this.#home.knowledge.catalogue
-      const route = planner.routeSelectInsert(record, values, near, this.#turn++, look, home)
-      if (route === null) throw error
-      return route
-    }
+    return planHerdRoute(planner, {
+      ...{ record, values, near, turn: this.#turn++ },
+      ...{ look: (text) => this.look(text), home: this.#home.knowledge.catalogue },
+    })
   }
 
   /** Runs one statement where it belongs; the call is this one's from now on. Throws what refuses it. */

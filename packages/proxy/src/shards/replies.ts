@@ -35,12 +35,21 @@ export function readAnswer(bytes: Buffer, isPart = false): Answered {
 }
 
 /** What several did, each with its rows, as one that did all of it. `order`: which rows of the whole each has. */
+export function mergeAnswers(
+  answers: readonly Answered[],
+  order: readonly (readonly number[])[] | null,
+): Answered {
+  const [first] = answers as [Answered]
+  return { head: first.head, rows: rowsOf(answers, order), tag: joinTags(answers) }
+}
+
+/** The same as it is sent. */
 export function joinAnswers(
   answers: readonly Answered[],
   order: readonly (readonly number[])[] | null,
 ): Buffer {
-  const [first] = answers as [Answered]
-  return Buffer.concat([...first.head, ...rowsOf(answers, order), commandComplete(joinTags(answers))])
+  const { head, rows, tag } = mergeAnswers(answers, order)
+  return Buffer.concat([...head, ...rows, commandComplete(tag)])
 }
 
 function rowsOf(

@@ -1,7 +1,10 @@
+import { FROM_SERVER } from '../protocol/server-messages.js'
 import { encodeRequests, type Request } from '../session/batch.js'
 import type { Reply, Seat } from '../session/seat.js'
-import { ServerError } from './replies.js'
+import { type Answered, readAnswer, ServerError } from './replies.js'
+import { encodeText } from './unit-messages.js'
 import type { Unit } from './units.js'
+import type { WireValue } from './wire-values.js'
 
 /** Runs a unit there as it was asked. Rejects with ServerError, or when the connection is lost. */
 export async function askUnit(seat: Seat, { simple, requests, record }: Unit): Promise<Buffer> {
@@ -33,3 +36,18 @@ export function answeredOrThrow({ bytes, error }: Reply, { place: { group } }: S
   refusal.message += ` (on ${group})`
   throw refusal
 }
+
+/** Runs a text of ours with these values, whose rows come as text. Rejects as `askUnit` does. */
+export async function askWith(seat: Seat, text: string, values: readonly WireValue[]): Promise<Answered> {
+  const reply = await seat.exchange(encodeText(text, values, IN_TEXT, true), null)
+  const { head, rows, tag } = readAnswer(answeredOrThrow(reply, seat))
+  return { head: head.filter((message) => !OF_PROTOCOL.has(message[0] as number)), rows, tag }
+}
+
+const IN_TEXT = Buffer.from([0, 0])
+/** Answers of the extended protocol, that one of the simple one does not have. */
+const OF_PROTOCOL: ReadonlySet<number> = new Set([
+  FROM_SERVER.parseComplete,
+  FROM_SERVER.bindComplete,
+  FROM_SERVER.noData,
+])

@@ -1,6 +1,6 @@
 import {
   type CopyRoute,
-  type Route,
+  type HerdRoute,
   type RoutePlanner,
   type StatementRecord,
   settingStep,
@@ -24,7 +24,6 @@ export class SessionRoutes {
   readonly #portals: OpenPortals
   /** Null: its transaction has changed nothing that statements are planned by. */
   #planner: RoutePlanner | null = null
-  #turn = 0
 
   constructor(
     database: ShardedDatabase,
@@ -44,7 +43,7 @@ export class SessionRoutes {
   }
 
   /** Null: it is a setting, or only prepares something. Throws what refuses it. */
-  routeUnit({ record, values, portal }: Unit): Route | null {
+  routeUnit({ record, values, portal }: Unit): HerdRoute | null {
     if (record === null) return portal === null ? null : { kind: 'group', group: this.#groupOfPortal(portal) }
     if (settingStep(record, { text: record.text }) !== null) return null
     const cursor = this.#portals.cursor(record)
@@ -56,23 +55,19 @@ export class SessionRoutes {
   }
 
   /** A cursor goes where its query does. Throws what refuses it. */
-  route(record: StatementRecord, values: readonly WireValue[]): Route {
+  route(record: StatementRecord, values: readonly WireValue[]): HerdRoute {
     if (record.facts.command === 'PREPARE' && this.#database.spreadTable(record) !== null)
       throw notSupported(
         'PREPARE does not say which shard EXECUTE will go to.',
         'Prepare statements by the protocol, as drivers do.',
       )
-    const near = this.#near
     const query = cursorQuery(record.text)
     const asked = query === null ? record : this.#database.look(query)
-    if (this.#planner !== null) return this.#planner.route(asked, values, near, this.#turn++)
-    return this.#database.route(asked, values, near)
+    return this.#database.route(asked, values, this.#near, this.#planner)
   }
 
   routeCopy(record: StatementRecord): CopyRoute {
-    const near = this.#near
-    if (this.#planner === null) return this.#database.routeCopy(record, near)
-    return this.#planner.routeCopy(record, near, this.#turn++, (text) => this.#database.look(text))
+    return this.#database.routeCopy(record, this.#near, this.#planner)
   }
 
   /** Who can say what statements take and give that are only prepared. */

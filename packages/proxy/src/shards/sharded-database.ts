@@ -4,9 +4,10 @@ import {
   type FullPlacement,
   fetchPlacedCatalogue,
   fetchPlacement,
+  type HerdRoute,
   isHarmless,
   MissingTable,
-  type Route,
+  planHerdRoute,
   RoutePlanner,
   type StatementRecord,
 } from '@pgherd/client/internal'
@@ -148,16 +149,25 @@ export class ShardedDatabase {
   }
 
   /**
-   * `near`: groups that are preferred where several would do. Throws what refuses it, MissingTable for one that
-   * may have been made since.
+   * `near`: groups that are preferred where several would do; `planner`: by the schema as a transaction has changed
+   * it, null for what all see. Throws what refuses it, MissingTable for one that may have been made since.
    */
-  route(record: StatementRecord, values: readonly WireValue[], near: ReadonlySet<string>): Route {
-    return (this.#planner as RoutePlanner).route(record, values, near, this.#turn++)
+  route(
+    record: StatementRecord,
+    values: readonly WireValue[],
+    near: ReadonlySet<string>,
+    planner: RoutePlanner | null,
+  ): HerdRoute {
+    return planHerdRoute(planner ?? (this.#planner as RoutePlanner), {
+      ...{ record, values, near, turn: this.#turn++ },
+      ...{ look: (text) => this.look(text), home: this.#homeBook.catalogue },
+    })
   }
 
   /** Where a COPY goes, as `route` says it of others. */
-  routeCopy(record: StatementRecord, near: ReadonlySet<string>): CopyRoute {
-    return (this.#planner as RoutePlanner).routeCopy(record, near, this.#turn++, (text) => this.look(text))
+  routeCopy(record: StatementRecord, near: ReadonlySet<string>, planner: RoutePlanner | null): CopyRoute {
+    const by = planner ?? (this.#planner as RoutePlanner)
+    return by.routeCopy(record, near, this.#turn++, (text) => this.look(text))
   }
 
   /** Who knows what a statement takes and gives, without its values. */

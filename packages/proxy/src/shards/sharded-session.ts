@@ -225,6 +225,8 @@ export class ShardedSession {
           : null
       case 'each':
       case 'parts':
+      case 'move':
+      case 'select insert':
         return null
     }
   }

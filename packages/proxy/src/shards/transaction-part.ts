@@ -3,6 +3,7 @@ import { makeQuery } from '../protocol/client-messages.js'
 import { FROM_SERVER } from '../protocol/server-messages.js'
 import type { Reply, Seat } from '../session/seat.js'
 import { isUnreplicated, messagesIn, ServerError } from './replies.js'
+import { readColumns, readTexts, type WireColumn } from './wire-rows.js'
 
 /** A seat as whoever commits over several groups, or reads the catalogue in a transaction, sees it. */
 export class TransactionPart implements PartClient {
@@ -55,7 +56,7 @@ function literal(value: unknown): string {
 
 function readResults(bytes: Buffer): Result[] {
   const results: Result[] = []
-  let columns: { name: string; type: number }[] = []
+  let columns: readonly WireColumn[] = []
   let rows: Record<string, unknown>[] = []
   for (const message of messagesIn(bytes))
     switch (message[0]) {
@@ -72,30 +73,14 @@ function readResults(bytes: Buffer): Result[] {
   return results
 }
 
-function readColumns(message: Buffer): { name: string; type: number }[] {
-  const columns: { name: string; type: number }[] = []
-  for (let at = 7; at < message.length; ) {
-    const end = message.indexOf(0, at)
-    columns.push({ name: message.toString('utf8', at, end), type: message.readUInt32BE(end + 7) })
-    at = end + 19
-  }
-  return columns
-}
-
 const BOOL = 16
 
-function readRow(
-  message: Buffer,
-  columns: readonly { name: string; type: number }[],
-): Record<string, unknown> {
-  const row: Record<string, unknown> = {}
-  let at = 7
-  for (const { name, type } of columns) {
-    const length = message.readInt32BE(at)
-    at += 4
-    const text = length < 0 ? null : message.toString('utf8', at, at + length)
-    row[name] = type === BOOL && text !== null ? text === 't' : text
-    at += Math.max(length, 0)
-  }
-  return row
+function readRow(message: Buffer, columns: readonly WireColumn[]): Record<string, unknown> {
+  const texts = readTexts(message)
+  return Object.fromEntries(
+    columns.map(({ name, type }, at) => {
+      const text = texts[at] ?? null
+      return [name, type === BOOL && text !== null ? text === 't' : text]
+    }),
+  )
 }

@@ -57,21 +57,45 @@ export function answersAfter({ requests }: Unit): Buffer[] {
   )
 }
 
-/** A part of a unit, as it is asked of a server: with the values that are its own. */
-export function encodePart(unit: Unit, text: string, values: readonly WireValue[]): Buffer[] {
+/** A part of a unit, as it is asked of a server: with the values that are its own, and so many columns more. */
+export function encodePart(
+  unit: Unit,
+  text: string,
+  values: readonly WireValue[],
+  addedColumns = 0,
+): Buffer[] {
   const { bind } = unit
   if (bind === null) return [makeQuery(text)]
+  const { resultFormats } = readBindBody(bind.message, bind.rest, NO_TYPES)
+  return encodeText(text, values, withMoreColumns(resultFormats, addedColumns), describesPortal(unit))
+}
+
+/** A text with its values, to be run at once. `describes`: how its rows look is to be told. */
+export function encodeText(
+  text: string,
+  values: readonly WireValue[],
+  resultFormats: Buffer,
+  describes: boolean,
+): Buffer[] {
   const types = Buffer.alloc(2 + 4 * values.length)
   types.writeUInt16BE(values.length, 0)
   for (const [index, { type }] of values.entries()) types.writeUInt32BE(type, 2 + 4 * index)
-  const { resultFormats } = readBindBody(bind.message, bind.rest, NO_TYPES)
   return [
     makeParse('', text, types),
     frame(FROM_CLIENT.bind, [Buffer.from([0, 0]), ...bindBody({ values, resultFormats })]),
-    ...(describesPortal(unit) ? [makeDescribe('P', '')] : []),
+    ...(describes ? [makeDescribe('P', '')] : []),
     frame(FROM_CLIENT.execute, [Buffer.from([0, 0, 0, 0, 0])]),
     SYNC,
   ]
+}
+
+/** None and one are the format of all columns. */
+function withMoreColumns(formats: Buffer, added: number): Buffer {
+  const count = formats.readUInt16BE(0)
+  if (count < 2) return formats
+  const all = Buffer.concat([formats, Buffer.alloc(2 * added)])
+  all.writeUInt16BE(count + added, 0)
+  return all
 }
 
 /** Types whose binary form is their text: unknown, text and varchar. */

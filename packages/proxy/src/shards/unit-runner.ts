@@ -1,5 +1,14 @@
-import type { Route, StatementPart } from '@pgherd/client/internal'
+import type {
+  HerdRoute,
+  Route,
+  SelectInsertRoute,
+  StatementPart,
+  StatementRecord,
+} from '@pgherd/client/internal'
 import type { Seat } from '../session/seat.js'
+import { visitFederation } from './federation-visit.js'
+import { SelectedInsert } from './insert-selected.js'
+import { moveRows } from './move-rows.js'
 import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
 import { notSupported } from './report-of.js'
 import { answeredOrThrow, askRequests, askUnit, noteRun } from './seat-requests.js'
@@ -19,11 +28,11 @@ export class UnitRunner {
   }
 
   /** `route`: null for what is a setting, or only prepares. `used`: gets the seats that it goes to. */
-  async run(unit: Unit, route: Route | null, used: Set<Seat>): Promise<Buffer> {
+  async run(unit: Unit, route: HerdRoute | null, used: Set<Seat>): Promise<Buffer> {
     const { record } = unit
     if (route === null)
       return record === null ? this.#prepare(unit, used) : setEverywhere(this.#parts, unit, record, used)
-    if ((route.kind === 'each' || route.kind === 'parts') && rowLimitOf(unit) > 0)
+    if (AT_ONCE.has(route.kind) && rowLimitOf(unit) > 0)
       throw notSupported('What several groups do together is answered with all of its rows at once.')
     switch (route.kind) {
       case 'group': {
@@ -37,9 +46,13 @@ export class UnitRunner {
         return this.#runOnEach(unit, route, used)
       case 'parts':
         return this.#runParts(unit, route.parts, used)
+      case 'move':
+        return moveRows(unit, record as StatementRecord, route, (group) => this.join(group, used))
+      case 'select insert':
+        return this.#insertSelected(unit, route, used)
       case 'scatter':
       case 'federation':
-        return this.#askFederation(unit, used)
+        return visitFederation(this.#parts, used, (seat) => askUnit(seat, unit))
     }
   }
 
@@ -101,23 +114,31 @@ export class UnitRunner {
     return unit.simple === null ? Buffer.concat([before, whole, ...answersAfter(unit)]) : whole
   }
 
-  /** By a connection that has been told what the transaction has set. */
-  async #askFederation(unit: Unit, used: Set<Seat>): Promise<Buffer> {
-    const { host, seats, transaction } = this.#parts
-    transaction.checkFederated()
-    const seat = await seats.federation()
-    used.add(seat)
-    const wasFree = seat.own === null
-    if (wasFree) await host.take(seat)
-    const { surroundings } = transaction
-    try {
-      if (seat.own !== null && surroundings.length > 0) seat.own.traced = seat.own.tainted = true
-      for (const text of surroundings) await askOn(seat, text)
-      return await askUnit(seat, unit)
-    } finally {
-      if (wasFree && (surroundings.length > 0 || !seat.traces.keeps)) seat.release()
-    }
+  /** What is read for it by the federation is what is committed. */
+  async #insertSelected(unit: Unit, route: SelectInsertRoute, used: Set<Seat>): Promise<Buffer> {
+    const join = (group: string): Promise<Seat> => this.join(group, used, true)
+    const insert = new SelectedInsert(unit, unit.record as StatementRecord, route, join)
+    const asked = preparing(unit)
+    const before = asked.length === 0 ? NOTHING : await this.#prepare({ ...unit, requests: asked }, used)
+    const whole =
+      route.reads === null
+        ? await visitFederation(this.#parts, used, (seat) => readOnly(seat, () => insert.run(seat)))
+        : await insert.run(await join(route.reads))
+    return Buffer.concat([before, whole])
   }
 }
 
+/** A cursor lives in a transaction. */
+async function readOnly<T>(seat: Seat, work: () => Promise<T>): Promise<T> {
+  const begins = seat.own?.status === 'I'
+  if (begins) await askOn(seat, 'begin read only')
+  try {
+    return await work()
+  } finally {
+    if (begins && seat.own !== null) await askOn(seat, 'rollback')
+  }
+}
+
+/** What several groups have changed is answered with when all have. */
+const AT_ONCE: ReadonlySet<HerdRoute['kind']> = new Set(['each', 'parts', 'move', 'select insert'])
 const NOTHING = Buffer.alloc(0)

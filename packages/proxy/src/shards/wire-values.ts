@@ -12,6 +12,11 @@ export interface WireValue {
   readonly type: number
 }
 
+/** A value as text; the server finds out its type. */
+export function textValue(text: string | null): WireValue {
+  return { bytes: text === null ? null : Buffer.from(text), isBinary: false, type: 0 }
+}
+
 /** What a Bind says after its names. */
 export interface BindBody {
   readonly values: readonly WireValue[]

@@ -1,4 +1,5 @@
 import { makeShardMap, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
+import type pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { PATIENCE_MS, scratchHerd, until } from '../../../../test/scratch-herd.js'
 import {
@@ -22,8 +23,7 @@ async function writer(): Promise<Transfer> {
   return async (steps) => {
     await client.query('begin')
     try {
-      for (const [id, change] of steps)
-        await client.query('update accounts set balance = balance + $2 where id = $1', [id, change])
+      for (const [id, change] of steps) await changeBalance(client, id, change)
       await client.query('commit')
     } catch (error) {
       await client.query('rollback')
@@ -32,16 +32,56 @@ async function writer(): Promise<Transfer> {
   }
 }
 
+async function changeBalance(client: pg.Client, id: number, change: number): Promise<void> {
+  const text = 'update accounts set balance = balance + $2 where id = $1'
+  if ((await client.query(text, [id, change])).rowCount !== 1)
+    throw Object.assign(new Error(`account ${id} has another number just now`), { code: RENUMBERED })
+}
+
+/** Gives accounts other numbers, and their own again, so that they move from shard to shard. */
+function startRenumbering(): { stop(): Promise<number> } {
+  let going = true
+  let moved = 0
+  const running = (async () => {
+    const client = await there.through()
+    const renumber = async (from: string, to: string): Promise<number> => {
+      const text = `update accounts set id = ${to} where id = ${from}`
+      return client.query(text).then(
+        ({ rowCount }) => rowCount ?? 0,
+        () => 0,
+      )
+    }
+    for (let id = 0; going; id = (id + 1) % ACCOUNTS) {
+      const other = `${id} + ${ELSEWHERE}`
+      moved += await renumber(`${id}`, other)
+      while (going && (await renumber(other, `${id}`)) === 0)
+        if ((await renumber(`${id}`, `${id}`)) === 1) break
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  })()
+  return {
+    stop: async () => {
+      going = false
+      await running
+      return moved
+    },
+  }
+}
+
+const RENUMBERED = 'renumbered'
+const ELSEWHERE = 1000
+
 /** What a transfer may fail of: a part was lost, or waited too long for what another had prepared. */
-const LOSSES = ['08006', '08007', '40001', '55P03', '57P01']
+const LOSSES = [RENUMBERED, '08006', '08007', '40001', '55P03', '57P01']
 
 async function whileTransferring(work: () => Promise<void>): Promise<Transferred> {
   const writers = startTransfers(writer)
+  const renumbering = startRenumbering()
   try {
     await work()
-  } catch (error) {
+  } finally {
+    console.log(`${await renumbering.stop()} accounts were given another number`)
     await writers.stop()
-    throw error
   }
   return writers.stop()
 }
