@@ -1,4 +1,5 @@
 import { Random } from './random.js'
+import { RandomGathering } from './random-gathering.js'
 
 /** The tables of the queries, which all have the columns k, n and t; k is the shard key where there is one. */
 export const SPREAD = ['orders', 'items'] as const
@@ -12,6 +13,8 @@ const JOINS = ['join', 'join', 'join', 'left join', 'left join', 'right join', '
 export interface RandomQuery {
   readonly text: string
   readonly parameters: readonly unknown[]
+  /** Its rows have one order only. */
+  readonly ordered: boolean
 }
 
 /** Where something is written: what can be named there. */
@@ -32,6 +35,18 @@ export class RandomQueries extends Random {
     return this.#statement(() => this.#query({ aliases: [], outer: [], ctes: [], depth: 0 }))
   }
 
+  /** A read of rows of all shards, in an order that leaves nothing open. */
+  gathering(): RandomQuery {
+    const query = this.#statement(() =>
+      new RandomGathering(
+        this,
+        { spread: SPREAD, reference: REFERENCE },
+        (value) => `$${this.#parameters.push(value)}`,
+      ).write(),
+    )
+    return { ...query, ordered: true }
+  }
+
   change(): RandomQuery {
     return this.#statement(() => {
       const kind = this.next()
@@ -44,7 +59,7 @@ export class RandomQueries extends Random {
     this.#parameters = []
     this.#key = this.between(1, KEYS)
     const text = write()
-    return { text, parameters: this.#parameters }
+    return { text, parameters: this.#parameters, ordered: false }
   }
 
   #insert(): string {

@@ -162,7 +162,7 @@ function partsOf(plan: ShardPlan, query: RandomQuery): Map<string, RandomQuery> 
       const { text, parameters } = whole?.with(rows) ?? { text: '', parameters: [] }
       return [
         schemaOf(1 << shard),
-        { text, parameters: parameters.map((index) => query.parameters[index - 1]) },
+        { ...query, text, parameters: parameters.map((index) => query.parameters[index - 1]) },
       ]
     }),
   )

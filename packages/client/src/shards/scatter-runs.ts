@@ -55,7 +55,9 @@ export class ScatterRuns {
   ): Promise<Answer> {
     const { read } = route
     const counted = countRows(read.gather, (parameter) => textOf(values[parameter - 1]))
-    if (counted === null || this.#hopeless.has(facts)) return groups.federate()
+    // Of a parameter too many no shard would say so.
+    const isCounted = counted !== null && values.length === facts.maxParameter
+    if (!isCounted || this.#hopeless.has(facts)) return groups.federate()
     const given = givenValues(read, counted, values)
     if (isPlain(read.gather)) return joined(await this.#askAll(route, given, config, config, groups))
     const { signal, consistency } = config
