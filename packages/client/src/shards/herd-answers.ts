@@ -68,10 +68,14 @@ export function notSupported(message: string, hint?: string): HerdError {
 }
 
 /** Of what is asked of several shards, which of them has not answered. */
-export function sayShard(group: string): (error: Error) => never {
+export function named(error: Error, group: string): Error {
   const where = ` (on ${group})`
+  if (!error.message.endsWith(where)) error.message += where
+  return error
+}
+
+export function sayShard(group: string): (error: Error) => never {
   return (error) => {
-    if (!error.message.endsWith(where)) error.message += where
-    throw error
+    throw named(error, group)
   }
 }

@@ -32,6 +32,8 @@ import {
   takeMoved,
   updateText,
 } from './move-rows.js'
+import { runScatterCursor } from './scatter-cursor.js'
+import type { RowReader } from './scatter-portal.js'
 import {
   CURSOR,
   castsOf,
@@ -131,6 +133,8 @@ export interface HerdSource {
   reload(): Promise<void>
   /** The way of `pool.query()`. */
   query(query: ClientQuery, signal: AbortSignal): Promise<Answer>
+  /** How values are read where nobody says so. */
+  readonly types: pg.CustomTypesConfig
   /** A client of that group's primary for one caller; `holds`: who has some of other groups already. */
   connect(group: string, holds: boolean): Promise<OwnedClient & pg.PoolClient>
   /** One of the database that puts together what several groups have. */
@@ -140,6 +144,8 @@ export interface HerdSource {
 }
 
 const EVENTS = ['notice', 'notification'] as const
+/** Said when its user has done with it. */
+const RELEASED = Symbol('released')
 
 /** What a group says to whom is under another epoch of the shard map. */
 const OTHER_EPOCH = 'PH001'
@@ -173,6 +179,8 @@ export class HerdClient extends EventEmitter {
   /** By the schema as this transaction has changed it. */
   #router: Router | null = null
   #copying: CopySpread | null = null
+  /** Ends what is read from several groups. */
+  #reading: AbortController | null = null
   #changedSchema = false
   /** Opens a transaction ahead of the first statement; null when that is done, or there is none. */
   opening: readonly string[] | null = null
@@ -253,13 +261,15 @@ export class HerdClient extends EventEmitter {
   /** Rejects with what its stream is to hear. */
   async #runStream(input: Submittable): Promise<void> {
     if (this.refusal !== null) throw this.refusal
-    const record = typeof input.text === 'string' ? this.#source.look(input.text) : null
-    if (record === null || record.facts.command !== 'COPY' || record.facts.statements !== 1)
-      throw notSupported('Cursors and streams need one group: take one of its nodes into a pool of its own.')
+    const { text, values } = readCursor(input)
+    const record = this.#source.look(text)
+    if (record.facts.statements !== 1 || record.facts.kind === 'transaction')
+      throw notSupported('A stream takes one statement, which is none about transactions.')
     this.open()
     if (this.#failed) throw this.#lostWith === null ? transactionFailed() : transactionLost(this.#lostWith)
     try {
-      await this.#runCopy(record, input)
+      if (record.facts.command === 'COPY') await this.#runCopy(record, input)
+      else await this.#runCursor(record, values, input)
     } catch (error) {
       if (this.#begun !== null) this.#failed = true
       throw error
@@ -287,11 +297,88 @@ export class HerdClient extends EventEmitter {
     }
   }
 
-  /** Gives it to a client of one group; resolves when that has done with it, whatever came of it. */
+  /** Again when the map has changed before anything was read. */
+  async #runCursor(record: StatementRecord, values: readonly unknown[], input: Submittable): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#readByCursor(record, values, input)
+        return
+      } catch (error) {
+        if (sqlStateOf(error as Error) !== OTHER_EPOCH || tries >= MOST_ROUTES) throw error
+        await this.#source.reload()
+      }
+    }
+  }
+
+  async #readByCursor(
+    record: StatementRecord,
+    values: readonly unknown[],
+    input: Submittable,
+  ): Promise<void> {
+    const near = new Set(this.#participants.keys())
+    const route = await (this.#router ?? this.#source.router).route(record, values, near)
+    const askFederation = (): Promise<void> => this.#askFederation((client) => this.#handOver(client, input))
+    switch (route.kind) {
+      case 'group': {
+        const { text = record.text } = route
+        const nature = this.#source.natureIn(route.group, text)
+        const client = this.#participants.get(route.group) ?? (await this.#join(route.group, false))
+        if (nature.writes && this.#begun !== null) this.#wrote.add(route.group)
+        Object.assign(input, { nature })
+        if (route.text !== undefined) Object.assign(input.cursor ?? input, { text })
+        await this.#handOver(client, input)
+        return
+      }
+      case 'federation':
+        await askFederation()
+        return
+      case 'scatter': {
+        this.#checkFederated()
+        const isSet = this.#settings.length + this.#localSettings.length > 0
+        const isCounted = values.length === record.facts.maxParameter
+        const mayScatter = !isSet && isCounted && isRowReader(input)
+        const outcome = mayScatter ? await this.#runScattered(route, values, input) : 'not here'
+        if (outcome === 'failed' && this.#begun !== null) this.#failed = true
+        if (outcome === 'not here') await askFederation()
+        return
+      }
+      default:
+        throw notSupported(`${record.facts.command} over several groups gives no rows to a cursor.`)
+    }
+  }
+
+  async #runScattered(
+    route: Extract<Route, { kind: 'scatter' }>,
+    values: readonly unknown[],
+    reader: RowReader & Submittable,
+  ): ReturnType<typeof runScatterCursor> {
+    const released = new AbortController()
+    this.#reading = released
+    const result = reader._result
+    if (result !== undefined) result._types ??= this.#types ?? this.#source.types
+    try {
+      return await runScatterCursor(reader, route, values, {
+        connect: (group, holds) => this.#source.connect(group, holds || this.#participants.size > 0),
+        thrownAway: this.#turns.thrownAway,
+        released: released.signal,
+      })
+    } finally {
+      this.#reading = null
+    }
+  }
+
+  /** Gives it to a client of one group; resolves when that has done with it, or is given back, whatever came of it. */
   async #handOver(client: OwnedClient, input: Submittable): Promise<void> {
     const wasFailed = client.getTransactionStatus() === 'E'
     client.query(input)
-    await client.whenIdle()
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        this.removeListener(RELEASED, go)
+        resolve()
+      }
+      this.on(RELEASED, go)
+      void client.whenIdle().then(go)
+    })
     if (this.#begun !== null && !wasFailed && client.getTransactionStatus() === 'E') this.#failed = true
   }
 
@@ -803,6 +890,7 @@ export class HerdClient extends EventEmitter {
   /** A property, since it is handed on by itself. */
   readonly release = (error?: Error | boolean): void => {
     this.#turns.release(error)
+    this.emit(RELEASED)
     const giveBack = (): void => {
       for (const [group, client] of [...this.#participants]) this.#giveBack(group, client, error)
     }
@@ -812,6 +900,8 @@ export class HerdClient extends EventEmitter {
       // One that nobody ends would keep the connections for ever.
       if (this.#copying !== null)
         setTimeout(() => this.#copying?.abort('the client was released'), CLOSING_MS).unref()
+      if (this.#reading !== null)
+        setTimeout(() => this.#reading?.abort(alreadyReleased()), CLOSING_MS).unref()
     }
   }
 
@@ -841,12 +931,28 @@ Object.setPrototypeOf(HerdClient.prototype, pg.Client.prototype)
 
 interface Submittable {
   text?: unknown
+  values?: unknown
+  /** What `pg-query-stream` reads by. */
+  cursor?: { text?: unknown; values?: unknown }
+  _result?: { _types?: pg.CustomTypesConfig | undefined }
   submit(connection: unknown): void
   handleError(error: Error, connection: unknown): void
 }
 
 function isSubmittable(input: unknown): input is Submittable {
   return typeof (input as { submit?: unknown } | null | undefined)?.submit === 'function'
+}
+
+/** Throws VALUES_INVALID. */
+function readCursor(input: Submittable): { text: string; values: readonly unknown[] } {
+  const { text, values } = typeof input.text === 'string' ? input : (input.cursor ?? input)
+  if (typeof text === 'string') return { text, values: Array.isArray(values) ? values : [] }
+  throw new HerdError('VALUES_INVALID', `The text of a statement must be a string, not ${typeof text}.`)
+}
+
+/** It reads by a portal, as a cursor does. */
+function isRowReader(input: Submittable): input is Submittable & RowReader {
+  return 'handlePortalSuspended' in input && !(input instanceof pg.Query)
 }
 
 /** What all of them came to; throws the first failure, when all have ended. */

@@ -93,7 +93,7 @@ export class ScatterRuns {
         ),
       )
     } catch (error) {
-      rest.abort(error)
+      rest.abort()
       throw error
     }
   }

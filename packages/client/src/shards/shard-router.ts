@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
-import type pg from 'pg'
+import pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
 import type { OwnedClient } from '../owned-client.js'
@@ -457,6 +457,7 @@ export class ShardRouter {
   client(session: Session, policy: Policy | null): HerdClient {
     return new HerdClient({
       home: this.#placement.home,
+      types: this.#context.settings.pool.types ?? pg.types,
       look: (text) => this.look(text),
       natureIn: (group, text) => (this.#groups.get(group) as GroupPool).knowledge.book.look(text).nature,
       router: {
