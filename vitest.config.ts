@@ -45,7 +45,12 @@ interface Part {
 }
 
 const PARTS: Part[] = [
-  { name: 'core', include: ['packages/core/test/**/*.test.ts'], maxWorkers: 2, retry: 0 },
+  {
+    name: 'core',
+    include: ['packages/core/test/**/*.test.ts', 'packages/dashboard/test/unit/**/*.test.ts'],
+    maxWorkers: 2,
+    retry: 0,
+  },
   {
     name: 'routing',
     include: [
@@ -58,7 +63,7 @@ const PARTS: Part[] = [
   },
   {
     name: 'herds',
-    include: ['packages/{cluster,pgherd}/test/**/*.test.ts'],
+    include: ['packages/{cluster,pgherd}/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
     // Several herds at once make the timing of failovers meaningless, on the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     retry: SECOND_TRY,

@@ -2,15 +2,16 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { buildPage } from './build-page.mjs'
 import { runTool } from './run-tool.mjs'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const PROGRAM = join(ROOT, 'packages/pgherd/dist/bin.js')
 
-/** Returns the compiler's exit code. Incremental: half a second when nothing changed. */
+/** Returns the exit code of the first that fails. Incremental: half a second when nothing changed. */
 export function build() {
   for (const name of readdirSync(join(ROOT, 'packages'))) removeOrphans(join(ROOT, 'packages', name))
-  const status = runTool('typescript/bin/tsc', ['-b'])
+  const status = runTool('typescript/bin/tsc', ['-b']) || buildPage(join(ROOT, 'packages/dashboard'))
   if (status === 0) linkProgram()
   return status
 }
@@ -18,7 +19,8 @@ export function build() {
 /** A file whose source was deleted or renamed would still be found by imports, and be published. */
 function removeOrphans(folder) {
   const dist = join(folder, 'dist')
-  if (!existsSync(dist)) return
+  // What a bundler made has no source of its name, and the bundler empties its folder by itself.
+  if (!existsSync(dist) || existsSync(join(folder, 'vite.config.ts'))) return
   for (const path of readdirSync(dist, { recursive: true })) {
     const source = path.replace(/(?:\.d\.ts|\.js)$/, '.ts')
     if (source !== path && !existsSync(join(folder, 'src', source))) rmSync(join(dist, path))
