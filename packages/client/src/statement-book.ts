@@ -55,6 +55,11 @@ export class StatementRecord {
     this.keeping = of.keeping
   }
 
+  /** For keeping: where many stand takes more room than the text, and can be found again. */
+  forgetLiterals(): void {
+    if (this.#literals !== null && this.#literals.length > FEW_LITERALS) this.#literals = null
+  }
+
   /** Where its literals stand in the text. */
   get literals(): readonly LiteralSpan[] {
     this.#literals ??= lexStatement(this.text, { backslashQuotes: false }).literals
@@ -74,6 +79,8 @@ const TRIED_ONE_IN = 16
 const LONGEST_KEPT = 10_000
 /** What a record of a text takes beside the text itself; measured. */
 const BYTES_A_RECORD = 200
+/** So many literals take no more room than the text. */
+const FEW_LITERALS = 4
 
 /** Reads the facts of texts; core/sql caches them by shape. */
 export interface FactsReader {
@@ -139,7 +146,10 @@ export class StatementBook {
       return older
     }
     const record = this.#read(text)
-    if (text.length <= LONGEST_KEPT && isWorthKeeping(record)) this.#keep(record)
+    if (text.length <= LONGEST_KEPT && isWorthKeeping(record)) {
+      record.forgetLiterals()
+      this.#keep(record)
+    }
     return record
   }
 
@@ -170,8 +180,7 @@ export class StatementBook {
       }
       this.#shapes.set(facts, shape)
     }
-    // Of those that are kept they would take more room than the text.
-    return new StatementRecord(text, shape, text.length > LONGEST_KEPT ? literals : null)
+    return new StatementRecord(text, shape, literals)
   }
 
   plan(record: StatementRecord, consistency: Consistency): Plan {

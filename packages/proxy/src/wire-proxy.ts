@@ -20,6 +20,7 @@ import { Reception } from './reception.js'
 import type { TenantLimits } from './server/tenant.js'
 import type { Address, HoldTerms, ProxyEvents, ProxyOwner, ServingProxy } from './serving-proxy.js'
 import { BatchMeter } from './session/batch-meter.js'
+import { KeyedReads } from './session/keyed-read.js'
 import { PauseGate } from './session/pause-gate.js'
 import { StatementNames } from './session/virtual-statement.js'
 import { HerdGroups } from './shards/herd-groups.js'
@@ -67,6 +68,7 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
     this.#groups = new HerdGroups(this.#link, this.#limits, (event) => this.emit('event', event))
     this.#databases = new KnownDatabases(this.#groups, (database) => place?.catalogueChanged(database))
     const doorkeeper = place?.doorkeeper ?? this.#admission
+    const names = new StatementNames()
     this.#reception = new Reception(settings, {
       link: this.#link,
       roll: this.#roll,
@@ -74,7 +76,8 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
       databases: this.#databases,
       context: {
         link: this.#link,
-        names: new StatementNames(),
+        names,
+        keyed: new KeyedReads(names),
         failoverWaitMs: this.#link.settings.failoverWaitMs,
         gate: this.#gate,
         meter: this.#meter,

@@ -39,5 +39,5 @@ export { readSelectInsert, type SelectInsert, VALUE_PARAMETERS } from './select-
 export { type InsertRows, nameColumns, splitInsert, splitPlainInsert } from './split-insert.js'
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
-export type { StatementPart } from './statement-text.js'
+export { type StatementPart, StatementText } from './statement-text.js'
 export { compareValuesAs } from './value-order.js'

@@ -73,6 +73,18 @@ export class StatementText {
     return pieces
   }
 
+  /** The shape with a parameter in place of each literal, in their order; null where they cannot be told apart. */
+  withParameters(): string | null {
+    if (!this.isPlain) return null
+    let text = ''
+    let at = 0
+    this.#placeholders.forEach(({ start, end }, index) => {
+      text += `${this.shape.slice(at, start)}$${index + 1}`
+      at = end
+    })
+    return text + this.shape.slice(at)
+  }
+
   /** The same as text. */
   textOf(from: number, to: number): string {
     return this.pieces(from, to)

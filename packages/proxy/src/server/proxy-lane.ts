@@ -1,7 +1,7 @@
 import { FROM_SERVER, reportField } from '../protocol/server-messages.js'
 import type { VirtualStatement } from '../session/virtual-statement.js'
 import { notableTypes, ReplyReader } from './reply-reader.js'
-import { type Parsing, type ReplyScript, SCRIPTED } from './reply-script.js'
+import type { Parsing } from './reply-script.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** A lane that has prepared so many statements is replaced, so that the server can forget them. */
@@ -9,12 +9,26 @@ const MAX_PREPARED = 500
 /** An answer longer than this is not for a lane. */
 const LONGEST_ANSWER = 256 * 1024
 
+/** What becomes of what a server answers to a batch before its client hears it. */
+export interface LaneScript {
+  /** Types of messages that it must see, beside those that matter always. */
+  readonly scripted: readonly number[]
+  /** What is to be said before anything else that the server sends. */
+  due(): readonly Buffer[]
+  /** Whether a message of a scripted type, or an error, is for the client. */
+  isForClient(type: number): boolean
+  /** After an error: what was to be prepared on the connection and is not. */
+  unprepared(): readonly VirtualStatement[]
+  /** After an error: what the client wanted to prepare, and has not. */
+  unparsed(): readonly Parsing[]
+}
+
 /** A batch that shares a connection with those of others. */
 export interface LaneJob {
   /** Written when it is sent, since it depends on what the lane has prepared. */
   encode(prepared: ReadonlySet<VirtualStatement>): {
     parts: Buffer[]
-    script: ReplyScript | null
+    script: LaneScript | null
     prepares: readonly VirtualStatement[]
   }
   /** An error in which statements have the client's names. */
@@ -39,7 +53,8 @@ export type JobOutcome =
 
 interface Flight {
   readonly job: LaneJob
-  readonly script: ReplyScript | null
+  readonly script: LaneScript | null
+  readonly notable: Uint8Array
   pieces: Buffer[]
   length: number
   error: string | null
@@ -55,7 +70,18 @@ const ALWAYS = [
   FROM_SERVER.copyBoth,
 ]
 const PLAIN = notableTypes(ALWAYS)
-const WITH_SCRIPT = notableTypes([...ALWAYS, ...SCRIPTED])
+const NOTABLE = new Map<readonly number[], Uint8Array>()
+
+/** What the reader must see whole while an answer comes that a script is for. */
+function notableFor({ scripted }: LaneScript): Uint8Array {
+  let notable = NOTABLE.get(scripted)
+  if (notable === undefined) {
+    notable = notableTypes([...ALWAYS, ...scripted])
+    NOTABLE.set(scripted, notable)
+  }
+  return notable
+}
+
 const IDLE = 0x49 // I
 const NOBODY: readonly Parsing[] = []
 
@@ -138,9 +164,9 @@ export class ProxyLane {
     const { parts, script, prepares } = job.encode(this.#prepared)
     // Sent in order, so what comes after finds them prepared; where that fails, it is run again elsewhere.
     for (const statement of prepares) this.#prepared.add(statement)
-    const flight: Flight = { job, script, pieces: [], length: 0, error: null }
-    this.#flights.push(flight)
-    if (this.inFlight === 1) this.#reader.notable = script === null ? PLAIN : WITH_SCRIPT
+    const notable = script === null ? PLAIN : notableFor(script)
+    this.#flights.push({ job, script, notable, pieces: [], length: 0, error: null })
+    if (this.inFlight === 1) this.#reader.notable = notable
     // What other clients have sent by now is read before this, and goes out with it.
     if (this.#out.length === 0) setImmediate(this.#flush)
     this.#out.push(...parts)
@@ -225,7 +251,7 @@ export class ProxyLane {
       this.#flights = this.#flights.slice(this.#head)
       this.#head = 0
     }
-    this.#reader.notable = this.#flights[this.#head]?.script === null ? PLAIN : WITH_SCRIPT
+    this.#reader.notable = this.#flights[this.#head]?.notable ?? PLAIN
   }
 
   #end(error: Error): void {

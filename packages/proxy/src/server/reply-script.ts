@@ -1,5 +1,6 @@
 import { CLOSE_COMPLETE, FROM_SERVER, PARSE_COMPLETE } from '../protocol/server-messages.js'
 import type { VirtualStatement } from '../session/virtual-statement.js'
+import type { LaneScript } from './proxy-lane.js'
 
 /** What a message to a server will bring, in order; and what the client is to hear that no server says. */
 export type Step =
@@ -27,7 +28,8 @@ const NOTHING: readonly Buffer[] = []
  * Keeps the answers to a batch of the extended protocol what the client expects, although statements are
  * prepared under other names, earlier or later than it asked.
  */
-export class ReplyScript {
+export class ReplyScript implements LaneScript {
+  readonly scripted = SCRIPTED
   readonly #steps: Step[] = []
   /** By step: what the connection has prepared after it. */
   readonly #prepares = new Map<number, VirtualStatement>()

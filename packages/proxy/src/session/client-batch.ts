@@ -24,6 +24,8 @@ export interface Batch {
   readonly continues: boolean
   onPrimary: boolean
   onOwn: boolean
+  /** The server is to get its text as it is. */
+  asItCame: boolean
   readonly isFunctionCall: boolean
   /** It is with a server on a connection of its own: what goes on after a Flush may follow. */
   isOut: boolean
@@ -62,6 +64,7 @@ export function newBatch(
     // What it is about may come after the Flush.
     onPrimary: partial || isFunctionCall,
     onOwn: partial || before !== null || isFunctionCall,
+    asItCame: false,
     isFunctionCall,
     isOut: false,
     isAnswered: false,

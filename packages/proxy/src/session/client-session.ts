@@ -32,6 +32,7 @@ import { ClientInput, type InputUser } from './client-input.js'
 import { ClientOutput } from './client-output.js'
 import { hintOf } from './consistency-hint.js'
 import { sayFarewell } from './farewell.js'
+import type { KeyedCall, KeyedReads } from './keyed-read.js'
 import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from './loss-reports.js'
 import type { PauseGate } from './pause-gate.js'
 import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
@@ -51,6 +52,7 @@ const MAX_CUT_OFFS = 5
 export interface SessionContext {
   readonly link: HerdLink
   readonly names: StatementNames
+  readonly keyed: KeyedReads
   readonly failoverWaitMs: number
   readonly gate: PauseGate
   readonly meter: BatchMeter
@@ -463,8 +465,10 @@ export class ClientSession implements ShardedHost, InputUser {
       this.#runOnOwn(batch, node, role)
       return
     }
+    const keyed = this.#keyedRead(batch)
     const job: LaneJob = {
       encode: (prepared) => {
+        if (keyed !== null) return keyed.encode(prepared)
         if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
         return encodeRequests(batch.requests, prepared, { sync: true, failed: false })
       },
@@ -473,13 +477,25 @@ export class ClientSession implements ShardedHost, InputUser {
         if (this.#batch !== batch || this.#closed) return
         if (outcome.kind === 'answered' && role === 'primary' && lane.isStandby)
           this.#again(batch, node, { kind: 'cut off', error: new Error('it is no primary any more') })
-        else this.#laneAnswered(batch, node, role, outcome)
+        else this.#laneAnswered(batch, node, role, outcome, keyed)
       },
     }
     lane.run(job)
   }
 
-  #laneAnswered(batch: Batch, node: string, role: 'primary' | 'standby', outcome: JobOutcome): void {
+  #keyedRead({ simple, records, asItCame }: Batch): KeyedCall | null {
+    const [record] = records
+    if (simple === null || asItCame || record === undefined || records.length > 1) return null
+    return this.#context.keyed.find(record, simple)
+  }
+
+  #laneAnswered(
+    batch: Batch,
+    node: string,
+    role: 'primary' | 'standby',
+    outcome: JobOutcome,
+    keyed: KeyedCall | null,
+  ): void {
     if (outcome.kind === 'too long') {
       for (const { pace } of batch.records) pace.keepAway(performance.now())
       batch.onOwn = true
@@ -495,6 +511,13 @@ export class ClientSession implements ShardedHost, InputUser {
       if (error === QUERY_CANCELED) for (const { pace } of batch.records) pace.noteSlow(performance.now())
       if (LANE_ONLY.has(error)) batch.onOwn = true
       else batch.onPrimary = true
+      this.#run(batch)
+      return
+    }
+    if (error !== null && keyed !== null) {
+      // Its report may speak of the text, which is the client's.
+      keyed.failed()
+      batch.asItCame = true
       this.#run(batch)
       return
     }
