@@ -29,15 +29,35 @@ export function chooseNode(
   turn: number,
 ): NodeChoice {
   if (need.role === 'primary') return choosePrimary(group)
-  const serving = Object.values(group.nodes).filter(isServingStandby)
+  const serving = servingStandbys(group)
   if (serving.length === 0 && group.primary !== null) return choosePrimary(group)
   const standbys = serving.length > 0 ? serving : Object.values(group.nodes).filter(isLaggingStandby)
   if (standbys.length === 0) return choosePrimary(group)
-  const far = standbys.filter((node) => node.lsn >= need.minLsn)
+  const isFar = (node: NodeView): boolean => node.lsn >= need.minLsn
+  const far = standbys.every(isFar) ? standbys : standbys.filter(isFar)
   if (far.length === 0) return { kind: 'behind', standbys: standbys.map((node) => node.name) }
   let best = far[turn % far.length] as NodeView
-  for (const node of far) if (load(node.name) < load(best.name)) best = node
+  let least = load(best.name)
+  for (const node of far) {
+    const its = node === best ? least : load(node.name)
+    if (its < least) {
+      best = node
+      least = its
+    }
+  }
   return { kind: 'node', node: best.name, role: 'standby' }
+}
+
+/** A view is made anew when anything of it changes, and asked many times before that. */
+const SERVING = new WeakMap<GroupView['nodes'], readonly NodeView[]>()
+
+function servingStandbys({ nodes }: GroupView): readonly NodeView[] {
+  let serving = SERVING.get(nodes)
+  if (serving === undefined) {
+    serving = Object.values(nodes).filter(isServingStandby)
+    SERVING.set(nodes, serving)
+  }
+  return serving
 }
 
 function isLaggingStandby(node: NodeView): boolean {

@@ -72,9 +72,9 @@ export class ReplyScript implements LaneScript {
     this.#steps.push('say')
   }
 
-  /** It changes nothing: every message is handed on, and none is added. */
-  get isPlain(): boolean {
-    return this.#steps.every((step) => step !== 'our parse' && !step.startsWith('say'))
+  /** Answers are handed on as they are, and nothing is to be remembered of them: nobody needs a script. */
+  get isNeedless(): boolean {
+    return this.#steps.every((step) => step === 'bind' || step === 'describe' || step === 'execute')
   }
 
   /** Up to the Sync the server answers nothing more, whatever is added. */

@@ -470,7 +470,8 @@ export class ClientSession implements ShardedHost, InputUser {
       encode: (prepared) => {
         if (keyed !== null) return keyed.encode(prepared)
         if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
-        return encodeRequests(batch.requests, prepared, { sync: true, failed: false })
+        const encoded = encodeRequests(batch.requests, prepared, { sync: true, failed: false })
+        return encoded.script.isNeedless ? { ...encoded, script: null } : encoded
       },
       rename: (report) => withClientNames(report, batch.requests),
       done: (outcome) => {
@@ -679,7 +680,9 @@ export class ClientSession implements ShardedHost, InputUser {
       ...(batch.continues && server.script !== null ? { script: server.script } : {}),
     })
     if (!script.hasFailed) for (const statement of prepares) server.prepared.add(statement)
-    server.script = script
+    const isNeedless = !batch.partial && !batch.continues && script.isNeedless
+    server.script = isNeedless ? null : script
+    if (mayForget) server.watchForgetting()
     if (batch.partial) parts.push(FLUSH)
     server.send(parts)
     server.sayDue()
