@@ -1,9 +1,10 @@
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import type { StatementOptions } from './statement.js'
+import type { InternalOptions } from './statement-trace.js'
 
 /** What `query` of `pg` takes first, beside a function. */
-export type QueryInput = string | (pg.QueryConfig & StatementOptions & MoreOfPg)
+export type QueryInput = string | (pg.QueryConfig & StatementOptions & InternalOptions & MoreOfPg)
 /** What `pg` takes beyond its published types. */
 interface MoreOfPg {
   rowMode?: 'array'

@@ -2,11 +2,12 @@ import { HerdError, type Lsn } from '@pgherd/core'
 import { judgeFailure, lsnForStaleness, type Progress } from '@pgherd/core/routing'
 import { cancelStatement } from './cancel-statement.js'
 import { type Checkout, type Checkouts, pause } from './checkouts.js'
+import { FirstRowsQuery } from './first-rows-query.js'
 import type { GroupWatch } from './group-watch.js'
 import type { LaneOutcome } from './lane.js'
 import type { NodeFinder } from './node-finder.js'
 import type { OwnedClient } from './owned-client.js'
-import { makeQuery, type PgCallback } from './pg-internals.js'
+import { makeQuery, type PgCallback, type PgQuery } from './pg-internals.js'
 import type { PoolNode } from './pool-node.js'
 import type { Settings } from './pool-options.js'
 import { PrefacedQuery } from './prefaced-query.js'
@@ -215,7 +216,8 @@ export class Dispatcher {
   #runOnLane(statement: Statement, node: PoolNode, role: 'primary' | 'standby'): void {
     const { record } = statement
     const lane = node.lane()
-    lane.run(statement.config, record.uses++ > 0, (outcome) => {
+    const { config, firstRows } = statement
+    lane.run(firstRows === null ? config : { ...config, firstRows }, record.uses++ > 0, (outcome) => {
       if (outcome.kind !== 'done') this.#laneFailed(statement, node, role, outcome)
       else if (role === 'primary' && lane.isStandby)
         this.#failed(statement, node, role, 'unsent', noPrimaryAnyMore(node))
@@ -325,14 +327,14 @@ export class Dispatcher {
     }
     client.once('error', onError)
     try {
-      if (synchronousCommit === null) client.query(makeQuery(config, done))
+      if (synchronousCommit === null) client.query(queryOf(statement, done))
       else if (isPlainWrite(statement)) {
         const unnamed = { ...config, name: undefined }
         client.query(new PrefacedQuery([setCommit(synchronousCommit)], unnamed, undefined, done))
       } else {
         // Of what cannot run inside a transaction the setting is taken back when the client is cleaned.
         client.query(`SET SESSION synchronous_commit TO ${synchronousCommit}`).catch(() => {})
-        client.query(makeQuery(config, done))
+        client.query(queryOf(statement, done))
       }
     } catch (error) {
       done(error as Error, [])
@@ -440,7 +442,24 @@ export class Dispatcher {
     if (error !== null) this.#statistics.errors++
     if (sentTo !== null) this.#statistics.observe(sentTo.role, performance.now() - startedAtMs)
     this.#telemetry?.record(statement, error)
+    if (sentTo !== null) statement.trace?.answered?.(sentTo, whyThere(statement))
   }
+}
+
+function queryOf({ config, firstRows }: Statement, done: PgCallback): PgQuery {
+  return firstRows === null ? makeQuery(config, done) : new FirstRowsQuery(config, firstRows, done)
+}
+
+/** Why it was not a standby that answered, or not on a lane; null: it was. */
+function whyThere({ plan, sentTo, onPrimary, record }: Statement): string | null {
+  if (plan.why !== null) return plan.why
+  if (sentTo?.role === 'primary') {
+    if (plan.role === 'primary') return 'only the primary may answer under this consistency'
+    return onPrimary ? 'no standby has all that it must see' : 'no standby is there'
+  }
+  return sentTo?.connection === 'own' && record.judgement.shared
+    ? 'it takes too long for a shared connection'
+    : null
 }
 
 /** Errors of a lane's own making, which a connection of one's own does not have: prepared plans and names. */

@@ -159,6 +159,8 @@ export class GroupPool {
       surroundings,
       deadlineMs: startedAtMs + (policy?.failoverWaitMs ?? this.#settings.failoverWaitMs),
       signal: config.signal ?? null,
+      trace: config.trace ?? null,
+      firstRows: config.firstRows ?? null,
       synchronousCommit: plan.repeatable ? null : (policy?.synchronousCommit ?? null),
       resolve: record.judgement.reads ? resolve : (answer) => this.#wrote(record.facts.kind, answer, resolve),
       reject: (error) => {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { FirstRowsQuery } from './first-rows-query.js'
 import {
   makeQuery,
   type PgCallback,
@@ -57,11 +58,13 @@ export function makeLaneQuery(
   prepared: Prepared | null,
   callback: PgCallback,
 ): PgQuery {
+  if (config.firstRows !== undefined)
+    return new FirstRowsQuery({ ...config, name: prepared?.name }, config.firstRows, callback)
   if (isUsualMake(config)) return new LaneQuery(config, prepared, callback)
   return makeQuery({ ...config, name: prepared?.name, queryMode: 'extended' }, callback)
 }
 
 /** Its rows are made as the pool's options say, like those of anybody else. */
-export function isUsualMake({ rowMode, types, binary }: PgQueryConfig): boolean {
-  return rowMode === undefined && types === undefined && binary === undefined
+export function isUsualMake({ rowMode, types, binary, firstRows }: PgQueryConfig): boolean {
+  return [rowMode, types, binary, firstRows].every((said) => said === undefined)
 }

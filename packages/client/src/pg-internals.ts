@@ -23,7 +23,7 @@ export interface PgConnection {
     binary?: boolean | undefined
   }): void
   parse(config: { text: string; name: string }): void
-  execute(config: { portal: string }): void
+  execute(config: { portal: string; rows?: number }): void
   close(config: { type: 'S'; name: string }): void
   sync(): void
   flush(): void
@@ -41,6 +41,8 @@ export interface PgResultInternals {
   fields: pg.FieldDef[]
   _parsers: unknown
   _prebuiltEmptyResultObject: unknown
+  command: string | null
+  rowCount: number | null
 }
 
 /** Parsers given to one client, by type. */
@@ -72,6 +74,8 @@ export interface PgQueryConfig {
   types?: pg.CustomTypesConfig | undefined
   binary?: boolean | undefined
   query_timeout?: number | undefined
+  /** The most rows the server is to make. */
+  firstRows?: number | undefined
   /** Anything but the simple protocol, also without values. */
   queryMode?: 'extended'
 }
@@ -90,6 +94,8 @@ export interface PgQuery {
   hasBeenParsed(connection: PgConnection): boolean
   prepare(connection: PgConnection): void
   handleDataRow(message: unknown): void
+  _getRows(connection: PgConnection, rows: number | undefined): void
+  handlePortalSuspended(connection: PgConnection): void
   handleCommandComplete(message: unknown, connection: pg.Connection): void
 }
 

@@ -4,6 +4,7 @@ import type { PgQueryConfig } from './pg-internals.js'
 import type { SynchronousCommit } from './pool-options.js'
 import type { Session } from './session.js'
 import type { StatementRecord } from './statement-book.js'
+import type { StatementTrace } from './statement-trace.js'
 
 /** The span that a statement will be a child of: a `Context`, whose type only applications with OpenTelemetry have. */
 export type Surroundings = unknown
@@ -32,6 +33,9 @@ export interface Statement {
   /** On the monotonic clock: until then it waits for a node that can take it. */
   deadlineMs: number
   readonly signal: AbortSignal | null
+  readonly trace: StatementTrace | null
+  /** The most rows the server is to make; null: all. */
+  readonly firstRows: number | null
   /** How far a write must have come before it is acknowledged; null: as the server says. */
   readonly synchronousCommit: SynchronousCommit | null
   readonly resolve: (answer: Answer) => void

@@ -23,12 +23,15 @@ export class SupervisorFeed {
   start(): void {
     if (this.#closed || this.#request !== null) return
     const headers = { accept: 'text/event-stream' }
-    const feed = request({ ...targetOf(this.#address), path: '/v1/events', headers }, (response) => {
-      response.on('data', (chunk: Buffer) => {
-        if (chunk.includes('data:')) this.#onEvent()
-      })
-      response.once('close', () => this.#again())
-    })
+    const feed = request(
+      { ...targetOf(this.#address), path: '/v1/events?only=event', headers },
+      (response) => {
+        response.on('data', (chunk: Buffer) => {
+          if (chunk.includes('data:')) this.#onEvent()
+        })
+        response.once('close', () => this.#again())
+      },
+    )
     // It keeps no process alive.
     feed.on('socket', (socket) => socket.unref())
     feed.once('error', () => this.#again())

@@ -44,7 +44,7 @@ test('an event of the supervisor is heard at once, its signs of life are none', 
   closing.push(() => feed.close())
   feed.start()
   await until('it listens', () => listeners.length === 1)
-  expect(asked).toEqual(['/v1/events text/event-stream'])
+  expect(asked).toEqual(['/v1/events?only=event text/event-stream'])
   listeners[0]?.write(': still here\n\n')
   listeners[0]?.write('event: promoted\ndata: {}\n\n')
   await until('it has heard', () => heard > 0)

@@ -70,6 +70,30 @@ export async function chooseProxyPort(
   return findFreePorts(proxy.host, 1, Math.max(...nodes) + 1)
 }
 
+/** Of a spec that names none. */
+const API_PORT = 7440
+
+/**
+ * The port of the control API: the one it has, unless another was asked for since. Where the spec names none it
+ * is the usual one if nobody has that; what looks on needs no fixed place.
+ */
+export async function chooseApiPort(
+  known: HerdIdentity | null,
+  spec: HerdSpec,
+  taken: readonly number[],
+  override: number | 'auto' | undefined,
+): Promise<number | undefined> {
+  const { api } = spec
+  if (api === false) return known?.apiPort
+  const before = known?.spec.api ? known.spec.api.port : undefined
+  const current = known?.apiPort
+  if (current !== undefined && before === api.port && !taken.includes(current)) return current
+  if (typeof api.port === 'number' && override !== 'auto') return api.port
+  const usesUsual = api.port === undefined && spec.port !== 'auto' && override !== 'auto'
+  if (usesUsual && !taken.includes(API_PORT) && (await isPortFree(api.host, API_PORT))) return API_PORT
+  return findFreePorts(api.host, 1, Math.max(...taken) + 1)
+}
+
 /** Throws PORT_TAKEN, naming who holds the port where the system tells. */
 export async function refuseTakenPorts(
   wanted: readonly { name: string; host: string; port: number; field?: string }[],

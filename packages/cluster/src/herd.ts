@@ -33,6 +33,8 @@ export interface HerdParts {
   changes: ChangeSignal
   /** Where the proxy is to listen; null: there is to be none. */
   proxyAddress: { host: string; port: number } | null
+  /** Where the control API is to listen; null: there is to be none. */
+  apiAddress: { host: string; port: number } | null
 }
 
 /**
@@ -48,6 +50,9 @@ export class Herd {
   readonly proxyAddress: { readonly host: string; readonly port: number } | null
   /** Where the proxy serves just now, as whoever runs it says. */
   proxy: { readonly host: string; readonly port: number } | null = null
+  readonly apiAddress: { readonly host: string; readonly port: number } | null
+  /** Where the control API is just now, as whoever serves it says. */
+  api: { readonly url: string } | null = null
   readonly #secrets: Secrets
   readonly #lock: SupervisorRecord
   readonly #groups: readonly GroupSupervisor[]
@@ -63,6 +68,7 @@ export class Herd {
     this.spec = parts.spec
     this.events = parts.events
     this.proxyAddress = parts.proxyAddress
+    this.apiAddress = parts.apiAddress
     this.#secrets = parts.secrets
     this.#lock = parts.lock
     this.#groups = parts.groups
@@ -80,7 +86,7 @@ export class Herd {
       epoch: groups.reduce((sum, group) => sum + group.epoch, 0),
       groups,
       proxy: this.proxy,
-      api: null,
+      api: this.api,
     }
   }
 
@@ -174,6 +180,17 @@ export class Herd {
   dsn(node: string | null = null, role: DsnRole = 'application'): string {
     const nodes = this.#groups.flatMap((group) => [...group.nodes.values()].map((managed) => managed.node))
     return formatDsn(dsnNodes(nodes, node), this.spec.database, this.#secrets, role)
+  }
+
+  /** Of the superuser, to a database on a node. Throws UNKNOWN_NODE. */
+  administratorOf(node: string): { host: string; port: number; password: string } {
+    const managed = this.#groups.flatMap((group) => group.nodes.get(node) ?? [])[0]
+    if (managed === undefined)
+      throw unknownNode(
+        node,
+        this.#groups.flatMap((each) => [...each.nodes.keys()]),
+      )
+    return { ...managed.node.server.address, password: this.#secrets.superuser }
   }
 
   /** A connection string that leads to the proxy; null where there is none. */

@@ -27,7 +27,7 @@ export {
 } from './sharding/federation/index.js'
 export { firstPlacement } from './sharding/first-placement.js'
 export { makePrivateFolder } from './state/durable-file.js'
-export { type HerdEvent, readEvents } from './state/event-log.js'
+export { type EventCause, type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
 export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'
 export { readSupervisor, type SupervisorRecord } from './state/supervisor-lock.js'

@@ -4,7 +4,13 @@ import { chown, mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
-import { choosePorts, chooseProxyPort, keepOrChangePorts, refuseTakenPorts } from './choose-ports.js'
+import {
+  chooseApiPort,
+  choosePorts,
+  chooseProxyPort,
+  keepOrChangePorts,
+  refuseTakenPorts,
+} from './choose-ports.js'
 import { Herd } from './herd.js'
 import { nodesOf } from './herd-nodes.js'
 import {
@@ -46,6 +52,8 @@ export interface HerdOptions {
    * one that an earlier supervisor started serves already.
    */
   proxy?: { readonly runs: boolean }
+  /** Somebody will serve the control API that the spec asks for. */
+  api?: boolean
 }
 
 /**
@@ -55,14 +63,14 @@ export interface HerdOptions {
  * Throws NOT_SUPPORTED, HERD_ALREADY_RUNNING, SPEC_CHANGED, BINARIES_MISSING, PORT_TAKEN,
  * PERMISSION_DENIED, NO_SPACE, DATA_DIRECTORY_VERSION, DATA_DIRECTORY_FOREIGN, STATE_UNREADABLE.
  */
-export async function openHerd({ spec, stateDir, port, proxy }: HerdOptions): Promise<Herd> {
+export async function openHerd({ spec, stateDir, port, proxy, api = false }: HerdOptions): Promise<Herd> {
   const paths = herdPaths(stateDir, spec.name)
   await makePrivateFolder(paths.root)
   const lock = takeLock(paths.lock, paths.socket)
   try {
     const user = chooseServerUser()
     const binaries = await findBinaries(spec.postgres, user)
-    const identity = await establishIdentity(paths, spec, user, port, proxy)
+    const identity = await establishIdentity(paths, spec, user, { port, proxy, api })
     const secrets = await readOrMakeSecrets(paths.secrets)
     const events = new EventLog(paths.events)
     await events.open()
@@ -126,14 +134,16 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
         nodes: nodes.filter((node) => node.group === group.name),
         memoryFile: paths.group(group.name),
         probes: spec.probes,
-        tell: (kind, node, message) =>
-          events.add({ at: new Date().toISOString(), kind, group: group.name, node, message }),
+        tell: (kind, node, message, cause) =>
+          events.add({ at: new Date().toISOString(), kind, group: group.name, node, message, cause }),
         onChange: () => changes.fire(),
       }),
   )
-  const { proxyPort } = identity
+  const { proxyPort, apiPort } = identity
   const proxyAddress =
     spec.proxy === false || proxyPort === undefined ? null : { host: spec.proxy.host, port: proxyPort }
+  const apiAddress =
+    spec.api === false || apiPort === undefined ? null : { host: spec.api.host, port: apiPort }
   const { sharding } = spec
   const tell = (kind: string, group: string | null, message: string): void =>
     events.add({ at: new Date().toISOString(), kind, group, node: null, message })
@@ -143,7 +153,19 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
     sharding === undefined || keeper === null
       ? null
       : new HerdWideKeeper({ spec, sharding, secrets, groups, changes, placement: keeper, tell })
-  const herd = new Herd({ paths, spec, events, secrets, lock, groups, keeper, wide, changes, proxyAddress })
+  const herd = new Herd({
+    paths,
+    spec,
+    events,
+    secrets,
+    lock,
+    groups,
+    keeper,
+    wide,
+    changes,
+    proxyAddress,
+    apiAddress,
+  })
   return { herd, groups, keeper, wide }
 }
 
@@ -151,14 +173,14 @@ async function establishIdentity(
   paths: HerdPaths,
   spec: HerdSpec,
   user: ServerUser | null,
-  port: number | 'auto' | undefined,
-  proxy: HerdOptions['proxy'],
+  { port, proxy, api }: { port: HerdOptions['port'] | undefined; proxy: HerdOptions['proxy']; api: boolean },
 ): Promise<HerdIdentity> {
   const known = await readIdentity(paths.identity)
   if (known !== null) {
     refuseChangedSpec(known.spec, spec)
     const ports = await keepOrChangePorts(known, spec, port)
-    const updated = { ...known, spec, ports, ...(await proxyPortOf(known, spec, ports, port, proxy)) }
+    const kept = { ...known, spec, ports, ...(await proxyPortOf(known, spec, ports, port, proxy)) }
+    const updated = { ...kept, ...(await apiPortOf(known, kept, port, api)) }
     if (JSON.stringify(updated) !== JSON.stringify(known)) await writeIdentity(paths.identity, updated)
     await linkNodes(paths, updated)
     return updated
@@ -180,9 +202,10 @@ async function establishIdentity(
     ports,
     ...(await proxyPortOf(null, spec, ports, port, proxy)),
   }
-  await writeIdentity(paths.identity, identity)
-  await linkNodes(paths, identity)
-  return identity
+  const complete = { ...identity, ...(await apiPortOf(null, identity, port, api)) }
+  await writeIdentity(paths.identity, complete)
+  await linkNodes(paths, complete)
+  return complete
 }
 
 /**
@@ -208,6 +231,19 @@ async function proxyPortOf(
   if (!serves && !proxy.runs)
     await refuseTakenPorts([{ name: 'the proxy', host, port: chosen, field: 'proxy.port' }])
   return { proxyPort: chosen }
+}
+
+/** A port that is taken keeps no herd from starting: whoever serves the API tells of it, and tries again. */
+async function apiPortOf(
+  known: HerdIdentity | null,
+  { spec, ports, proxyPort }: HerdIdentity,
+  override: number | 'auto' | undefined,
+  isServed: boolean,
+): Promise<{ apiPort?: number }> {
+  if (!isServed) return {}
+  const taken = [...Object.values(ports), ...(proxyPort === undefined ? [] : [proxyPort])]
+  const chosen = await chooseApiPort(known, spec, taken, override)
+  return chosen === undefined ? {} : { apiPort: chosen }
 }
 
 /**

@@ -76,6 +76,23 @@ export const ERROR_CATALOGUE = {
   SWITCHOVER_REFUSED: { retryable: true, exitCode: 1, summary: 'A switchover would not be safe now.' },
   OPERATION_FAILED: { retryable: true, exitCode: 1, summary: 'The operation was tried and did not succeed.' },
   INTERRUPTED: { retryable: true, exitCode: 1, summary: 'You interrupted it before it was done.' },
+  UNKNOWN_JOB: { retryable: false, exitCode: 1, summary: 'There is no job of this id, or no longer.' },
+  UNKNOWN_TOKEN: { retryable: false, exitCode: 2, summary: 'There is no token of this name.' },
+  TOKEN_NEEDED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The control API wants a token that is known and has not expired.',
+  },
+  NOT_ALLOWED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Whoever asks the control API may not do this, or not from where they ask.',
+  },
+  TOO_MANY_REQUESTS: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The control API was asked more often than it answers.',
+  },
   OPTIONS_INVALID: { retryable: false, exitCode: 2, summary: 'An option or token makes no sense.' },
   NODES_UNREACHABLE: { retryable: true, exitCode: 1, summary: 'None of the nodes could ever be reached.' },
   CLUSTERS_MIXED: {

@@ -60,11 +60,14 @@ export class ScatterRuns {
     if (!isCounted || this.#hopeless.has(facts)) return groups.federate()
     const given = givenValues(read, counted, values)
     if (isPlain(read.gather)) return joined(await this.#askAll(route, given, config, config, groups))
-    const { signal, consistency } = config
+    const { signal, consistency, trace } = config
+    // The first rows of all are among the first of each, unless some are to be left out before them.
+    const isOfFirst = read.gather.kind === 'rows' && read.gather.offset === null
+    const firstRows = isOfFirst ? config.firstRows : undefined
     // What is asked for in binary is not ours to read.
     if (config.binary === true || (this.#pool as { binary?: boolean }).binary === true)
       return groups.federate()
-    const asText = { signal, consistency, ...AS_TEXT } as unknown as Call['config']
+    const asText = { signal, consistency, trace, firstRows, ...AS_TEXT } as unknown as Call['config']
     const answers = await this.#askAll(route, given, config, asText, groups)
     const { gather } = read
     const answer =
@@ -122,7 +125,7 @@ export class ScatterRuns {
     gather: GroupGathering,
     counted: CountedRows,
     answers: pg.QueryResult[],
-    { values, config: { rowMode, types, signal } }: Omit<Asked, 'text'>,
+    { values, config: { rowMode, types, signal, firstRows } }: Omit<Asked, 'text'>,
     { askAny }: ScatterGroups,
   ): Promise<Answer | null> {
     const columns = columnsOf((answers[0] as pg.QueryResult).fields)
@@ -134,7 +137,7 @@ export class ScatterRuns {
     return askAny({
       text: merge.text,
       values: [...arrays, ...merge.parameters.map((parameter) => values[parameter - 1])],
-      config: { rowMode, types, signal } as Call['config'],
+      config: { rowMode, types, signal, firstRows } as Call['config'],
     })
   }
 }

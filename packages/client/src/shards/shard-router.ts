@@ -40,6 +40,13 @@ const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
 const INSUFFICIENT_PRIVILEGE = '42501'
 
+/** Whom a statement goes to; of the federation, nobody knows before it runs. */
+function groupsOf(route: HerdRoute): readonly string[] {
+  if ('groups' in route) return route.groups
+  if ('parts' in route) return [...new Set(route.parts.map(({ group }) => group))]
+  return 'group' in route ? [route.group] : []
+}
+
 /** The groups of a sharded herd, and which of them a statement is for. */
 export class ShardRouter {
   readonly #context: GroupContext
@@ -228,6 +235,7 @@ export class ShardRouter {
           .then(() => this.#dispatch(call, session, reject, plans + 1))
           .catch(reject)
     }
+    call.config.trace?.routed?.(route.kind, groupsOf(route))
     const changed = (answer: Answer): void => {
       this.#schemaChanged().then(() => call.resolve(answer))
     }

@@ -17,6 +17,8 @@ export interface HerdIdentity {
   ports: Record<string, number>
   /** Port of the proxy, kept also while a spec wants none; absent until somebody has asked for one. */
   proxyPort?: number
+  /** The same of the control API. */
+  apiPort?: number
 }
 
 export function readIdentity(path: string): Promise<HerdIdentity | null> {

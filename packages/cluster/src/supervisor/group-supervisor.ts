@@ -3,6 +3,7 @@ import {
   type Action,
   conditionOf,
   decideGroup,
+  explainDecision,
   type GroupMemory,
   type GroupObservation,
   type NodeObservation,
@@ -21,6 +22,7 @@ import { isPaused } from '../postgres/server-processes.js'
 import { withAdminConnection } from '../replication/admin-connection.js'
 import { completeTransaction } from '../replication/complete-transaction.js'
 import { slotName } from '../replication/node-settings.js'
+import type { EventCause } from '../state/event-log.js'
 import { readGroupMemory, writeGroupMemory } from '../state/group-memory-file.js'
 import { ActionQueue, isExclusive } from './action-queue.js'
 import { describeGroup } from './describe-group.js'
@@ -45,7 +47,7 @@ export interface GroupSupervisorOptions {
   nodes: readonly Node[]
   memoryFile: string
   probes: { intervalMs: number; hangAfterMs: number }
-  tell: (kind: string, node: string | null, message: string) => void
+  tell: (kind: string, node: string | null, message: string, cause: EventCause | null) => void
   onChange: () => void
 }
 
@@ -210,7 +212,10 @@ export class GroupSupervisor {
     if (node.running === null) {
       throw new HerdError('OPERATION_FAILED', `${name} is not running.`)
     }
-    this.#tell(`chaos-${how}`, name, `By order: ${how} ${name}.`)
+    this.#tell(`chaos-${how}`, name, `By order: ${how} ${name}.`, {
+      observed: 'A person ordered it.',
+      decided: null,
+    })
     if (how === 'kill') {
       const { running } = node
       signalServer(running, 'kill')
@@ -269,7 +274,8 @@ export class GroupSupervisor {
     if (this.#closed) return
     const pending = this.#order
     const seen = await this.#observe(pending?.order ?? null)
-    const decision = decideGroup(this.#context.settings, this.#memory, seen)
+    const before = this.#memory
+    const decision = decideGroup(this.#context.settings, before, seen)
     if (!(await this.#remember(decision.memory))) return
     if (pending !== null && decision.reply !== null) this.#answer(pending, decision.reply)
     if (
@@ -277,12 +283,18 @@ export class GroupSupervisor {
       decision.blocked !== this.#blocked &&
       this.#memory.phase === 'failing-over'
     ) {
-      this.#tell('failover-blocked', this.#memory.primary, `Nobody may take over: ${decision.blocked}.`)
+      this.#tell(
+        'failover-blocked',
+        before.primary,
+        `Nobody may take over: ${decision.blocked}.`,
+        explainDecision(before, seen, decision, before.primary),
+      )
     }
     this.#blocked = decision.blocked
     this.#noteStall(whyCommitsWait(this.#context.settings, this.#memory, seen))
     for (const action of decision.actions) this.#begin(action)
-    for (const event of decision.events) this.#tell(event.kind, event.node, event.message)
+    for (const { kind, node, message } of decision.events)
+      this.#tell(kind, node, message, explainDecision(before, seen, decision, node))
     this.#sampleWal(seen.nodes[this.#memory.primary])
     this.#haveCommitsShown()
     this.#hurry()
@@ -392,7 +404,10 @@ export class GroupSupervisor {
     if (this.#closed || !isExclusive(action)) return
     node.noteFailure()
     if (error instanceof HerdError) node.lastFailure = error
-    this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`)
+    this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`, {
+      observed: messageOf(error),
+      decided: 'Try it again after a pause.',
+    })
   }
 
   #onExit(node: ManagedNode, { code, signal }: { code: number | null; signal: string | null }): void {
@@ -441,8 +456,8 @@ export class GroupSupervisor {
     return performance.now() < this.#settlingUntilMs && !this.isWhole()
   }
 
-  #tell(kind: string, node: string | null, message: string): void {
-    this.#options.tell(kind, node, message)
+  #tell(kind: string, node: string | null, message: string, cause: EventCause | null = null): void {
+    this.#options.tell(kind, node, message, cause)
   }
 }
 

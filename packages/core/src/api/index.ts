@@ -3,7 +3,7 @@
  *
  * `GET /v1/events` with `Accept: text/event-stream` sends, besides events (`event: event`, with their `id`, so
  * that `Last-Event-ID` resumes): `topology` (a Topology, whenever it has changed), `sample` (a Sample, each
- * second) and `job` (a Job, whenever it has changed).
+ * second) and `job` (a Job, whenever it has changed). `?only=event,job` leaves the others out.
  */
 export * from './events-schema.js'
 export * from './herd-schema.js'

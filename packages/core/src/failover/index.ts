@@ -3,6 +3,7 @@ export { chooseSuccessor, type Succession } from './choose-successor.js'
 export { decideGroup } from './decide-group.js'
 export type { Action, Decision, DecisionEvent, EventKind, GroupSettings } from './decision.js'
 export { diagnoseStandby, type StandbyDiagnosis } from './diagnose-standby.js'
+export { type DecisionCause, explainDecision } from './explain-decision.js'
 export { type GroupMemory, PHASES, type Phase, subjectOf, unformed } from './group-memory.js'
 export {
   forgiveSilence,

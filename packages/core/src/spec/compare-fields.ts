@@ -58,18 +58,26 @@ function portsThatDoNotFit({ port, groups }: HerdSpec): FieldProblem[] {
   return [{ path: ['port'], at: 'value', message }]
 }
 
-function portsTwice({ port, groups, proxy }: HerdSpec): FieldProblem[] {
-  if (proxy === false) return []
+function portsTwice({ port, groups, proxy, api }: HerdSpec): FieldProblem[] {
   const names = port === 'auto' ? [] : groups.flatMap(nodeNames)
   const holders = new Map<number, string>(names.map((name, index) => [Number(port) + index, name]))
-  return (['port', 'metricsPort'] as const).flatMap((field) => {
-    const wanted = proxy[field]
+  const asked = [
+    ...(proxy === false
+      ? []
+      : ([
+          [['proxy', 'port'], proxy.port],
+          [['proxy', 'metricsPort'], proxy.metricsPort],
+        ] as const)),
+    ...(api === false ? [] : ([[['api', 'port'], api.port]] as const)),
+  ]
+  return asked.flatMap(([path, wanted]) => {
     if (typeof wanted !== 'number') return []
     const holder = holders.get(wanted)
-    holders.set(wanted, 'the proxy itself')
+    holders.set(wanted, path[0] === 'proxy' ? 'the proxy' : 'the API')
     if (holder === undefined) return []
-    const message = `proxy.${field} cannot be ${wanted}, which is the port of ${holder}`
-    return [{ path: ['proxy', field], at: 'value', message } as const]
+    const itself = path[0] === 'proxy' && holder === 'the proxy' ? 'the proxy itself' : holder
+    const message = `${path.join('.')} cannot be ${wanted}, which is the port of ${itself}`
+    return [{ path, at: 'value', message } as const]
   })
 }
 

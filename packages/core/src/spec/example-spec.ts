@@ -48,5 +48,11 @@ proxy:   # one address for any client, with the whole herd behind it; or "proxy:
   adminUsers: []                # roles that may use the admin database "pgherd", besides the superuser
   tls: null                     # or { cert: /path/cert.pem, key: /path/key.pem }
   metricsPort: null             # a port for Prometheus and health checks
+
+api:     # the control API with its page; or "api: false"
+  host: 127.0.0.1
+  # port: 7440                  # left out: 7440, or a free one where that is taken
+  tls: null                     # or { cert: /path/cert.pem, key: /path/key.pem }
+  tokens: elsewhere             # or always: on loopback addresses too
 `
 }

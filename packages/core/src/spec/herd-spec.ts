@@ -41,6 +41,17 @@ export interface ProxySpec {
   metricsPort: number | null
 }
 
+/** The control API over HTTP. */
+export interface ApiSpec {
+  host: string
+  /** Absent: the usual one, or a free one where that is taken. */
+  port?: number | 'auto' | undefined
+  /** Files; null: plain HTTP. */
+  tls: { cert: string; key: string } | null
+  /** Who needs a token. */
+  tokens: 'elsewhere' | 'always'
+}
+
 /** A table that is not in one group alone. */
 export type TableSpec =
   | {
@@ -88,6 +99,8 @@ export interface HerdSpec {
   probes: { intervalMs: number; hangAfterMs: number }
   /** `false`: none is started. */
   proxy: ProxySpec | false
+  /** `false`: none is served. */
+  api: ApiSpec | false
   /** Absent: every group is for itself. */
   sharding?: ShardingSpec
 }

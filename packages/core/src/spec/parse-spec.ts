@@ -40,6 +40,7 @@ const SPEC = new Vocabulary(specSchema, [
   { path: ['postgres'], where: 'in postgres' },
   { path: ['probes'], where: 'in probes' },
   { path: ['proxy'], where: 'in proxy' },
+  { path: ['api'], where: 'in api' },
   { path: ['sharding'], where: 'in sharding' },
 ])
 const PROXY_FILE = new Vocabulary(proxyFileSchema, [

@@ -204,6 +204,54 @@ const proxySchema = z
     'The proxy: one address for any PostgreSQL client, with the whole herd behind it. `false`: none is started.',
   )
 
+const apiSchema = z
+  .union(
+    [
+      z.strictObject(
+        {
+          host: z
+            .string(HOST_RULE)
+            .regex(HOST_PATTERN, HOST_RULE)
+            .default('127.0.0.1')
+            .describe(
+              'The address the control API and its page listen on. On any but a loopback address every request needs a token (`pgherd token`).',
+            ),
+          port: z
+            .union([wholeNumber(1024, 65_535, PORT_RULE), z.literal('auto')], PORT_RULE)
+            .optional()
+            .describe(
+              'The port of the control API. Left out, it is 7440 or, where that is taken, a free one, which the herd then keeps.',
+            ),
+          tls: z
+            .strictObject(
+              {
+                cert: filePath.describe(
+                  'File of the certificate, in PEM, with those that lead to one clients trust.',
+                ),
+                key: filePath.describe('File of its private key, in PEM.'),
+              },
+              'a mapping, or null',
+            )
+            .nullable()
+            .default(null)
+            .describe('HTTPS instead of HTTP. `null`: none.'),
+          tokens: z
+            .enum(['elsewhere', 'always'], 'elsewhere or always')
+            .default('elsewhere')
+            .describe(
+              'Who needs a token: `elsewhere`: everybody, unless `host` is a loopback address. `always`: everybody.',
+            ),
+        },
+        'a mapping, or false',
+      ),
+      z.literal(false),
+    ],
+    'a mapping, or false',
+  )
+  .describe(
+    'The control API over HTTP, with the page that shows the herd. `false`: none is served; commands on this machine work without it.',
+  )
+
 /** The one source of what a spec may say: types, messages, JSON Schema and docs/spec.md come from it. */
 export const specSchema = z
   .strictObject(
@@ -236,6 +284,7 @@ export const specSchema = z
         .describe('The groups of the herd. Left out, it is one group `main` of 3 nodes under `zero-loss`.'),
       probes: probesSchema.prefault({}),
       proxy: proxySchema.prefault({}),
+      api: apiSchema.prefault({}),
       sharding: shardingSchema.optional(),
     },
     'a mapping',

@@ -28,6 +28,7 @@ describe('a spec with only a name', () => {
       groups: [MAIN],
       probes: { intervalMs: 500, hangAfterMs: 1500 },
       proxy: PROXY,
+      api: { host: '127.0.0.1', tls: null, tokens: 'elsewhere' },
     })
   })
 
@@ -54,6 +55,7 @@ groups:
   - { name: clicks, durability: fast }
 probes: { intervalMs: 100 }
 proxy: { port: 7000, lanes: 4, adminUsers: [ops] }
+api: { host: 0.0.0.0, port: 7001, tokens: always }
 `,
       'herd.yaml',
     )
@@ -73,6 +75,7 @@ proxy: { port: 7000, lanes: 4, adminUsers: [ops] }
       ],
       probes: { intervalMs: 100, hangAfterMs: 1500 },
       proxy: { ...PROXY, port: 7000, lanes: 4, adminUsers: ['ops'] },
+      api: { host: '0.0.0.0', port: 7001, tls: null, tokens: 'always' },
     })
   })
 

@@ -26,6 +26,7 @@ describe('a key that is not known', () => {
       'proxy: { tls: { cert: /c, key: /k, requird: true } }',
       '2:36: unknown key "requird" in proxy.tls; did you mean "required"?',
     ],
+    ['api: { prot: 7440 }', '2:8: unknown key "prot" in api; did you mean "port"?'],
     ['proxy: { nodes: 3 }', '2:10: unknown key "nodes" in proxy; it belongs in a group'],
     ['maxServers: 3', '2:1: unknown key "maxServers" at the top level; it belongs in proxy'],
     ['"a\\nb": 1', '2:1: unknown key "a\\nb" at the top level'],
