@@ -205,6 +205,15 @@ export class Herd {
     return node ? { name: node.name, ...node.node.server.address } : null
   }
 
+  get groupNames(): string[] {
+    return this.#groups.map((group) => group.name)
+  }
+
+  /** Names of the nodes of a group. Throws UNKNOWN_GROUP. */
+  nodesOf(group: string): string[] {
+    return [...this.#group(group).nodes.keys()]
+  }
+
   logFile(node: string): string {
     for (const group of this.#groups) {
       const found = group.nodes.get(node)

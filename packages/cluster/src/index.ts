@@ -26,7 +26,7 @@ export {
   syncFederation,
 } from './sharding/federation/index.js'
 export { firstPlacement } from './sharding/first-placement.js'
-export { makePrivateFolder } from './state/durable-file.js'
+export { makePrivateFolder, readState, writeDurably } from './state/durable-file.js'
 export { type EventCause, type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
 export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'

@@ -1,2 +1,2 @@
+export { ControlApi } from './api/control-api.js'
 export { ControlClient } from './control/control-client.js'
-export { ControlServer } from './control/control-server.js'

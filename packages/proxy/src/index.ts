@@ -1,4 +1,5 @@
 export type { TlsOptions } from './auth/tls-identity.js'
+export { ProxyMetrics } from './metrics/proxy-metrics.js'
 export type { ClientFacts, ProxyFacts, WorkerFacts } from './proxy-facts.js'
 export type { ProxyOptions } from './proxy-options.js'
 export type { ProxyOwner, ServingProxy } from './serving-proxy.js'

@@ -29,6 +29,15 @@ export function sumPools(pools: readonly PoolFacts[]): PoolFacts[] {
 export function addMeters(a: MeterFacts, b: MeterFacts): MeterFacts {
   const errors = new Map(a.errors)
   for (const [kind, times] of b.errors) errors.set(kind, (errors.get(kind) ?? 0) + times)
+  const byNode = new Map([...a.byNode].map(([node, counts]) => [node, { ...counts }]))
+  for (const [node, { reads, writes }] of b.byNode) {
+    const sum = byNode.get(node)
+    if (sum === undefined) byNode.set(node, { reads, writes })
+    else {
+      sum.reads += reads
+      sum.writes += writes
+    }
+  }
   const byRole = (role: 'primary' | 'standby'): { lane: number; own: number } => ({
     lane: a.batches[role].lane + b.batches[role].lane,
     own: a.batches[role].own + b.batches[role].own,
@@ -36,6 +45,7 @@ export function addMeters(a: MeterFacts, b: MeterFacts): MeterFacts {
   return {
     latency: addLatencies(a.latency, b.latency),
     batches: { primary: byRole('primary'), standby: byRole('standby') },
+    byNode,
     errors,
     waits: { node: a.waits.node + b.waits.node, pause: a.waits.pause + b.waits.pause },
   }

@@ -16,6 +16,9 @@ export interface HerdPaths {
   proxyRecord: string
   proxyLog: string
   proxySocket: string
+  /** Of the control API: its tokens, hashed, and who did what. */
+  tokens: string
+  audit: string
   group(name: string): string
 }
 
@@ -44,6 +47,8 @@ export function herdPaths(stateDir: string, name: string): HerdPaths {
     proxyRecord: join(root, 'proxy.lock'),
     proxyLog: join(root, 'proxy.log'),
     proxySocket: socketPath(root, 'proxy'),
+    tokens: join(root, 'tokens.json'),
+    audit: join(root, 'audit.ndjson'),
     group: (group) => join(root, `group-${group}.json`),
   }
 }

@@ -68,5 +68,5 @@ function describeAction(action: Action): string {
 
 function sentence(parts: readonly string[]): string | null {
   const text = parts.join('; ')
-  return text === '' ? null : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+  return text === '' ? null : `${text}.`
 }

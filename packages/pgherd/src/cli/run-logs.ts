@@ -2,8 +2,8 @@ import { existsSync, watchFile } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type HerdEvent, type LeftHerd, nodesOf, readEvents } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
-import { tailOf } from '../view/live-view.js'
 import { renderEvent } from '../view/render-event.js'
+import { tailOf } from '../view/tail-of.js'
 
 export interface LogsOptions {
   lines: number

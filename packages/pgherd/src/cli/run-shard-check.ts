@@ -2,8 +2,9 @@ import { checkDrift } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
 import { type Drift, describeDrift } from '@pgherd/core/sharding'
 import pc from 'picocolors'
+import { type PlacedHerd, sqlFailed } from '../shards/placed-herd.js'
 import { type LocationOptions, locateHerd } from './herd-location.js'
-import { askPlacedHerd, type PlacedHerd, sqlFailed } from './placed-herd.js'
+import { askPlacedHerd } from './placed-herd.js'
 
 export interface CheckFlags extends LocationOptions {
   /** False: tables are not read. */

@@ -2,9 +2,10 @@ import { firstPlacement } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
 import { type Placement, type ShardMap, sharesOf } from '@pgherd/core/sharding'
 import pc from 'picocolors'
+import { sortedTables } from '../shards/placed-herd.js'
 import { alignColumns } from '../view/columns.js'
 import { type LocationOptions, locateHerd, locateSpec } from './herd-location.js'
-import { askPlacedHerd, sortedTables } from './placed-herd.js'
+import { askPlacedHerd } from './placed-herd.js'
 
 export interface MapFlags extends LocationOptions {
   json?: boolean

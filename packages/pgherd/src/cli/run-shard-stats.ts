@@ -1,23 +1,14 @@
-import type { PlacedTable } from '@pgherd/core/sharding'
 import pc from 'picocolors'
+import type { PlacedHerd } from '../shards/placed-herd.js'
+import { type TableOnShard, tablesOn } from '../shards/tables-on-shard.js'
 import { alignColumns } from '../view/columns.js'
 import { formatBytes } from '../view/format-quantity.js'
 import { type LocationOptions, locateHerd } from './herd-location.js'
-import { askPlacedHerd, type PlacedHerd, quoteTable, sortedTables } from './placed-herd.js'
+import { askPlacedHerd } from './placed-herd.js'
 
 export interface StatsFlags extends LocationOptions {
   exact?: boolean
   json?: boolean
-}
-
-/** One table on one shard. */
-interface TableOnShard {
-  readonly shard: string
-  readonly table: string
-  readonly kind: PlacedTable['kind']
-  /** Null: the shard has no such table, or it was never analysed. */
-  readonly rows: number | null
-  readonly bytes: number | null
 }
 
 /** How evenly a sharded table, or all of them together, fill the shards. */
@@ -38,39 +29,6 @@ export async function runShardStats(flags: StatsFlags): Promise<void> {
   const imbalance = fills(herd, tables)
   if (flags.json) console.log(JSON.stringify({ epoch, exact: flags.exact === true, tables, imbalance }))
   else console.log(render(tables, imbalance, flags.exact === true))
-}
-
-/** Partitions count for the table they belong to; what was never analysed is known by -1. */
-const SIZES = `
-with parts as (
-  select to_regclass($1)::oid as oid union
-  select relid::oid from pg_partition_tree(to_regclass($1)) where isleaf)
-select sum(pg_total_relation_size(oid))::text as bytes,
-  case when bool_and(reltuples >= 0) filter (where relkind <> 'p') then
-    sum(reltuples) filter (where relkind <> 'p') end::text as rows
-from parts join pg_class using (oid)`
-
-async function tablesOn(
-  { ask, placement }: PlacedHerd,
-  shard: string,
-  exact: boolean,
-): Promise<TableOnShard[]> {
-  const found: TableOnShard[] = []
-  for (const [table, { kind }] of sortedTables(placement)) {
-    const name = quoteTable(table)
-    const [size] = await ask<{ bytes: string | null; rows: string | null }>(shard, SIZES, [name])
-    const bytes = numberOf(size?.bytes)
-    const counted =
-      exact && bytes !== null
-        ? (await ask<{ rows: string }>(shard, `select count(*) as rows from ${name}`))[0]
-        : size
-    found.push({ shard, table, kind, rows: numberOf(counted?.rows), bytes })
-  }
-  return found
-}
-
-function numberOf(text: string | null | undefined): number | null {
-  return text === null || text === undefined ? null : Number(text)
 }
 
 function fills({ placement }: PlacedHerd, tables: readonly TableOnShard[]): Fill[] {

@@ -1,21 +1,6 @@
-import { HerdError } from '@pgherd/core'
-import {
-  type Halves,
-  hashRow,
-  KEY_TYPES,
-  KeyReader,
-  type KeyType,
-  locateKey,
-  locateRow,
-  type PlacedTable,
-  type Placement,
-  type Position,
-  positionOf,
-  type ShardMap,
-  toBigInt,
-} from '@pgherd/core/sharding'
+import { findKey } from '../shards/find-key.js'
 import { type LocationOptions, locateHerd } from './herd-location.js'
-import { askPlacedHerd, type PlacedHerd, quoteTable, withSchema } from './placed-herd.js'
+import { askPlacedHerd } from './placed-herd.js'
 
 export interface WhereFlags extends LocationOptions {
   json?: boolean
@@ -27,101 +12,20 @@ export async function runShardWhere(
   values: readonly string[],
   flags: WhereFlags,
 ): Promise<void> {
-  const herd = await askPlacedHerd(await locateHerd(flags))
-  const { map } = herd.placement
-  const table = withSchema(name)
-  const placed = placedTable(herd.placement, table)
-  if (placed.kind === 'reference') {
-    if (flags.json) console.log(JSON.stringify({ table, kind: placed.kind, shards: map.shards }))
-    else console.log(`${table} is a reference table: every shard has a full copy (${map.shards.join(', ')}).`)
+  const found = await findKey(await askPlacedHerd(await locateHerd(flags)), name, values)
+  const { table, kind } = found
+  if (found.kind === 'reference') {
+    if (flags.json) console.log(JSON.stringify({ table, kind, shards: found.shards }))
+    else
+      console.log(`${table} is a reference table: every shard has a full copy (${found.shards.join(', ')}).`)
     return
   }
-  refuseWrongCount(table, placed, values)
-  const types = await typesOf(herd, table, placed)
-  const { shard, position } = locate(map, types, values)
-  const key = Object.fromEntries(placed.key.map((column, index) => [column, values[index]]))
-  if (flags.json)
-    console.log(JSON.stringify({ table, kind: placed.kind, key, types, shard, position: String(position) }))
+  const { columns, types, shard } = found
+  const position = String(found.position)
+  const key = Object.fromEntries(columns.map((column, index) => [column, values[index]]))
+  if (flags.json) console.log(JSON.stringify({ table, kind, key, types, shard, position }))
   else {
-    const said = placed.key.map((column, index) => `${column} = ${values[index]}`).join(', ')
-    console.log(`${table} with ${said} is on ${shard} (position ${String(position)}).`)
+    const said = columns.map((column, index) => `${column} = ${values[index]}`).join(', ')
+    console.log(`${table} with ${said} is on ${shard} (position ${position}).`)
   }
-}
-
-function placedTable({ tables, home, map }: Placement, table: string): PlacedTable {
-  const found = tables[table]
-  if (found !== undefined) return found
-  const names = Object.keys(tables).sort()
-  throw new HerdError('USAGE', `${table} is not placed by a key: it is in the home group, ${home}.`, {
-    hint:
-      names.length === 0
-        ? `No table is spread over ${map.shards.join(', ')}; "sharding.tables" in a spec names those that are.`
-        : `The tables that are: ${names.join(', ')}.`,
-  })
-}
-
-function refuseWrongCount(table: string, { key }: PlacedTable, values: readonly string[]): void {
-  if (values.length === key.length) return
-  const columns = key.length === 1 ? 'one column' : `${key.length} columns`
-  throw new HerdError(
-    'USAGE',
-    `${table} is placed by ${columns} (${key.join(', ')}), and ${values.length} ${values.length === 1 ? 'value was' : 'values were'} given.`,
-  )
-}
-
-/** Of a domain, the type it is over. */
-const TYPES = `
-select attname as column, coalesce(base.typname, own.typname) as type
-from pg_attribute join pg_type own on own.oid = atttypid
-  left join pg_type base on own.typtype = 'd' and base.oid = own.typbasetype
-where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
-
-async function typesOf(
-  { ask, placement }: PlacedHerd,
-  table: string,
-  { key }: PlacedTable,
-): Promise<KeyType[]> {
-  const shard = placement.map.shards[0] as string
-  const columns = await ask<{ column: string; type: string }>(shard, TYPES, [quoteTable(table)])
-  if (columns.length === 0)
-    throw new HerdError(
-      'USAGE',
-      `The shard ${shard} has no table ${table} yet, so the type of its key is not known.`,
-    )
-  return key.map((column) => {
-    const type = columns.find((each) => each.column === column)?.type
-    if (type === undefined)
-      throw new HerdError('USAGE', `${table} has no column "${column}", by which the spec places it.`)
-    if (!isKeyType(type))
-      throw new HerdError(
-        'SHARD_KEY_INVALID',
-        `${table}.${column} is of type ${type}, which cannot be a shard key; ${KEY_TYPES.join(', ')} can.`,
-      )
-    return type
-  })
-}
-
-function isKeyType(type: string): type is KeyType {
-  return KEY_TYPES.some((each) => each === type)
-}
-
-function locate(
-  map: ShardMap,
-  types: readonly KeyType[],
-  values: readonly string[],
-): { shard: string; position: Position } {
-  const [type, value] = [types[0] as KeyType, values[0] as string]
-  if (types.length === 1)
-    return {
-      shard: map.shards[locateKey(map, type, value)] as string,
-      position: positionOf(map.line, type, value),
-    }
-  const shard = map.shards[locateRow(map, types, values)] as string
-  return { shard, position: positionOfRow(map, types, values) }
-}
-
-function positionOfRow({ line }: ShardMap, types: readonly KeyType[], values: readonly string[]): Position {
-  const hash: Halves = { high: 0, low: 0 }
-  hashRow(types, values, new KeyReader(), hash)
-  return line.kind === 'remainder' ? BigInt((hash.high >>> 0) % line.modulus) : toBigInt(hash)
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { type Herd, herdPaths, makePrivateFolder, openHerd } from '@pgherd/cluster'
 import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
 import pc from 'picocolors'
-import { ControlServer } from '../control/control-server.js'
+import type { ControlApi } from '../api/control-api.js'
 import { proxyJobOf } from '../proxy-process/proxy-job.js'
 import { ProxyKeeper } from '../proxy-process/proxy-keeper.js'
 import { readProxyRecord } from '../proxy-process/proxy-record.js'
@@ -69,7 +69,7 @@ async function whenUp(herd: Herd, keeper: ProxyKeeper, stopping: StopRequest): P
 
 interface Opened {
   readonly herd: Herd
-  readonly control: ControlServer
+  readonly control: ControlApi
   readonly keeper: ProxyKeeper
 }
 
@@ -83,10 +83,17 @@ async function close({ herd, control, keeper }: Opened): Promise<void> {
 /** A herd that cannot be spoken to is not left running. */
 async function openWithControl(located: LocatedSpec, stopping: StopRequest): Promise<Opened> {
   const { proxyRecord } = herdPaths(located.stateDir, located.spec.name)
-  const herd = await openHerd({ ...located, proxy: { runs: readProxyRecord(proxyRecord) !== null } })
+  // While servers start there is time to load what answers for them.
+  const loading = import('../api/control-api.js')
+  const herd = await openHerd({
+    ...located,
+    proxy: { runs: readProxyRecord(proxyRecord) !== null },
+    api: true,
+  })
   const keeper = new ProxyKeeper(herd, proxyJobOf(herd, version()))
   try {
-    return { herd, keeper, control: await ControlServer.listen(herd, () => stopping.ask(), keeper) }
+    const { ControlApi } = await loading
+    return { herd, keeper, control: await ControlApi.listen(herd, () => stopping.ask(), keeper) }
   } catch (error) {
     await herd.stop()
     throw error

@@ -1,8 +1,11 @@
 import { request } from 'node:http'
 import type { HerdEvent, SupervisorRecord } from '@pgherd/cluster'
 import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
+import type { Job, Problem } from '@pgherd/core/api'
 
-/** Speaks to a running supervisor over its socket. Every method throws the supervisor's HerdError. */
+const WAIT_MS = 30_000
+
+/** Speaks to a running supervisor over its socket, on which the control API is. Every method throws its HerdError. */
 export class ControlClient {
   readonly #supervisor: SupervisorRecord
 
@@ -10,34 +13,49 @@ export class ControlClient {
     this.#supervisor = supervisor
   }
 
+  /** Every node is asked first. */
   topology(): Promise<HerdStatus> {
+    return this.#call('GET', '/v1/topology?fresh=true') as Promise<HerdStatus>
+  }
+
+  async events(last: number): Promise<HerdEvent[]> {
+    return ((await this.#call('GET', `/v1/events?last=${last}`)) as { events: HerdEvent[] }).events
+  }
+
+  async failover(group: string, acceptLoss: boolean): Promise<HerdStatus> {
+    await this.#run('POST', `/v1/groups/${encodeURIComponent(group)}/failover`, { acceptLoss })
+    return this.topology()
+  }
+
+  async switchover(group: string, to: string | null): Promise<HerdStatus> {
+    await this.#run('POST', `/v1/groups/${encodeURIComponent(group)}/switchover`, { to })
+    return this.topology()
+  }
+
+  async chaos(node: string, action: 'kill' | 'pause' | 'resume'): Promise<HerdStatus> {
+    await this.#run('POST', `/v1/nodes/${encodeURIComponent(node)}/chaos`, { action })
     return this.#call('GET', '/v1/topology') as Promise<HerdStatus>
-  }
-
-  events(last: number): Promise<HerdEvent[]> {
-    return this.#call('GET', `/v1/events?last=${last}`) as Promise<HerdEvent[]>
-  }
-
-  failover(group: string, acceptLoss: boolean): Promise<HerdStatus> {
-    return this.#call('POST', `/v1/groups/${encodeURIComponent(group)}/failover`, {
-      acceptLoss,
-    }) as Promise<HerdStatus>
-  }
-
-  switchover(group: string, to: string | null): Promise<HerdStatus> {
-    return this.#call('POST', `/v1/groups/${encodeURIComponent(group)}/switchover`, {
-      to,
-    }) as Promise<HerdStatus>
-  }
-
-  chaos(node: string, action: 'kill' | 'pause' | 'resume'): Promise<HerdStatus> {
-    return this.#call('POST', `/v1/nodes/${encodeURIComponent(node)}/chaos`, {
-      action,
-    }) as Promise<HerdStatus>
   }
 
   async stop(): Promise<void> {
     await this.#call('POST', '/v1/stop')
+  }
+
+  /** Begins a job and waits for its end; `onStep` hears how far it is. Throws what it ended with. */
+  async #run(
+    method: string,
+    path: string,
+    body: unknown,
+    { pollMs = WAIT_MS, onStep }: { pollMs?: number; onStep?: (job: Job) => void } = {},
+  ): Promise<Job> {
+    let job = (await this.#call(method, path, body)) as Job
+    while (job.state === 'running') {
+      onStep?.(job)
+      job = (await this.#call('GET', `/v1/jobs/${job.id}?waitMs=${pollMs}`)) as Job
+    }
+    if (job.error === null) return job
+    const { code, message, hint } = job.error
+    throw new HerdError(code as ErrorCode, message, hint === null ? {} : { hint })
   }
 
   #call(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -55,7 +73,7 @@ export class ControlClient {
           response.on('error', reject)
           response.on('end', () => {
             const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-            if (response.statusCode === 200) resolve(value)
+            if ((response.statusCode ?? 500) < 300) resolve(value)
             else reject(asHerdError(value))
           })
         },
@@ -79,6 +97,6 @@ export class ControlClient {
 }
 
 function asHerdError(value: unknown): HerdError {
-  const { code, message, hint } = value as { code: ErrorCode; message: string; hint?: string }
-  return new HerdError(code, message, hint === undefined ? {} : { hint })
+  const { code, detail, hint } = value as Problem
+  return new HerdError(code as ErrorCode, detail, hint === null ? {} : { hint })
 }

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { ServingProxy } from '@pgherd/proxy'
+import { ProxyMetrics, type ServingProxy } from '@pgherd/proxy'
 import type { ProxyJob } from './proxy-job.js'
 
 /** What a proxy says of itself over its socket. */
@@ -9,7 +9,19 @@ export interface ProxyDescription {
   readonly fingerprint: string
 }
 
+/** What a proxy has done since it began, and has now. */
+export interface ProxyFigures {
+  readonly clients: number
+  readonly serverConnections: number
+  readonly lanes: number
+  /** By `host:port`. */
+  readonly byNode: Readonly<Record<string, { readonly reads: number; readonly writes: number }>>
+  /** Each bucket counts its own only. */
+  readonly latency: { readonly boundsMs: readonly number[]; readonly counts: readonly number[] }
+}
+
 const ANSWER_MS = 5000
+const FIGURES_MS = 900
 
 interface Orders {
   readonly proxy: ServingProxy
@@ -24,6 +36,18 @@ interface Orders {
 const ROUTES: Readonly<Record<string, (orders: Orders, body: never) => unknown>> = {
   '/v1/proxy': ({ proxy, fingerprint }) =>
     ({ address: proxy.address, fingerprint }) satisfies ProxyDescription,
+  '/v1/figures': async ({ proxy }): Promise<ProxyFigures> => {
+    const { workers, pools, meter } = await proxy.look('workers', 'pools', 'meter')
+    const { boundsMs, counts } = meter.latency
+    return {
+      clients: workers.reduce((sum, worker) => sum + worker.clients, 0),
+      serverConnections: pools.reduce((sum, pool) => sum + pool.lanes + pool.own, 0),
+      lanes: pools.reduce((sum, pool) => sum + pool.lanes, 0),
+      byNode: Object.fromEntries(meter.byNode),
+      latency: { boundsMs, counts },
+    }
+  },
+  '/v1/metrics': ({ proxy }) => new ProxyMetrics((...parts) => proxy.look(...parts)).readOwn(),
   '/v1/hold': async ({ proxy }, body: { patienceMs: number; leaseMs: number }) => ({
     isQuiet: await proxy.hold(body),
   }),
@@ -101,6 +125,15 @@ export class ProxyControlClient {
 
   describe(timeoutMs = ANSWER_MS): Promise<ProxyDescription> {
     return this.#ask('/v1/proxy', undefined, timeoutMs) as Promise<ProxyDescription>
+  }
+
+  figures(): Promise<ProxyFigures> {
+    return this.#ask('/v1/figures', undefined, FIGURES_MS) as Promise<ProxyFigures>
+  }
+
+  /** Prometheus' text. */
+  metrics(): Promise<string> {
+    return this.#ask('/v1/metrics', undefined, FIGURES_MS) as Promise<string>
   }
 
   /** See `ServingProxy.hold`. */

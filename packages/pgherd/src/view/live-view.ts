@@ -1,10 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Herd } from '@pgherd/cluster'
 import { HerdError, type HerdStatus } from '@pgherd/core'
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
 import { renderEvent } from './render-event.js'
 import { renderStatus } from './render-status.js'
+import { tailOf } from './tail-of.js'
 
 const REDRAW_MS = 250
 const EVENTS_SHOWN = 8
@@ -176,21 +176,4 @@ function cutVisible(line: string, width: number): string {
     visible += part.length > room ? width : part.length
   }
   return cut
-}
-
-/** The last lines of a file, reading no more than its end. */
-export function tailOf(path: string, count: number): string[] {
-  try {
-    const file = openSync(path, 'r')
-    try {
-      const { size } = fstatSync(file)
-      const bytes = Buffer.alloc(Math.min(size, Math.max(8192, count * 400)))
-      readSync(file, bytes, 0, bytes.length, size - bytes.length)
-      return bytes.toString('utf8').trimEnd().split('\n').slice(-count)
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return []
-  }
 }

@@ -19,7 +19,7 @@ export class ProxyMetrics {
   #measured: Measured | null = null
 
   /** `otherProcesses`: of a proxy that is several. */
-  constructor(look: LookUp, otherProcesses: () => Promise<readonly ProcessFigures[]>) {
+  constructor(look: LookUp, otherProcesses: () => Promise<readonly ProcessFigures[]> = async () => []) {
     this.#look = look
     this.#otherProcesses = otherProcesses
     for (const [name, figure] of Object.entries(FIGURES)) this.#register(name, figure)
@@ -31,9 +31,14 @@ export class ProxyMetrics {
   }
 
   async read(): Promise<string> {
-    const [measured, others] = await Promise.all([this.#look(...PARTS), this.#otherProcesses()])
-    this.#measured = measured
-    return (await processFiguresWith(others)) + (await this.#registry.metrics())
+    const others = await this.#otherProcesses()
+    return (await processFiguresWith(others)) + (await this.readOwn())
+  }
+
+  /** Without memory, processor time and the like, for whoever has such figures of its own. */
+  async readOwn(): Promise<string> {
+    this.#measured = await this.#look(...PARTS)
+    return this.#registry.metrics()
   }
 
   get #now(): Measured {
@@ -103,6 +108,16 @@ const FIGURES: Readonly<Record<string, Figure>> = {
     labels: ['node', 'user', 'database'],
     sample: ({ pools }) =>
       pools.map(({ node, user, database, waiting }) => [{ node, user, database }, waiting]),
+  },
+  node_batches_total: {
+    help: 'Batches given to each node, by whether they only read.',
+    labels: ['node', 'kind'],
+    kind: 'counter',
+    sample: ({ meter: { byNode } }) =>
+      [...byNode].flatMap(([node, { reads, writes }]): Sample[] => [
+        [{ node, kind: 'read' }, reads],
+        [{ node, kind: 'write' }, writes],
+      ]),
   },
   batches_total: {
     help: 'Batches sent to servers, by the role of the node and whether the connection is shared.',

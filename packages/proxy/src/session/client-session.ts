@@ -295,8 +295,11 @@ export class ClientSession implements ShardedHost, InputUser {
     if (!this.isUnderWay(batch)) return
     const { meter } = this.#context
     if (where.length > 0) {
-      meter.sent('primary', 'own')
-      const node = where.map(({ place: { link, group } }) => link.view.primary ?? group).join(', ')
+      const nodes = where.map(({ place: { link, group } }) => link.view.primary ?? group)
+      const reads = batch.records.every(({ judgement }) => judgement.reads)
+      meter.sent('primary', 'own', nodes[0] as string, reads)
+      for (const other of nodes.slice(1)) meter.count(other, reads)
+      const node = nodes.join(', ')
       this.#plan = { node, role: 'primary', connection: 'own', why: 'its rows are in several groups' }
     }
     meter.answered(performance.now() - batch.startedMs)
@@ -399,7 +402,7 @@ export class ClientSession implements ShardedHost, InputUser {
       this.#await(batch)
       return
     }
-    this.#context.meter.sent(at.role, shared ? 'lane' : 'own')
+    this.#context.meter.sent(at.role, shared ? 'lane' : 'own', at.node, reads)
     this.#plan = {
       node: at.node,
       role: at.role,

@@ -46,7 +46,7 @@ test.each([0, 65, 1.5, 'many' as 'auto'])('I9: %j workers are refused', (workers
 test('what two workers counted is added up', () => {
   const [one, two] = [new BatchMeter(), new BatchMeter()]
   for (const meter of [one, one, two]) {
-    meter.sent('primary', 'own')
+    meter.sent('primary', 'own', 'a:1', meter === two)
     meter.answered(3)
     meter.failed('42601')
   }
@@ -59,6 +59,7 @@ test('what two workers counted is added up', () => {
     waits: { node: 0, pause: 4 },
   })
   expect(sum.latency.counts.reduce((all, each) => all + each)).toBe(3)
+  expect([...sum.byNode]).toEqual([['a:1', { reads: 1, writes: 2 }]])
   expect([...sum.errors]).toEqual([
     ['42', 3],
     ['53', 1],
