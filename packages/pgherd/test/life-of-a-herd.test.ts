@@ -40,7 +40,7 @@ test(
 
     const status = await statusOf(cwd)
     expect(Object.keys(status).sort()).toEqual(['api', 'epoch', 'groups', 'name', 'proxy'])
-    expect(status).toMatchObject({ name: 'scratch', epoch: 1, api: null })
+    expect(status).toMatchObject({ name: 'scratch', epoch: 1, api: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) } })
     expect(status.proxy).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
     for (const node of status.groups[0]?.nodes ?? []) {
       expect(node).toEqual({
