@@ -40,7 +40,11 @@ test(
 
     const status = await statusOf(cwd)
     expect(Object.keys(status).sort()).toEqual(['api', 'epoch', 'groups', 'name', 'proxy'])
-    expect(status).toMatchObject({ name: 'scratch', epoch: 1, api: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) } })
+    expect(status).toMatchObject({
+      name: 'scratch',
+      epoch: 1,
+      api: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) },
+    })
     expect(status.proxy).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
     for (const node of status.groups[0]?.nodes ?? []) {
       expect(node).toEqual({
@@ -84,7 +88,7 @@ test(
     const logs = await done(['logs'], { cwd })
     expect(logs).toMatch(/The primary main-1 exited\.\n/)
     expect(logs).toMatch(/is the primary now \(epoch 2, timeline 2\)/)
-    expect(heard()).toMatch(/^event: failover-finished\ndata: {"at":.*"main-\d is the primary now/m)
+    expect(heard()).toMatch(/^event: event\ndata: {"id":\d+,"at":.*"main-\d is the primary now/m)
     const events = (await done(['logs', '--json', '-n', '2'], { cwd })).trim().split('\n')
     expect(events).toHaveLength(2)
     expect(JSON.parse(events[0] as string)).toMatchObject({

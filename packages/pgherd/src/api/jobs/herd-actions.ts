@@ -89,7 +89,6 @@ export class HerdActions {
     const found = groups.find((each) => this.#herd.nodesOf(each).includes(node))
     if (found !== undefined && (group === undefined || group === found)) return found
     const known = (group === undefined ? groups : [group]).flatMap((each) => this.#herd.nodesOf(each))
-    const where = group === undefined ? 'this herd has' : `${group} has`
-    throw new HerdError('UNKNOWN_NODE', `There is no node "${node}"; ${where} ${known.join(', ')}.`)
+    throw new HerdError('UNKNOWN_NODE', `There is no node "${node}"; this herd has ${known.join(', ')}.`)
   }
 }
