@@ -1,8 +1,11 @@
 // What it costs that tables are spread: the same statements on a sharded herd and on one server, by turns.
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { createPool } from '@pgherd/client'
 import { openHerd } from '@pgherd/cluster'
 import { parseSpec } from '@pgherd/core/spec'
@@ -15,7 +18,7 @@ import { startPgherdProxy } from './peers/pgherd-proxy.mjs'
 import { runProgram } from './proxy/run-program.mjs'
 import { makeScratch } from './scratch.mjs'
 
-const CASES = ['keyed', 'keyed-proxy', 'scatter', 'two-phase', 'insert', 'copy']
+const CASES = ['keyed', 'keyed-proxy', 'scatter', 'first-rows', 'ordered-rows', 'two-phase', 'insert', 'copy']
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
@@ -23,6 +26,9 @@ const ROWS = 200_000
 const ROWS_AN_INSERT = 1000
 const ROWS_A_COPY = 200_000
 const COPY_PIECE_BYTES = 65_536
+/** Rows that are sorted, and what the process that reads them may need more than before. */
+const EVENTS = Number(process.env.PGHERD_ROWS ?? 4_000_000)
+const MOST_READER_MIB = 64
 const CALLERS = 32
 const PROXY_CLIENTS = 16
 const TABLE = 'create table users (id bigint primary key, name text, region text, score int)'
@@ -34,7 +40,7 @@ const specs = {
 port: auto
 proxy: false
 groups: [{ name: home, nodes: 1 }, { name: s, count: 4, nodes: 1 }]
-sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id }, copied: { key: id } } }`,
+sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id }, copied: { key: id }, events: { key: id } } }`,
   [PLAIN]: 'name: plain\nport: auto\nproxy: false\ngroups: [{ name: home, nodes: 1 }]',
 }
 const herds = []
@@ -123,6 +129,53 @@ async function proxyRate(name) {
   return Number(/^tps = ([\d.]+) \(without/m.exec(output)[1])
 }
 
+/** Rows as text, in pieces as a file is read. */
+function* eventPieces() {
+  for (let first = 0; first < EVENTS; first += ROWS_AN_INSERT) {
+    let text = ''
+    for (let id = first; id < Math.min(EVENTS, first + ROWS_AN_INSERT); id++)
+      text += `${id}\tevent ${id}\t${(id * 7919) % 1_000_003}\n`
+    yield Buffer.from(text)
+  }
+}
+
+let hasEvents = false
+
+/** Only where they are read: that takes a while. */
+async function makeEvents() {
+  if (hasEvents) return
+  hasEvents = true
+  for (const pool of Object.values(pools)) {
+    await pool.query('create table events (id bigint primary key, name text, score int)')
+    const client = await pool.connect()
+    await pipeline(Readable.from(eventPieces()), client.query(copyFrom('copy events from stdin')))
+    client.release()
+    await pool.query('vacuum analyze events')
+  }
+}
+
+const readings = []
+
+/** All rows of a table in their order, read by a process of its own: rows a second. */
+async function orderedRate(name) {
+  await makeEvents()
+  const herd = herds[Object.keys(specs).indexOf(name)]
+  const env = {
+    ...process.env,
+    DSN: herd.dsn(herd.primaryOf('home').name),
+    TEXT: 'select id, name from events order by id',
+  }
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [fileURLToPath(new URL('ordered-reader.mjs', import.meta.url))],
+    { env },
+  )
+  const { rows, ms, firstMs, grownMib } = JSON.parse(stdout)
+  if (rows !== EVENTS) throw new Error(`${rows} rows were read`)
+  if (name === SHARDED) readings.push({ firstPart: firstMs / ms, grownMib })
+  return (rows * 1000) / ms
+}
+
 let next = ROWS
 
 /** Rows as text, in pieces as a file is read. */
@@ -195,6 +248,17 @@ const PLAYS = {
         if (rows.length !== REGIONS.length) throw new Error('other groups than there are')
       }),
   },
+  'first-rows': {
+    names: [SHARDED, PLAIN],
+    play: async (name) => {
+      await makeEvents()
+      return rateOf(1, async () => {
+        const { rows } = await pools[name].query('select id, score from events order by score, id limit 100')
+        if (rows.length !== 100) throw new Error('other rows than there are')
+      })
+    },
+  },
+  'ordered-rows': { names: [SHARDED, PLAIN], play: orderedRate },
   'two-phase': {
     names: ['two shards', 'one shard'],
     play: (name) =>
@@ -215,6 +279,7 @@ const LEAST = {
   insert: 0.9,
   copy: 0.9,
   scatter: 1 / 1.2,
+  'first-rows': 1 / 1.2,
   'two-phase': 0.35,
 }
 
@@ -238,8 +303,22 @@ try {
     rows.push({
       what: `${name}: time of ${names[0]} over ${names[1]}`,
       value: median(second.map((rate, at) => rate / first[at])),
-      limit: Math.round(100 / LEAST[name]) / 100,
+      limit: LEAST[name] === undefined ? undefined : Math.round(100 / LEAST[name]) / 100,
       unit: 'times',
+    })
+  }
+  if (readings.length > 0) {
+    rows.push({
+      what: `ordered-rows: memory that ${EVENTS.toLocaleString('en')} rows take of their reader`,
+      value: Math.max(...readings.map(({ grownMib }) => grownMib)),
+      limit: MOST_READER_MIB,
+      unit: 'MiB',
+    })
+    rows.push({
+      what: 'ordered-rows: first row after that part of the time of all',
+      value: median(readings.map(({ firstPart }) => firstPart)),
+      limit: 0.5,
+      unit: 'of it',
     })
   }
   met = report('sharded-herd', rows, { rounds, seconds, details })

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
+import { readExplain } from '@pgherd/core/sql'
 import pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
@@ -13,6 +14,7 @@ import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
+import { type ExplainedRead, explainRead } from './explain-read.js'
 import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
 import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
@@ -255,9 +257,12 @@ export class ShardRouter {
       case 'scatter':
         this.#runScattered(route, call, session).then(call.resolve, (error: Error) => call.reject(error))
         return
-      case 'federation':
-        this.#runFederated(call, session).catch(reject)
+      case 'federation': {
+        const explained = this.#explained(record, call)
+        if (explained === null) this.#runFederated(call, session).catch(reject)
+        else this.#explain(explained, call, session).then(call.resolve, (error: Error) => call.reject(error))
         return
+      }
       case 'each':
       case 'parts':
       case 'move':
@@ -295,6 +300,30 @@ export class ShardRouter {
           }),
       },
     )
+  }
+
+  /** EXPLAIN of a read that no shard has all of. */
+  #explained({ facts, text }: StatementRecord, { values }: Call): ExplainedRead | null {
+    const explain = facts.command === 'EXPLAIN' ? readExplain(text) : null
+    if (explain === null) return null
+    const of = this.route(this.look(explain.query), values, NONE)
+    return of.kind === 'scatter' || of.kind === 'federation' ? { explain, of } : null
+  }
+
+  #explain(read: ExplainedRead, call: Call, session: Session): Promise<Answer> {
+    const { text, values = [], config } = call
+    const types = config.types ?? this.#context.settings.pool.types
+    return explainRead(read, text, values, { rowMode: config.rowMode, types }, (group, asked) => {
+      const how = { ...asked, signal: config.signal, consistency: config.consistency } as Call['config']
+      if (group !== null)
+        return this.#ask(group, asked.text, asked.values ?? [], { ...call, config: how }, session)
+      return new Promise((resolve, reject) => {
+        this.#runFederated(
+          { ...call, config: how, resolve: resolve as Call['resolve'], reject },
+          session,
+        ).catch(reject)
+      })
+    })
   }
 
   /** Runs another text than the call's on one group. */

@@ -1,5 +1,5 @@
 import type { Herd } from '@pgherd/cluster'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Random } from '../../../../test/random.js'
 import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
 import { createPool, type Pool } from '../../src/index.js'
@@ -222,4 +222,55 @@ test('rows come as they were asked for', async () => {
   expect(parsed.rows[0].total).toMatch(/^<\d+>$/)
   await expect(pool.query('select sum(n), 1 / (min(id) - 0) from sales where id = -1')).resolves.toBeDefined()
   await expect(pool.query('select id, 1 / (n - n) from sales')).rejects.toMatchObject({ code: '22012' })
+})
+
+describe('EXPLAIN', () => {
+  const planOf = async (text: string, values: unknown[] = []): Promise<string[]> =>
+    (await pool.query(text, values)).rows.map((row) => row['QUERY PLAN'])
+
+  test('of what is put together shows how, and the plan of each shard', async () => {
+    const lines = await planOf(
+      'explain (costs off) select id from sales where n = $1 order by born limit $2',
+      [2, 5],
+    )
+    expect(lines.slice(0, 3)).toEqual([
+      'Shards s1, s2, s3, put together here: rows merged in order, the first 5',
+      '  Each is asked: select id, born as pgherd_1 from sales where n = $1 order by born limit $2',
+      '  ->  s1',
+    ])
+    expect(lines).toContain('  ->  s3')
+    expect(lines.filter((line) => line.includes('on sales'))).toHaveLength(3)
+    expect(
+      (await planOf('explain select region, avg(n), count(distinct good) from sales group by region'))[0],
+    ).toBe(
+      'Shards s1, s2, s3, put together here: region, sum over count, count of distinct good by region, by one of them',
+    )
+    expect((await planOf('explain analyze select id from sales'))[0]).toBe(
+      'Shards s1, s2, s3, put together here: rows as they come',
+    )
+    const array = await pool.query({ text: 'explain select count(*) from sales', rowMode: 'array' })
+    expect(array.rows[0]).toEqual(['Shards s1, s2, s3, put together here: count of count, by one of them'])
+    expect(array.fields.map(({ name }) => name)).toEqual(['QUERY PLAN'])
+  })
+
+  test('of what the federation answers says why it does', async () => {
+    const lines = await planOf('explain with s as (select * from sales) select count(*) from s')
+    expect(lines[0]).toMatch(/^Federation, since it/)
+    expect(lines.join()).toMatch(/Foreign Scan/)
+    expect((await planOf('explain select stddev(n) from sales'))[0]).toBe(
+      'Federation, since stddev() cannot be computed from parts, or is not known to be',
+    )
+    expect((await planOf('explain select array[n] as a from sales order by a'))[0]).toBe(
+      'Federation, since its columns have types that are not put together here',
+    )
+    expect((await planOf('explain select a.id from sales a join sales b on a.n = b.n'))[0]).toBe(
+      'Federation, since its rows may be made of rows of several shards',
+    )
+  })
+
+  test('of what one shard has is its plan, and for programs it is as PostgreSQL has it', async () => {
+    expect((await planOf('explain select * from sales where id = 5'))[0]).toMatch(/^Index Scan|^Bitmap/)
+    const { rows } = await pool.query('explain (format json) select count(*) from sales')
+    expect(rows[0]['QUERY PLAN'][0].Plan).toBeDefined()
+  })
 })

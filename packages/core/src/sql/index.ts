@@ -7,6 +7,7 @@ export {
   type CopyTable,
   readCopy,
 } from './copy-statement.js'
+export { type ExplainStatement, readExplain } from './explain-statement.js'
 export { federationCatalogue } from './federation-catalogue.js'
 export { type Judgement, judgeStatement } from './judge-statement.js'
 export {
