@@ -72,3 +72,13 @@ async function loadRows(client: pg.Client): Promise<CatalogueRow[]> {
   await client.query('COMMIT')
   return rows
 }
+
+/** As it is to a transaction that is open on that client, and goes on as it was. */
+export async function fetchCatalogueWithin(client: pg.ClientBase): Promise<Catalogue> {
+  await client.query('SAVEPOINT pgherd_look')
+  await client.query('SET LOCAL jit = off')
+  const { rows } = await client.query<CatalogueRow>(CATALOGUE_SQL)
+  await client.query('ROLLBACK TO SAVEPOINT pgherd_look')
+  await client.query('RELEASE SAVEPOINT pgherd_look')
+  return readCatalogue(rows)
+}

@@ -2,7 +2,7 @@
  * For packages of pgherd itself, which look at the same nodes and judge statements as the pool does. No
  * promise is made of it to anybody else.
  */
-export { CatalogueLoader } from './catalogue-loader.js'
+export { CatalogueLoader, fetchCatalogueWithin } from './catalogue-loader.js'
 export { ChangeSignal } from './change-signal.js'
 export { GroupWatch } from './group-watch.js'
 export { LatencyHistogram, type LatencySnapshot } from './latency-histogram.js'

@@ -128,6 +128,11 @@ test.each([
   for (const config of [{ text }, { text, queryMode: 'extended' }]) {
     const failure = await client.query(config as pg.QueryConfig).catch((error) => error)
     expect(failure).toMatchObject({ code, message: expect.stringContaining(message) })
+    await client.query('begin')
+    await expect(client.query(config as pg.QueryConfig)).rejects.toMatchObject({ code })
+    // As of any error, its transaction has failed of it.
+    await expect(client.query('select 1')).rejects.toMatchObject({ code: '25P02' })
+    await client.query('rollback')
   }
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
 })

@@ -207,6 +207,7 @@ export class OwnServer {
 
   #hearTheirs(user: ServerUser, type: number, message: Buffer): void {
     for (const said of this.#script?.due() ?? []) user.bytes(said)
+    const refusal = type === FROM_SERVER.error ? (this.#script?.refusal ?? null) : null
     if (this.#script !== null && !this.#script.isForClient(type)) return
     switch (type) {
       case FROM_SERVER.readyForQuery:
@@ -216,7 +217,7 @@ export class OwnServer {
         user.ready(this.status)
         return
       case FROM_SERVER.error:
-        user.error(reportField(message, 'C'), message)
+        user.error(reportField(refusal ?? message, 'C'), refusal ?? message)
         return
       case FROM_SERVER.commandComplete:
         if (message.equals(DEALLOCATED) || message.equals(DISCARDED)) {

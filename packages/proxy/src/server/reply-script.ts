@@ -15,6 +15,8 @@ export type Step =
   | 'say parsed'
   | 'say closed'
   | 'say'
+  /** An error that the client hears as another one. */
+  | 'refuse'
 
 /** A Parse, by the client's name. */
 export interface Parsing {
@@ -70,6 +72,17 @@ export class ReplyScript implements LaneScript {
   say(message: Buffer): void {
     this.#sayings.set(this.#steps.length, message)
     this.#steps.push('say')
+  }
+
+  /** The server is to fail here, of which the client hears this. */
+  refuse(report: Buffer): void {
+    this.#sayings.set(this.#steps.length, report)
+    this.#steps.push('refuse')
+  }
+
+  /** What an error that comes now is to the client; null: what it says. */
+  get refusal(): Buffer | null {
+    return this.#steps[this.#at] === 'refuse' ? (this.#sayings.get(this.#at) as Buffer) : null
   }
 
   /** Answers are handed on as they are, and nothing is to be remembered of them: nobody needs a script. */

@@ -114,8 +114,12 @@ export function encodeRequests(
       case 'close statement':
         script.add('say closed')
         break
-      case 'answered':
       case 'refused':
+        // A transaction fails of it, as of any error: the server must hear of one.
+        parts.push(REFUSED)
+        script.refuse(request.answer)
+        break
+      case 'answered':
         script.say(request.answer)
         break
       case 'portal':
@@ -126,6 +130,9 @@ export function encodeRequests(
   if (sync) parts.push(SYNC)
   return { parts, script, prepares }
 }
+
+/** What no server takes. */
+const REFUSED = makeParse('', 'refused by pgherd', Buffer.from([0, 0]))
 
 /** A name that the client has not prepared, so that it is not one that others have. */
 function notOurs(name: string): string {

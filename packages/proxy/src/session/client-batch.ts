@@ -13,7 +13,7 @@ export interface SimpleMessage {
 /** What a client asked for up to a Sync, or one Query. */
 export interface Batch {
   simple: SimpleMessage | null
-  readonly requests: readonly Request[]
+  requests: readonly Request[]
   /** What of it is executed. */
   records: readonly StatementRecord[]
   readonly startedMs: number

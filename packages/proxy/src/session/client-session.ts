@@ -268,6 +268,10 @@ export class ClientSession implements ShardedHost, InputUser {
     return this.#settingOf(batch) !== null
   }
 
+  hasPrepared(name: string): boolean {
+    return this.#settings.prepared(name) !== null
+  }
+
   runOn(seat: Seat, batch: Batch): void {
     this.#seat = seat
     this.#judgeThere(batch, () => this.#go(batch))
@@ -339,10 +343,21 @@ export class ClientSession implements ShardedHost, InputUser {
   }
 
   #answerCommand(batch: Batch, command: ProxyCommand): void {
-    if (command.kind === 'refused') this.#tellError(batch, command.report)
+    if (command.kind === 'refused') this.#refuse(batch, makeError(command.report))
     else {
       const { description, answer } = this.#obey(command)
       this.#tell(batch, description === null ? answer : Buffer.concat([description, answer]))
+    }
+  }
+
+  /** Its transaction fails of it, as of any error. */
+  #refuse(batch: Batch, answer: Buffer): void {
+    if (this.#shards !== null) this.#shards.failed(batch, answer)
+    else if (this.#own === null) this.#tell(batch, answer)
+    else {
+      batch.requests = [{ kind: 'refused', answer }]
+      batch.simple = null
+      this.#goOnThere(this.#own, batch)
     }
   }
 

@@ -4,25 +4,35 @@ import type { Unit } from './units.js'
 
 /** Its name, and the query that it is for. */
 const CURSOR =
-  /^\s*declare\s+("(?:[^"]|"")+"|\S+)\s+(?:(?:binary|asensitive|insensitive|no|scroll)\s+)*cursor\s+(?:with(?:out)?\s+hold\s+)?for\s+(.+)$/is
+  /^\s*declare\s+("(?:[^"]|"")+"|\S+)\s+(?:(?:binary|asensitive|insensitive|no|scroll)\s+)*cursor\s+(with\s+hold\s+|without\s+hold\s+)?for\s+(.+)$/is
 const OF_CURSOR: ReadonlySet<string> = new Set(['FETCH', 'MOVE', 'CLOSE', 'CLOSE CURSOR'])
 
 /** The query that a cursor is declared for; null: none is. */
 export function cursorQuery(text: string): string | null {
-  return CURSOR.exec(text)?.[2] ?? null
+  return CURSOR.exec(text)?.[3] ?? null
 }
 
-/** Where the portals and cursors of a session's transaction are, by name. */
+interface OpenCursor {
+  readonly seat: Seat
+  /** It outlives its transaction. */
+  readonly holds: boolean
+  /** Its transaction goes on. */
+  isNew: boolean
+}
+
+/** Where the portals and cursors of a session are, by name. */
 export class OpenPortals {
   readonly #portals = new Map<string, Seat>()
-  readonly #cursors = new Map<string, Seat>()
+  readonly #cursors = new Map<string, OpenCursor>()
 
-  /** What these open is there. */
-  note(units: readonly Unit[], seat: Seat): void {
+  /** What these open is there. `isInside`: of a transaction that goes on. */
+  note(units: readonly Unit[], seat: Seat, isInside: boolean): void {
     for (const { record, portal } of units) {
       if (portal !== null) this.#portals.set(portal, seat)
-      const cursor = record === null ? undefined : CURSOR.exec(record.text)?.[1]
-      if (cursor !== undefined) this.#cursors.set(savepointOf(cursor), seat)
+      const [, name, hold] = (record === null ? null : CURSOR.exec(record.text)) ?? []
+      if (name === undefined) continue
+      const holds = /^with\s/i.test(hold ?? '')
+      this.#cursors.set(savepointOf(name), { seat, holds, isNew: isInside })
     }
   }
 
@@ -33,11 +43,20 @@ export class OpenPortals {
 
   /** Of the cursor that a statement is about; null: it is about none, or none is known. */
   cursor({ facts, shape }: StatementRecord): Seat | null {
-    return OF_CURSOR.has(facts.command) ? (this.#cursors.get(savepointOf(shape)) ?? null) : null
+    return OF_CURSOR.has(facts.command) ? (this.#cursors.get(savepointOf(shape))?.seat ?? null) : null
   }
 
-  clear(): void {
+  /** A transaction has ended: of its cursors those are left that were to be, where it was committed. */
+  ended(hasCommitted: boolean): void {
     this.#portals.clear()
-    this.#cursors.clear()
+    for (const [name, cursor] of this.#cursors) {
+      if (!cursor.holds || (cursor.isNew && !hasCommitted)) this.#cursors.delete(name)
+      cursor.isNew = false
+    }
+  }
+
+  /** What was open there is gone with its connection. */
+  lost(seat: Seat): void {
+    for (const [name, cursor] of this.#cursors) if (cursor.seat === seat) this.#cursors.delete(name)
   }
 }

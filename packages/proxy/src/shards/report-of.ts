@@ -12,7 +12,8 @@ const STATES: Readonly<Record<string, string>> = {
   SHARD_KEY_MISSING: '23502',
   SHARDS_NOT_PROVEN: '0A000',
   SHARD_MAP_INVALID: '55000',
-  TRANSACTION_LOST: '40001',
+  // As in a herd of one group: what is lost is a connection.
+  TRANSACTION_LOST: '08006',
   OUTCOME_UNKNOWN: '08007',
   NO_PRIMARY: '57P03',
 }
@@ -37,6 +38,12 @@ export function reportOf(error: Error): Buffer {
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
+
+/** Nobody has said it: a connection is gone. */
+export function isLoss(error: Error): boolean {
+  const { code } = error as { code?: string }
+  return !(error instanceof HerdError) && !(error instanceof ProtocolViolation) && !SQLSTATE.test(code ?? '')
+}
 
 /** As PostgreSQL says it. */
 export function sqlError(code: string, message: string): Error {

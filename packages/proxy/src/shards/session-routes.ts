@@ -9,7 +9,6 @@ import type pg from 'pg'
 import type { Seat } from '../session/seat.js'
 import type { HerdTransaction } from './herd-transaction.js'
 import { cursorQuery, type OpenPortals } from './open-portals.js'
-import { notSupported } from './report-of.js'
 import type { SessionSeats } from './session-seats.js'
 import type { ShardedDatabase } from './sharded-database.js'
 import { TransactionPart } from './transaction-part.js'
@@ -56,14 +55,14 @@ export class SessionRoutes {
 
   /** A cursor goes where its query does. Throws what refuses it. */
   route(record: StatementRecord, values: readonly WireValue[]): HerdRoute {
-    if (record.facts.command === 'PREPARE' && this.#database.spreadTable(record) !== null)
-      throw notSupported(
-        'PREPARE does not say which shard EXECUTE will go to.',
-        'Prepare statements by the protocol, as drivers do.',
-      )
     const query = cursorQuery(record.text)
     const asked = query === null ? record : this.#database.look(query)
     return this.#database.route(asked, values, this.#near, this.#planner)
+  }
+
+  /** SQL's PREPARE of a statement about tables that are spread. */
+  preparesSpread(record: StatementRecord): boolean {
+    return record.facts.command === 'PREPARE' && this.#database.spreadTable(record) !== null
   }
 
   routeCopy(record: StatementRecord): CopyRoute {
@@ -79,7 +78,15 @@ export class SessionRoutes {
           : [],
       ),
     )
-    const where = texts.map((text) => this.#database.describing(this.#database.look(text)))
+    return this.#knowing(texts.map((text) => this.#database.describing(this.#database.look(text))))
+  }
+
+  /** The same of a statement that SQL prepares. */
+  describingPrepare(record: StatementRecord): Seat | 'federation' {
+    return this.#knowing([this.#database.describing(record)])
+  }
+
+  #knowing(where: readonly ('home' | 'shard' | 'federation')[]): Seat | 'federation' {
     if (where.includes('federation')) return 'federation'
     if (!where.includes('shard')) return this.#seats.home
     const shards = this.#database.shards.map((group) => this.#seats.in(group))

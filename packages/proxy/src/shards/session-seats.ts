@@ -24,6 +24,7 @@ export class SessionSeats {
   }
 
   in(group: string): Seat {
+    if (this.#federation?.place.group === group) return this.#federation
     let seat = this.#byGroup.get(group)
     if (seat === undefined) {
       seat = new Seat(this.#database.placeIn(group, this.#guest), this.#user)

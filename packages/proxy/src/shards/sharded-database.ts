@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type CopyRoute,
   type FullPlacement,
+  fetchCatalogueWithin,
   fetchPlacedCatalogue,
   fetchPlacement,
   type HerdRoute,
@@ -186,19 +187,19 @@ export class ShardedDatabase {
 
   /** By what the schema is to that client of a shard, inside its transaction. */
   async routeBy(client: pg.ClientBase): Promise<RoutePlanner> {
-    const planner = await this.#plannerBy(client)
+    const planner = await this.#plannerBy(client, await fetchCatalogueWithin(client))
     // Nothing could be done with such a table: its transaction had better not make it.
     for (const [table, why] of planner.unusable) if (!this.#planner?.unusable.has(table)) throw why
     return planner
   }
 
-  async #plannerBy(client: pg.ClientBase): Promise<RoutePlanner> {
+  async #plannerBy(client: pg.ClientBase, catalogue = this.#shardBook.catalogue): Promise<RoutePlanner> {
     const names = Object.keys(this.#placement.tables)
     const found = await fetchPlacedCatalogue(client, names)
     return new RoutePlanner(
       this.#placement,
       found,
-      this.#shardBook.catalogue,
+      catalogue,
       (values) => new WireValues(values as readonly WireValue[]),
     )
   }

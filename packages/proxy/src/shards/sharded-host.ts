@@ -9,6 +9,8 @@ export interface ShardedHost extends SeatUser {
   isUnderWay(batch: Batch): boolean
   /** All it does is change a setting that can be said again on any connection. */
   isRepeatable(batch: Batch): boolean
+  /** A statement of this name was prepared by SQL at home. */
+  hasPrepared(name: string): boolean
   /** Runs a batch as in a herd of this one group. */
   runOn(seat: Seat, batch: Batch): void
   /** Considers it anew. */

@@ -14,6 +14,7 @@ import { SessionSeats } from './session-seats.js'
 import type { Guest, ShardedDatabase } from './sharded-database.js'
 import type { ShardedHost } from './sharded-host.js'
 import type { SpreadCopy } from './spread-copy.js'
+import { SpreadPrepared } from './spread-prepared.js'
 import { UnitSequence } from './unit-sequence.js'
 import { rowLimitOf, type Unit, unitsOf } from './units.js'
 
@@ -24,6 +25,7 @@ export class ShardedSession {
   readonly #seats: SessionSeats
   readonly #transaction: HerdTransaction
   readonly #portals = new OpenPortals()
+  readonly #prepared: SpreadPrepared
   readonly #routes: SessionRoutes
   readonly #sequence: UnitSequence
   /** Where more is to come for what was asked up to a Flush. */
@@ -47,9 +49,10 @@ export class ShardedSession {
       schemaChanged: () => database.schemaChanged(),
     })
     this.#routes = new SessionRoutes(database, this.#seats, this.#transaction, this.#portals)
+    this.#prepared = new SpreadPrepared((name) => host.hasPrepared(name))
     this.#sequence = new UnitSequence({
       ...{ database, host, seats: this.#seats, transaction: this.#transaction },
-      ...{ portals: this.#portals, routes: this.#routes },
+      ...{ portals: this.#portals, routes: this.#routes, prepared: this.#prepared },
     })
   }
 
@@ -75,6 +78,7 @@ export class ShardedSession {
       return
     }
     try {
+      batch.simple = this.#withoutExecute(batch.simple)
       const units = unitsOf(batch, (text) => this.#database.look(text))
       batch.records = units.flatMap(({ record }) => record ?? [])
       const isDone = units.some(({ record, portal }) => record !== null || portal !== null)
@@ -90,6 +94,14 @@ export class ShardedSession {
     } catch (error) {
       this.refused(batch, error as Error)
     }
+  }
+
+  /** What an EXECUTE stands for that is known here. */
+  #withoutExecute(simple: Batch['simple']): Batch['simple'] {
+    const record = simple === null ? null : this.#database.look(simple.text)
+    if (record === null || record.facts.command !== 'EXECUTE') return simple
+    const text = this.#prepared.textOf(record)
+    return text === null ? simple : { message: makeQuery(text), text }
   }
 
   /** It was not let run: that may pass, or is to be told. */
@@ -126,6 +138,12 @@ export class ShardedSession {
     }
     this.#skips = true
     this.#host.answerAhead(batch, report)
+  }
+
+  /** It was answered with an error elsewhere, and its transaction has failed of it. */
+  failed(batch: Batch, report: Buffer): void {
+    this.#transaction.fail()
+    this.#host.answer(batch, report, [])
   }
 
   /** After an error nothing is read up to the Sync. */
@@ -213,6 +231,7 @@ export class ShardedSession {
     }
     const cursor = this.#portals.cursor(record)
     if (cursor !== null) return cursor
+    if (this.#isKeptHere(record)) return null
     if (record.facts.command === 'COPY') return this.#whereToCopy(record, alone)
     const route = this.#routes.route(record, values)
     switch (route.kind) {
@@ -231,9 +250,21 @@ export class ShardedSession {
     }
   }
 
+  /** SQL prepares it, or takes it away, and not at home alone. */
+  #isKeptHere(record: StatementRecord): boolean {
+    const { command } = record.facts
+    if (command === 'EXECUTE' && this.#prepared.textOf(record) !== null)
+      throw notSupported('EXECUTE over shards goes by the simple protocol, by itself.')
+    if (this.#routes.preparesSpread(record) || this.#prepared.isDeallocated(record)) return true
+    this.#prepared.checkName(record)
+    if (TAKES_PREPARED.test(record.shape)) this.#prepared.clear()
+    return false
+  }
+
   /** What was set is taken back at home; other connections are cleaned when they are given back. */
   #discard(): void {
     this.#transaction.discard()
+    this.#prepared.clear()
     for (const seat of this.#seats.all) {
       if (seat === this.#seats.home || seat.own === null) continue
       seat.own.traced = true
@@ -256,7 +287,7 @@ export class ShardedSession {
   // ---- on one group
 
   #runOn(seat: Seat, units: readonly Unit[], batch: Batch): void {
-    this.#portals.note(units, seat)
+    this.#portals.note(units, seat, this.#transaction.isOpen)
     if (batch.partial) this.#flushed = seat
     const { isOpen, isPinned, joined } = this.#transaction
     if (isOpen ? joined.has(seat) : !isPinned) {
@@ -301,6 +332,7 @@ export class ShardedSession {
         // It takes its time, and a standby may not have heard yet how shards are to be reached now.
         batch.onOwn = batch.onPrimary = true
         this.#outside = batch
+        this.#portals.note(units, seat, this.#transaction.isOpen)
         this.#host.runOn(seat, batch)
       }
     } catch (error) {
@@ -353,6 +385,7 @@ export class ShardedSession {
   /** The connection of a seat is gone. True: it is told to whoever asks next, or whose statement it was. */
   lost(seat: Seat, error: Error): boolean {
     if (this.#flushed === seat) this.#flushed = null
+    this.#portals.lost(seat)
     return this.#transaction.lost(seat, error)
   }
 
@@ -388,4 +421,5 @@ export class ShardedSession {
 
 const NOTHING = Buffer.alloc(0)
 const FLUSHED = 'what is sent up to one Sync, with a Flush in between, goes to one group'
+const TAKES_PREPARED = /^(?:deallocate(?: prepare)?|discard) all$/i
 const TAKES_ALL_BACK = /^(?:reset|discard) all$/i

@@ -20,7 +20,7 @@ export class TransactionPart implements PartClient {
    */
   async query(text: string, values: readonly unknown[] = []): Promise<unknown> {
     this.unreplicated = false
-    const reply = await askOn(this.#seat, withLiterals(text, values))
+    const reply = await askOn(this.#seat, values.length === 0 ? text : withLiterals(text, values))
     this.unreplicated = isUnreplicated(reply.bytes)
     const results = readResults(reply.bytes)
     return results.length === 1 ? results[0] : results
@@ -73,14 +73,18 @@ function readResults(bytes: Buffer): Result[] {
   return results
 }
 
-const BOOL = 16
+/** How values are read that are not for who reads text, by the number of their type: bool and jsonb. */
+const READ: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't',
+  3802: (text) => JSON.parse(text),
+}
 
 function readRow(message: Buffer, columns: readonly WireColumn[]): Record<string, unknown> {
   const texts = readTexts(message)
   return Object.fromEntries(
     columns.map(({ name, type }, at) => {
       const text = texts[at] ?? null
-      return [name, type === BOOL && text !== null ? text === 't' : text]
+      return [name, text === null ? null : (READ[type]?.(text) ?? text)]
     }),
   )
 }

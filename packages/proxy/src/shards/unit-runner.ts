@@ -5,6 +5,7 @@ import type {
   StatementPart,
   StatementRecord,
 } from '@pgherd/client/internal'
+import { commandComplete } from '../protocol/server-messages.js'
 import type { Seat } from '../session/seat.js'
 import { visitFederation } from './federation-visit.js'
 import { SelectedInsert } from './insert-selected.js'
@@ -15,7 +16,7 @@ import { answeredOrThrow, askRequests, askUnit, noteRun } from './seat-requests.
 import type { SessionParts } from './session-parts.js'
 import { setEverywhere } from './set-everywhere.js'
 import { askOn } from './transaction-part.js'
-import { answersAfter, encodePart, preparing } from './unit-messages.js'
+import { answersAfter, answerTo, encodePart, preparing } from './unit-messages.js'
 import { rowLimitOf, type Unit } from './units.js'
 import type { WireValue } from './wire-values.js'
 
@@ -37,7 +38,7 @@ export class UnitRunner {
     switch (route.kind) {
       case 'group': {
         const seat = await this.join(route.group, used)
-        this.#parts.portals.note([unit], seat)
+        this.#parts.portals.note([unit], seat, true)
         if (route.text === undefined) return askUnit(seat, unit)
         const part = { group: route.group, text: route.text, values: unit.values, rows: [] }
         return this.#runParts(unit, [part], used)
@@ -65,17 +66,33 @@ export class UnitRunner {
   }
 
   /** What only prepares, or is only closed. */
-  async #prepare(unit: Unit, used: Set<Seat>): Promise<Buffer> {
-    const { routes, seats, host, transaction } = this.#parts
-    const where = routes.describing([unit])
+  #prepare(unit: Unit, used: Set<Seat>): Promise<Buffer> {
+    return this.#visit(this.#parts.routes.describing([unit]), used, async (seat) => {
+      const { bytes, error } = await askRequests(seat, unit.requests)
+      if (error !== null) throw new ServerError(error)
+      return bytes
+    })
+  }
+
+  /** Prepares by SQL what is about tables that are spread. */
+  async prepareBySql(unit: Unit, record: StatementRecord, used: Set<Seat>): Promise<Buffer> {
+    const { routes, prepared } = this.#parts
+    await this.#visit(routes.describingPrepare(record), used, (seat) => prepared.prepare(record, seat))
+    return answerTo(unit, commandComplete('PREPARE'))
+  }
+
+  /** Of whom something is asked that is no part of the transaction. */
+  async #visit<T>(where: Seat | 'federation', used: Set<Seat>, work: (seat: Seat) => Promise<T>): Promise<T> {
+    const { seats, host, transaction } = this.#parts
     const seat = where === 'federation' ? await seats.federation() : where
     used.add(seat)
     const wasFree = seat.own === null
     if (wasFree) await host.take(seat)
-    const { bytes, error } = await askRequests(seat, unit.requests)
-    if (wasFree && !transaction.joined.has(seat)) seat.release()
-    if (error !== null) throw new ServerError(error)
-    return bytes
+    try {
+      return await work(seat)
+    } finally {
+      if (wasFree && !transaction.joined.has(seat)) seat.release()
+    }
   }
 
   async #runOnEach(

@@ -6,7 +6,7 @@ import { CopyRunner } from './copy-runner.js'
 import { failed } from './herd-transaction.js'
 import { isOtherEpoch, mapChanged, pauseMs } from './map-changes.js'
 import { ServerError } from './replies.js'
-import { notSupported, reportOf } from './report-of.js'
+import { isLoss, notSupported, reportOf } from './report-of.js'
 import { runApart } from './run-apart.js'
 import type { SessionParts } from './session-parts.js'
 import { answerTo } from './unit-messages.js'
@@ -54,7 +54,7 @@ export class UnitSequence {
   }
 
   async #try(units: readonly Unit[], used: Set<Seat>): Promise<Attempt> {
-    const { transaction, routes, host } = this.#parts
+    const { transaction, routes, host, prepared } = this.#parts
     const answers: Buffer[] = []
     const wasOpen = transaction.isOpen
     let mayRepeat = !wasOpen
@@ -71,6 +71,15 @@ export class UnitSequence {
           continue
         }
         if (transaction.status === 'E') throw transaction.tellLoss() ?? failed()
+        if (record !== null && routes.preparesSpread(record)) {
+          answers.push(await this.#runner.prepareBySql(unit, record, used))
+          continue
+        }
+        if (record !== null && prepared.isDeallocated(record)) {
+          prepared.deallocate(record)
+          answers.push(answerTo(unit, commandComplete('DEALLOCATE')))
+          continue
+        }
         if (record?.facts.command === 'COPY') {
           isImplicit = !transaction.isOpen
           if (isImplicit) transaction.begin()
@@ -99,7 +108,7 @@ export class UnitSequence {
       if (isImplicit) await this.#end(true)
       return { answer: Buffer.concat(answers), again: null }
     } catch (failure) {
-      const error = failure as Error
+      const error = (isLoss(failure as Error) ? transaction.tellLoss() : null) ?? (failure as Error)
       const wasJoined = wasOpen && transaction.joined.size > 0
       if (isImplicit) await this.#end(false).catch(() => {})
       else transaction.fail()
@@ -129,21 +138,31 @@ export class UnitSequence {
   }
 
   async #end(commits: boolean): Promise<void> {
-    this.#forgetOpen()
-    await this.#parts.transaction.end(commits)
+    const { transaction } = this.#parts
+    try {
+      await transaction.end(commits)
+    } finally {
+      this.#forgetOpen(commits)
+    }
   }
 
-  #forgetOpen(): void {
+  #forgetOpen(hasCommitted: boolean): void {
     this.#parts.routes.forget()
-    this.#parts.portals.clear()
+    this.#parts.portals.ended(hasCommitted)
   }
 
   async #control(unit: Unit, record: StatementRecord): Promise<Buffer> {
     const { command, statements } = record.facts
     if (statements > 1)
       throw notSupported('BEGIN, COMMIT and the like go each by themselves to a herd that is sharded.')
-    if (/^(COMMIT|ROLLBACK)$/.test(command)) this.#forgetOpen()
-    const tag = await this.#parts.transaction.control(record, record.text)
+    const ends = /^(COMMIT|ROLLBACK)$/.test(command)
+    const { transaction } = this.#parts
+    let tag = 'ROLLBACK'
+    try {
+      tag = await transaction.control(record, record.text)
+    } finally {
+      if (ends) this.#forgetOpen(tag === 'COMMIT')
+    }
     if (command === 'ROLLBACK TO') await this.#parts.routes.wentBack()
     return answerTo(unit, commandComplete(tag))
   }

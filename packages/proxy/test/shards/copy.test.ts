@@ -125,7 +125,7 @@ test('who copies while a server is lost is told, and nothing is copied', async (
     return (await shard.query(asked)).rowCount === 1
   })
   const { code } = await failed
-  expect(['08006', '40001', '57P01']).toContain(code)
+  expect(code).toBe('08006')
   const after = await there.through()
   expect((await after.query('select count(*)::int as n from users')).rows).toEqual([{ n: 0 }])
 })

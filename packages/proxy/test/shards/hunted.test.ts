@@ -8,7 +8,7 @@ import { ShardedProxy, twoShards } from './sharded-proxy.js'
 // What was found by looking for it.
 
 const there = ShardedProxy.before(
-  twoShards('{ users: { key: id }, later: { key: id } }'),
+  twoShards('{ users: { key: id }, later: { key: id }, rates: { kind: reference } }'),
   ['create table users (id int8 primary key, name text not null)', 'create table notes (id int, text text)'],
   4,
 )
@@ -253,4 +253,76 @@ test('an answer that comes late is nobody else’s', { timeout: 60_000 }, async 
   for (const [at, answer] of (await Promise.all(answers)).entries())
     expect(answer.rows).toEqual([{ name: `late ${at}` }])
   await reader.hear('Z')
+})
+
+test('a reference table can be written in the transaction that has made it', async () => {
+  const client = await there.through()
+  await client.query('begin')
+  await client.query('create table rates (code text primary key, rate numeric default 1)')
+  await client.query(`insert into rates (code) values ('EUR')`)
+  await client.query(`insert into rates values ('USD', 1.1)`)
+  await client.query('update rates set rate = rate * 2')
+  await client.query('commit')
+  for (const group of ['s1', 's2']) {
+    const shard = await there.open(there.dsnOf(group))
+    expect(await one(shard, 'select string_agg(code || rate, $$,$$ order by code) from rates')).toBe(
+      'EUR2,USD2.2',
+    )
+  }
+  await client.query('drop table rates')
+})
+
+test('a transaction that has lost a connection says 08006, whenever it hears of it', async () => {
+  const client = await there.through()
+  const shards = await Promise.all(['s1', 's2'].map((group) => there.open(there.dsnOf(group, 'superuser'))))
+  const endThem = async (): Promise<void> => {
+    const asked = `select pg_terminate_backend(pid) from pg_stat_activity where state like 'idle in transaction%' and usename = 'app'`
+    for (const shard of shards) await shard.query(asked)
+  }
+  const begin = async (): Promise<void> => {
+    await client.query('begin')
+    for (const id of [A, B]) await client.query(`update users set name = 'lost' where id = ${id}`)
+  }
+  for (const next of [
+    `select name from users where id = ${A}`,
+    `update users set name = 'x'`,
+    'savepoint s',
+    'commit',
+  ]) {
+    await begin()
+    await endThem()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await expect(client.query(next), next).rejects.toMatchObject({ code: '08006' })
+    if (next !== 'commit') await expect(client.query('select 1')).rejects.toMatchObject({ code: '25P02' })
+    await client.query('rollback')
+  }
+  await begin()
+  const waits = client.query(`select pg_sleep(30) from users where id = ${A}`)
+  const failed = expect(waits).rejects.toMatchObject({ code: '08006' })
+  await until('it sleeps', async () => {
+    const asked = `select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%' and usename = 'app'`
+    return (await Promise.all(shards.map((shard) => shard.query(asked)))).some(
+      ({ rowCount }) => rowCount === 1,
+    )
+  })
+  await failed
+  await client.query('rollback')
+  expect(await one(client, `select count(*)::int from users where name in ('lost', 'x')`)).toBe(0)
+})
+
+test('a setting of pgherd that is refused fails its transaction', async () => {
+  const client = await there.raw()
+  const bad = `set pgherd.consistency = 'whatever'`
+  await client.ask(query('begin'))
+  await client.ask(query(`update users set name = 'x' where id = ${A}`))
+  expect(stateOf(await client.ask(query(bad)))).toBe('22023')
+  expect(stateOf(await client.ask(query('select 1')))).toBe('25P02')
+  await client.ask(query('rollback'))
+  const heard = await client.ask(...run(`update users set name = 'x' where id = ${A}`), parse('', bad), sync)
+  expect([typesOf(heard), stateOf(heard)]).toEqual(['12nCEZ', '22023'])
+  await client.ask(query('begin'))
+  expect(stateOf(await client.ask(parse('', bad), sync))).toBe('22023')
+  expect(stateOf(await client.ask(query('select 1')))).toBe('25P02')
+  await client.ask(query('rollback'))
+  expect(await one(await there.through(), `select count(*)::int from users where name = 'x'`)).toBe(0)
 })

@@ -231,3 +231,73 @@ test('the plan says on which nodes a statement was run', async () => {
     { connection: 'own', why: 'its rows are in several groups' },
   ])
 })
+
+test('SQL prepares statements, and EXECUTE goes where its arguments say', async () => {
+  const client = await there.through()
+  await client.query('prepare one (int8) as select id::int, name from users where id = $1')
+  await client.query('prepare "Add" as insert into users values ($1, $2), ($3, $4) returning id::int')
+  await client.query(`prepare every as select count(*)::int as n from users where name <> $1`)
+  await client.query('prepare home as select $1::int + 1 as n')
+  for (const id of [1, 2, 3, 4])
+    expect((await client.query(`execute one(${id})`)).rows).toEqual([{ id, name: `u${id}` }])
+  expect(await client.query(`execute "Add" (21, 'it''s', 22, null)`).catch(({ code }) => code)).toBe('23502')
+  expect((await client.query(`execute "Add" (21, 'it''s', -22, 'x')`)).rows).toEqual([
+    { id: 21 },
+    { id: -22 },
+  ])
+  expect((await client.query(`execute every ('it''s')`)).rows).toEqual([{ n: 11 }])
+  expect((await client.query('execute home(1)')).rows).toEqual([{ n: 2 }])
+  await client.query('begin')
+  await client.query(`execute "Add" (31, 'a', 32, 'b')`)
+  expect((await client.query('execute one(31)')).rows).toEqual([{ id: 31, name: 'a' }])
+  await client.query('rollback')
+  expect((await client.query('execute one(31)')).rows).toEqual([])
+  for (const [text, code] of [
+    ['execute one(1, 2)', '42601'],
+    ['execute one(1 + 1)', '0A000'],
+    ['execute none(1)', '26000'],
+    ['prepare one as select * from users', '42P05'],
+    ['prepare one as select 1', '42P05'],
+    ['prepare home as select * from users', '42P05'],
+    ['prepare bad as select nothing from users', '42703'],
+  ] as const)
+    await expect(client.query(text), text).rejects.toMatchObject({ code })
+  await client.query('deallocate one')
+  await expect(client.query('execute one(1)')).rejects.toMatchObject({ code: '26000' })
+  await client.query('deallocate all')
+  await expect(client.query(`execute every ('x')`)).rejects.toMatchObject({ code: '26000' })
+  await client.query('prepare one as select name from users where id = $1')
+  await client.query('discard all')
+  await expect(client.query('execute one(1)')).rejects.toMatchObject({ code: '26000' })
+})
+
+test('a cursor WITH HOLD outlives its transaction, of one shard and of all', async () => {
+  const client = await there.through()
+  const next = async (name: string): Promise<unknown[]> => (await client.query(`fetch 2 from ${name}`)).rows
+  await client.query('declare alone cursor with hold for select id::int from users order by id')
+  await client.query('begin')
+  await client.query('declare one cursor with hold for select name from users where id = 7')
+  await client.query('declare every cursor with hold for select id::int from users order by id')
+  await client.query('declare gone cursor for select id::int from users order by id')
+  expect(await next('every')).toEqual([{ id: 1 }, { id: 2 }])
+  await client.query('commit')
+  expect(await next('every')).toEqual([{ id: 3 }, { id: 4 }])
+  expect(await next('one')).toEqual([{ name: 'u7' }])
+  await expect(next('gone')).rejects.toMatchObject({ code: '34000' })
+  await client.query('begin')
+  await client.query('declare undone cursor with hold for select name from users where id = 7')
+  await client.query('rollback')
+  await expect(next('undone')).rejects.toMatchObject({ code: '34000' })
+  expect(await next('alone')).toEqual([{ id: 1 }, { id: 2 }])
+  await client.query('close every')
+  await expect(next('every')).rejects.toMatchObject({ code: '34000' })
+  await client.query('begin')
+  await client.query(`update users set name = 'x'`)
+  for (const id of [1, 2, 3, 4])
+    await client.query(`declare late${id} cursor with hold for select name from users where id = ${id}`)
+  // PostgreSQL does not prepare what has made one: nothing of it stays.
+  await expect(client.query('commit')).rejects.toMatchObject({ code: '0A000' })
+  expect((await client.query(`select count(*)::int as n from users where name = 'x'`)).rows).toEqual([
+    { n: 0 },
+  ])
+})

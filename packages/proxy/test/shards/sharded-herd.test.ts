@@ -214,9 +214,6 @@ test('what nobody can answer rightly is refused with the reason', async () => {
   await expect(client.query(`insert into users (id, name) values (null, 'nobody')`)).rejects.toMatchObject({
     code: '23502',
   })
-  await expect(client.query('prepare q as select * from users where id = $1')).rejects.toMatchObject({
-    code: '0A000',
-  })
   await expect(client.query('select * from nowhere')).rejects.toMatchObject({ code: '42P01' })
   await client.query('begin isolation level serializable')
   await client.query('select * from users where id = 1')
