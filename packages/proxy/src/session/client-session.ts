@@ -1,7 +1,6 @@
 import type net from 'node:net'
 import type { Session, StatementRecord } from '@pgherd/client/internal'
-import type { Lsn } from '@pgherd/core'
-import { type Consistency, judgeFailure, lsnForStaleness } from '@pgherd/core/routing'
+import type { Consistency } from '@pgherd/core/routing'
 import { type DatabaseBook, isUnknown } from '../database-book.js'
 import type { KnownDatabase } from '../database-books.js'
 import type { HerdLink } from '../herd-link.js'
@@ -18,7 +17,6 @@ import {
   type TransactionStatus,
 } from '../protocol/server-messages.js'
 import type { OwnServer } from '../server/own-server.js'
-import type { JobOutcome, LaneJob } from '../server/proxy-lane.js'
 import type { Parsing } from '../server/reply-script.js'
 import { LoginRefused } from '../server/server-connection.js'
 import { SettingsRefused } from '../server/server-pool.js'
@@ -30,9 +28,10 @@ import type { BatchMeter } from './batch-meter.js'
 import { type Batch, newBatch, type SimpleMessage, settingOf, takesAllBack } from './client-batch.js'
 import { ClientInput, type InputUser } from './client-input.js'
 import { ClientOutput } from './client-output.js'
-import { hintOf } from './consistency-hint.js'
+import { destinationOf } from './destination.js'
 import { sayFarewell } from './farewell.js'
 import type { KeyedCall, KeyedReads } from './keyed-read.js'
+import { LaneTurn, type LaneUser, type Unanswered } from './lane-turn.js'
 import { FAILED_TRANSACTION, stateLost, transactionLost, unknownOutcome } from './loss-reports.js'
 import type { PauseGate } from './pause-gate.js'
 import { done, type ProxyAnswer, type ProxyCommand, showConsistency, showPlan } from './proxy-command.js'
@@ -40,10 +39,10 @@ import { Seat } from './seat.js'
 import { SeatTaker } from './seat-taker.js'
 import { SessionSettings } from './session-settings.js'
 import type { SessionTraces } from './session-traces.js'
-import { EXPLAINED, explainRow, isExplain, type ShownPlan, whyThere, withNode } from './shown-plan.js'
+import { EXPLAINED, explainRow, isExplain, type ShownPlan, withNode } from './shown-plan.js'
 import { executedName } from './sql-prepared.js'
 import { executedBy, StatementMap } from './statement-map.js'
-import { endsTransaction, maySeePrepared, namesPrepared, opensReadOnly } from './statement-traits.js'
+import { endsTransaction, maySeePrepared, namesPrepared } from './statement-traits.js'
 import type { StatementNames, VirtualStatement } from './virtual-statement.js'
 
 const MAX_CUT_OFFS = 5
@@ -60,7 +59,7 @@ export interface SessionContext {
 }
 
 /** One client, logged in. One of its batches is under way at a time. */
-export class ClientSession implements ShardedHost, InputUser {
+export class ClientSession implements ShardedHost, InputUser, LaneUser {
   readonly socket: net.Socket
   readonly processId: number
   readonly secretKey: Buffer
@@ -255,7 +254,7 @@ export class ClientSession implements ShardedHost, InputUser {
     else if (this.#own !== null) this.#goOnThere(this.#own, batch)
     // Its connection was lost a moment ago, and with it what this was to be part of.
     else if (this.#shards?.isPart(batch) === true) this.#shards.lostBefore(batch)
-    else this.#run(batch)
+    else this.run(batch)
   }
 
   // ---- for several groups
@@ -402,51 +401,26 @@ export class ClientSession implements ShardedHost, InputUser {
 
   // ---- where it goes
 
-  #run(batch: Batch): void {
+  run(batch: Batch): void {
     // It may have been cancelled while it waited to be run again.
     if (this.#closed || this.#batch !== batch) return
-    const reads = batch.records.every(({ judgement }) => judgement.reads)
-    const shared = reads && !batch.onOwn && batch.records.every((record) => this.#mayShare(record))
-    // What leaves something in its session keeps the connection, and later writes must find a primary there.
-    const staysClean = !batch.records.some(({ nature }) => nature.leavesTraces)
-    const mayUseStandby = ((reads && staysClean) || opensReadOnly(batch.records)) && !batch.onPrimary
-    const position = mayUseStandby ? this.#standbyPosition(batch) : null
-    const choice = this.#tenant.choose(position === null ? 'primary' : 'standby', position ?? 0, this.#turn)
-    const at = choice.kind === 'behind' ? this.#tenant.choose('primary', 0, 0) : choice
-    if (at.kind !== 'node') {
+    const destination = destinationOf(batch, {
+      tenant: this.#tenant,
+      link: this.#link,
+      writes: this.#writes,
+      consistency: this.#consistency,
+      turn: this.#turn,
+    })
+    if (destination === null) {
       this.#await(batch)
       return
     }
-    this.#context.meter.sent(at.role, shared ? 'lane' : 'own', at.node, reads)
-    this.#plan = {
-      node: at.node,
-      role: at.role,
-      connection: shared ? 'shared' : 'own',
-      why: whyThere(batch.records, at.role, mayUseStandby, position, choice.kind),
-    }
-    if (shared) this.#runOnLane(batch, at.node, at.role)
-    else this.#runOnOwn(batch, at.node, at.role)
-  }
-
-  /** What a standby must have replayed to answer a batch that reads; null: the primary is to answer. */
-  #standbyPosition({ records }: Batch): Lsn | null {
-    const link = this.#link
-    const consistency =
-      (records.length === 1 ? hintOf((records[0] as StatementRecord).text) : null) ?? this.#consistency
-    if (consistency === 'primary') return null
-    if (consistency === 'eventual') return 0
-    if (typeof consistency === 'object')
-      return lsnForStaleness(link.view, consistency.bounded.maxStalenessMs, performance.now())
-    const position = link.positionOf(this.#writes)
-    // This read is the primary's; those that follow may be a standby's again.
-    if (position === null) link.stamper.whenStamped(this.#writes, () => {})
-    return position
-  }
-
-  #mayShare(record: StatementRecord): boolean {
-    const { judgement, facts, pace } = record
-    if (!judgement.shared || facts.statements > 1 || !pace.mayShare(performance.now())) return false
-    return !namesPrepared(record)
+    const { node, role, reads } = destination
+    const lane = destination.connection === 'shared' ? this.#tenant.lane(node, this.#settings) : null
+    this.#plan = lane === null ? { ...destination, connection: 'own' } : destination
+    this.#context.meter.sent(role, lane === null ? 'own' : 'lane', node, reads)
+    if (lane === null) this.#runOnOwn(batch, node, role)
+    else lane.run(new LaneTurn(batch, { node, role, lane }, this.#keyedRead(batch), this))
   }
 
   /** Waits for a node that can take it. */
@@ -464,7 +438,7 @@ export class ClientSession implements ShardedHost, InputUser {
     }
     const again = (): void => {
       stop()
-      this.#run(batch)
+      this.run(batch)
     }
     const timer = setTimeout(again, leftMs)
     const cancel = this.#link.waitForChange(again)
@@ -476,72 +450,19 @@ export class ClientSession implements ShardedHost, InputUser {
     this.#stopWaiting = stop
   }
 
-  #runOnLane(batch: Batch, node: string, role: 'primary' | 'standby'): void {
-    const lane = this.#tenant.lane(node, this.#settings)
-    if (lane === null) {
-      this.#plan = { ...(this.#plan as ShownPlan), connection: 'own' }
-      this.#runOnOwn(batch, node, role)
-      return
-    }
-    const keyed = this.#keyedRead(batch)
-    const job: LaneJob = {
-      encode: (prepared) => {
-        if (keyed !== null) return keyed.encode(prepared)
-        if (batch.simple !== null) return { parts: [batch.simple.message], script: null, prepares: [] }
-        const encoded = encodeRequests(batch.requests, prepared, { sync: true, failed: false })
-        return encoded.script.isNeedless ? { ...encoded, script: null } : encoded
-      },
-      rename: (report) => withClientNames(report, batch.requests),
-      done: (outcome) => {
-        if (this.#batch !== batch || this.#closed) return
-        if (outcome.kind === 'answered' && role === 'primary' && lane.isStandby)
-          this.#again(batch, node, { kind: 'cut off', error: new Error('it is no primary any more') })
-        else this.#laneAnswered(batch, node, role, outcome, keyed)
-      },
-    }
-    lane.run(job)
-  }
-
   #keyedRead({ simple, records, asItCame }: Batch): KeyedCall | null {
     const [record] = records
     if (simple === null || asItCame || record === undefined || records.length > 1) return null
     return this.#context.keyed.find(record, simple)
   }
 
-  #laneAnswered(
+  laneAnswered(
     batch: Batch,
-    node: string,
-    role: 'primary' | 'standby',
-    outcome: JobOutcome,
-    keyed: KeyedCall | null,
+    pieces: readonly Buffer[],
+    error: string | null,
+    unparsed: readonly Parsing[],
   ): void {
-    if (outcome.kind === 'too long') {
-      for (const { pace } of batch.records) pace.keepAway(performance.now())
-      batch.onOwn = true
-      this.#run(batch)
-      return
-    }
-    if (outcome.kind !== 'answered') {
-      this.#again(batch, node, outcome)
-      return
-    }
-    const { error, pieces, unparsed } = outcome
-    if (error !== null && (LANE_ONLY.has(error) || isOfStandby(role, error))) {
-      if (error === QUERY_CANCELED) for (const { pace } of batch.records) pace.noteSlow(performance.now())
-      if (LANE_ONLY.has(error)) batch.onOwn = true
-      else batch.onPrimary = true
-      this.#run(batch)
-      return
-    }
-    if (error !== null && keyed !== null) {
-      // Its report may speak of the text, which is the client's.
-      keyed.failed()
-      batch.asItCame = true
-      this.#run(batch)
-      return
-    }
     const { meter } = this.#context
-    for (const { pace } of batch.records) pace.noteQuick()
     if (error !== null) {
       meter.failed(error)
       for (const parsing of unparsed) this.unparsed(parsing)
@@ -562,11 +483,7 @@ export class ClientSession implements ShardedHost, InputUser {
     this.forget(batch.requests)
   }
 
-  #again(
-    batch: Batch,
-    node: string,
-    { error }: Exclude<JobOutcome, { kind: 'answered' | 'too long' }>,
-  ): void {
+  failedAt(batch: Batch, node: string, { error }: Unanswered): void {
     this.#link.look(node)
     if (error instanceof LoginRefused && !error.sqlState.startsWith('57P')) {
       if (this.#shards === null) this.#tell(batch, error.report)
@@ -583,7 +500,7 @@ export class ClientSession implements ShardedHost, InputUser {
       this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
       return
     }
-    setTimeout(() => this.#run(batch), Math.min(250, 5 * 2 ** batch.cutOffs))
+    setTimeout(() => this.run(batch), Math.min(250, 5 * 2 ** batch.cutOffs))
   }
 
   #runOnOwn(batch: Batch, node: string, role: 'primary' | 'standby'): void {
@@ -602,7 +519,7 @@ export class ClientSession implements ShardedHost, InputUser {
           // Of a node that was promoted while it was idle it says so still: another one will know.
           server.retired = true
           pool.giveBack(server)
-          this.#again(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
+          this.failedAt(batch, node, { kind: 'unsent', error: new Error('it is no primary any more') })
           return
         }
         this.#seat.take(server, pool)
@@ -610,7 +527,7 @@ export class ClientSession implements ShardedHost, InputUser {
       },
       (error) => {
         this.#stopWaiting = null
-        if (this.#batch === batch) this.#again(batch, node, { kind: 'unsent', error })
+        if (this.#batch === batch) this.failedAt(batch, node, { kind: 'unsent', error })
       },
     )
   }
@@ -884,7 +801,7 @@ export class ClientSession implements ShardedHost, InputUser {
 
   #loseStatement(batch: Batch, wrote: boolean, error: Error): void {
     // Of what came before a Flush nothing is known any more.
-    if (!wrote && !batch.told && !batch.continues) this.#again(batch, '', { kind: 'cut off', error })
+    if (!wrote && !batch.told && !batch.continues) this.failedAt(batch, '', { kind: 'cut off', error })
     else if (!wrote) this.#tellError(batch, { severity: 'ERROR', code: '08006', message: error.message })
     else {
       this.#writes.noteWrite(false)
@@ -985,13 +902,6 @@ const CANCELED = 'canceling statement due to user request'
 /** What is run by the name of a statement that is not there. */
 const NOTHING = ''
 const FLUSH = Buffer.from([FROM_CLIENT.flush, 0, 0, 0, 4])
-/** Errors of lanes' own making: their patience, and prepared plans and names. */
-const LANE_ONLY: ReadonlySet<string> = new Set([QUERY_CANCELED, '26000', '42P05', '0A000'])
-/** A standby refuses it, and the primary may not. What is on a lane only reads. */
-function isOfStandby(role: 'primary' | 'standby', sqlState: string): boolean {
-  return role === 'standby' && judgeFailure({ progress: 'refused', sqlState, role }, true) === 'repeat'
-}
-
 const FORGETS: ReadonlySet<string> = new Set(['DEALLOCATE', 'DISCARD'])
 
 /** Of a transaction only what ends it may have taken effect. */
