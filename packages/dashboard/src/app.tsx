@@ -1,5 +1,7 @@
 import { useEffect } from 'react'
+import { ActionsView } from './actions/actions-view.js'
 import type { EventStream } from './api/event-stream.js'
+import { ChartsView } from './charts/charts-view.js'
 import { HerdView } from './herd/herd-view.js'
 import { LanguageContext, wordsOf } from './i18n/use-words.js'
 import { Announcer } from './layout/announcer.js'
@@ -8,7 +10,10 @@ import type { View } from './layout/route.js'
 import { Shell } from './layout/shell.js'
 import { SignIn } from './layout/sign-in.js'
 import { useRoute } from './layout/use-route.js'
+import { ShardsView } from './shards/shards-view.js'
+import { SqlView } from './sql/sql-view.js'
 import { useStateOf } from './store/use-state-of.js'
+import { TimelineView } from './timeline/timeline-view.js'
 
 /** The whole page. */
 export function App({ stream }: { stream: EventStream }) {
@@ -39,7 +44,15 @@ function ViewOf({ view, params }: { view: View; params: URLSearchParams }) {
   switch (view) {
     case 'herd':
       return <HerdView selected={params.get('node')} />
-    default:
-      return null
+    case 'charts':
+      return <ChartsView />
+    case 'shards':
+      return <ShardsView />
+    case 'sql':
+      return <SqlView />
+    case 'actions':
+      return <ActionsView selected={params.get('node')} />
+    case 'timeline':
+      return <TimelineView params={params} />
   }
 }

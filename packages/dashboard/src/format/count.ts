@@ -1,7 +1,12 @@
-/** A count, in full while it is short: `12,345`, `1.2M`. */
+/** A count or a mean of counts, in full while it is short: `0.4`, `12,345`, `1.2M`. */
 export function formatCount(count: number, locale: string): string {
   const isLong = Math.abs(count) >= 100_000
-  return count.toLocaleString(locale, isLong ? { notation: 'compact', maximumFractionDigits: 1 } : {})
+  return count.toLocaleString(
+    locale,
+    isLong
+      ? { notation: 'compact', maximumFractionDigits: 1 }
+      : { maximumFractionDigits: Math.abs(count) < 10 ? 1 : 0 },
+  )
 }
 
 /** A fraction of one as a percentage: `12.5%`. */

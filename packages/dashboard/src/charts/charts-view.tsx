@@ -1,0 +1,65 @@
+import { useCallback, useMemo, useState } from 'react'
+import { useWords } from '../i18n/use-words.js'
+import { Empty } from '../layout/empty.js'
+import { Loading } from '../layout/loading.js'
+import { useStateOf } from '../store/use-state-of.js'
+import { Chart } from './chart.js'
+import { CHARTS } from './charts.js'
+import { rangeOf, samplesIn, type TimeRange, WINDOWS, type Window } from './time-range.js'
+import { useTheme } from './use-theme.js'
+import 'uplot/dist/uPlot.min.css'
+import './charts.css'
+
+/** The last minutes or the last hour in lines, second by second. */
+export function ChartsView() {
+  const { t } = useWords()
+  const samples = useStateOf((state) => state.samples)
+  const hasHeard = useStateOf((state) => state.topology !== null)
+  const [window, setWindow] = useState<Window>(300)
+  const [zoom, setZoom] = useState<TimeRange | null>(null)
+  const theme = useTheme()
+  const range = useMemo(() => rangeOf(samples, window, zoom), [samples, window, zoom])
+  const shown = useMemo(() => samplesIn(samples, range), [samples, range])
+  const zoomTo = useCallback((from: number, to: number) => setZoom({ from, to }), [])
+  return (
+    <>
+      <header className="row view-head">
+        <h1>{t('nav.charts')}</h1>
+        <fieldset className="windows">
+          <legend className="visually-hidden">{t('chart.window')}</legend>
+          {WINDOWS.map((each) => (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={zoom === null && each === window}
+              onClick={() => {
+                setZoom(null)
+                setWindow(each)
+              }}
+            >
+              {each === 3600 ? '1 h' : `${each / 60} min`}
+            </button>
+          ))}
+        </fieldset>
+        {zoom === null ? (
+          <span className="quiet small">{t('chart.howToZoom')}</span>
+        ) : (
+          <button type="button" className="primary" onClick={() => setZoom(null)}>
+            {t('chart.live')}
+          </button>
+        )}
+      </header>
+      {!hasHeard ? (
+        <Loading />
+      ) : samples.length === 0 ? (
+        <Empty title={t('chart.empty')} />
+      ) : (
+        <div className="charts">
+          {CHARTS.map((chart) => (
+            <Chart key={chart.id} chart={chart} samples={shown} range={range} theme={theme} onZoom={zoomTo} />
+          ))}
+        </div>
+      )}
+    </>
+  )
+}

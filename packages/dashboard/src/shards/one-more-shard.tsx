@@ -1,0 +1,73 @@
+import type { AddedShard } from '@pgherd/core/api'
+import { useId, useState } from 'react'
+import { useWords } from '../i18n/use-words.js'
+import { Loading } from '../layout/loading.js'
+import { ProblemNote } from '../layout/problem-note.js'
+import { useAnswer } from '../layout/use-answer.js'
+
+/** What one more shard would move; worked out only when somebody asks, since it takes a while. */
+export function OneMoreShard() {
+  const { t } = useWords()
+  const titleId = useId()
+  const [isAsked, setIsAsked] = useState(false)
+  const { answer, problem, isAsking } = useAnswer<AddedShard>(isAsked ? 'v1/shards/compare' : null)
+  return (
+    <section className="card stack" aria-labelledby={titleId}>
+      <header className="row">
+        <h2 id={titleId}>{t('shards.oneMore')}</h2>
+        {!isAsked && (
+          <button type="button" onClick={() => setIsAsked(true)}>
+            {t('shards.workOut')}
+          </button>
+        )}
+      </header>
+      {isAsking && <Loading />}
+      {problem !== null && <ProblemNote problem={problem} />}
+      {answer !== null && <Moves answer={answer} />}
+    </section>
+  )
+}
+
+function Moves({ answer }: { answer: AddedShard }) {
+  const { t, share } = useWords()
+  return (
+    <>
+      <p>
+        {t('shards.moves', {
+          share: share(answer.movedShare),
+          ideal: share(answer.ideal),
+          shards: answer.shards,
+        })}
+      </p>
+      <div className="table-scroll">
+        <table>
+          <caption className="visually-hidden">{t('shards.oneMore')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('shards.shard')}</th>
+              <th scope="col" className="number">
+                {t('shards.before')}
+              </th>
+              <th scope="col" className="number">
+                {t('shards.after')}
+              </th>
+              <th scope="col" className="number">
+                {t('shards.gives')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {answer.perShard.map((shard) => (
+              <tr key={shard.name}>
+                <th scope="row">{shard.name}</th>
+                <td className="number">{share(shard.before)}</td>
+                <td className="number">{share(shard.after)}</td>
+                <td className="number">{share(shard.gives)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  )
+}
