@@ -3,10 +3,14 @@ import type { PgConnection } from './pg-internals.js'
 const FLUSH = Buffer.from([0x48, 0, 0, 0, 4])
 
 /**
- * Lets what is sent in one turn of the event loop go out as one buffer: a prepared statement is five
- * messages, and writing each costs more than making it.
+ * Lets what is sent until `later` runs go out as one buffer: a prepared statement is five messages, and writing each
+ * costs more than making it. `process.nextTick` is as soon as this piece of work is done; `setImmediate` when all
+ * answers that have arrived, from whichever server, have been dealt with.
  */
-export function gatherWrites(connection: PgConnection): void {
+export function gatherWrites(
+  connection: PgConnection,
+  later: (flush: () => void) => unknown = process.nextTick,
+): void {
   let gathered: Uint8Array[] = []
   const flush = (): void => {
     const [first] = gathered
@@ -15,7 +19,7 @@ export function gatherWrites(connection: PgConnection): void {
     gathered = []
   }
   connection._send = (bytes) => {
-    if (gathered.push(bytes) === 1) process.nextTick(flush)
+    if (gathered.push(bytes) === 1) later(flush)
     return !connection.stream.writableNeedDrain
   }
   // Its own would overtake what is gathered: a cursor waits for the answer to what comes before it.

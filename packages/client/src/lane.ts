@@ -72,7 +72,8 @@ export class Lane {
     await setUp(this.#client)
     if (this.#state === 'ended') throw new Error('The connection ended.')
     this.#state = 'open'
-    gatherWrites(internalsOf(this.#client).connection)
+    // Callers of a sharded herd go from any lane to any other: what they send in a turn is gathered by lane.
+    gatherWrites(internalsOf(this.#client).connection, setImmediate)
     // Setting up may take longer. In the pipeline nobody has to wait for this; it fails with the connection.
     this.#client.query(`SET statement_timeout TO ${Math.ceil(patienceMs)}`).catch(() => {})
     if (this.inFlight === 0) internalsOf(this.#client).unref()

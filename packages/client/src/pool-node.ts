@@ -163,13 +163,19 @@ export class PoolNode {
     }
   }
 
-  /** The least busy lane; another is opened while all are busy and there may be more. */
+  /**
+   * The first lane that is not busy, since what is sent together costs less; else the least busy one. Another is
+   * opened while all are busy and there may be more.
+   */
   lane(): Lane {
     let best: Lane | null = null
-    for (const lane of this.#lanes)
-      if (lane.usable && (best === null || lane.inFlight < best.inFlight)) best = lane
     const { max, depth } = this.#settings.lanes
-    if (best !== null && (best.inFlight < depth || this.#lanes.size >= max)) return best
+    for (const lane of this.#lanes) {
+      if (!lane.usable) continue
+      if (lane.inFlight < depth) return lane
+      if (best === null || lane.inFlight < best.inFlight) best = lane
+    }
+    if (best !== null && this.#lanes.size >= max) return best
     return this.#openLane()
   }
 
