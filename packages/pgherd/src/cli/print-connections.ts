@@ -8,8 +8,9 @@ export function describeConnections(herd: Herd): string {
   const proxy = herd.proxyDsn()
   const all = [
     ...(proxy === null ? [] : describeProxy(herd, proxy)),
-    pc.dim('Any client of libpq; finds the primary, also after a failover:'),
-    `  psql "${herd.dsn()}"`,
+    ...(herd.spec.sharding === undefined
+      ? [pc.dim('Any client of libpq; finds the primary, also after a failover:'), `  psql "${herd.dsn()}"`]
+      : [pc.dim('@pgherd/client; finds every shard, and its primary:'), `  ${herd.dsn()}`]),
   ]
   if (names.length === 1) return all.join('\n')
   const each = names.map((name) => `  ${herd.dsn(name)}  ${pc.dim(name)}`)

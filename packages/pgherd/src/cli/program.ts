@@ -14,6 +14,7 @@ import {
   supervisorOf,
 } from './herd-location.js'
 import { located } from './located.js'
+import type { DsnOptions } from './print-dsn.js'
 import type { ProxyFlags } from './run-proxy.js'
 import { version } from './version.js'
 
@@ -191,24 +192,23 @@ function addDsn(program: Command): void {
   located(program.command('dsn'))
     .summary('print a connection string')
     .description(
-      'Prints a connection string: of one node, or of all with the primary asked for (libpq, JDBC, …).',
+      'Prints a connection string: of one node, or of all with the primary asked for (libpq, JDBC, …); of a sharded herd, of its proxy.',
     )
     .argument('[node]', 'name of a node')
     .option('--proxy', 'of the proxy: one address for any client, with the whole herd behind it')
+    .option(
+      '--nodes',
+      'of the nodes, also of a sharded herd: for @pgherd/client, which finds the shards from there',
+    )
     .option('--superuser', 'as the superuser postgres instead of the application’s role')
     .addHelpText(
       'after',
       examples('psql "$(pgherd dsn --proxy)"', 'psql "$(pgherd dsn)"', 'pgherd dsn main-2'),
     )
-    .action(
-      async (
-        node: string | undefined,
-        options: LocationOptions & { proxy?: boolean; superuser?: boolean },
-      ) => {
-        const { printDsn } = await import('./print-dsn.js')
-        console.log(await printDsn(await locateHerd(options), node, options))
-      },
-    )
+    .action(async (node: string | undefined, options: LocationOptions & DsnOptions) => {
+      const { printDsn } = await import('./print-dsn.js')
+      console.log(await printDsn(await locateHerd(options), node, options))
+    })
 }
 
 function addLogs(program: Command): void {
