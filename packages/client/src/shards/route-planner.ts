@@ -18,6 +18,7 @@ import { CopySplitter, type KeyType, locateKey, locateRow, type PlacedTable } fr
 import {
   type Catalogue,
   type CopyIn,
+  comparesValues,
   type InsertFacts,
   type InsertRows,
   type NotScattered,
@@ -220,18 +221,32 @@ export class RoutePlanner implements PlacedNames {
     return statement
   }
 
-  #whyNotScattered({ command, tables }: StatementFacts, calls: Calls): string | null {
+  #whyNotScattered({ command }: StatementFacts, calls: Calls): string | null {
     if (command !== 'SELECT') return `it is ${command}`
-    if (calls !== 'immutable')
-      return 'it calls what may say something else on another server or a moment later'
+    return calls === 'immutable'
+      ? null
+      : 'it calls what may say something else on another server or a moment later'
+  }
+
+  /** Of values that are compared here, or on one shard for all. */
+  #whyNotCompared({ tables, types }: StatementFacts): string | null {
     const collated = tables.find((use) => this.#collated.has(nameIn(use)))
-    return collated === undefined ? null : `${collated.name} has a column that sorts in a way of its own`
+    if (collated !== undefined) return `${collated.name} has a column that sorts in a way of its own`
+    const ownType = types.find(({ name }) => !this.#sortsAsUsual(name))
+    return ownType === undefined ? null : `values of type ${ownType.name} may sort in a way of their own`
+  }
+
+  /** A domain may have a collation, and `name` has one. */
+  #sortsAsUsual(type: string): boolean {
+    return type !== 'name' && (this.catalogue.types.get(type) ?? []).every(({ builtin }) => builtin)
   }
 
   #readScatter(record: StatementRecord): ScatterRead | NotScattered {
     let read = this.#scatters.get(record)
     if (read === undefined) {
       read = readScatter(record.text)
+      const why = 'why' in read || !comparesValues(read) ? null : this.#whyNotCompared(record.facts)
+      if (why !== null) read = { why }
       this.#scatters.set(record, read)
     }
     return read

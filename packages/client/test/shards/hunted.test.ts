@@ -241,10 +241,10 @@ test('a write to several shards is aborted by its signal, and leaves nothing', a
   expect(await nameOf(a, b)).toEqual(['new', 'new'])
 })
 
-test('a cursor is refused by its own event, as one that cannot be run', async () => {
+test('a cursor that cannot be run is refused by its own event', async () => {
   await withClient(async (client) => {
     const refused = new Promise<Error>((resolve) => {
-      const cursor = { submit() {}, handleError: resolve }
+      const cursor = { text: 'begin; select 1', submit() {}, handleError: resolve }
       expect(client.query(cursor as unknown as pg.Submittable)).toBe(cursor)
     })
     expect(await refused).toMatchObject({ code: 'NOT_SUPPORTED' })

@@ -212,3 +212,26 @@ test('a shard that is gone in the middle is named', async () => {
     expect((await client.query('select count(*)::int from logs')).rows).toEqual([{ count: ROWS }])
   })
 })
+
+test('a read of all shards says which of them does not answer, while others go on', {
+  timeout: 60_000,
+}, async () => {
+  const impatient = createPool({ nodes: [dsnOf('home')], failoverWaitMs: 500, query_timeout: 1000 })
+  await impatient.query('select count(*) from logs')
+  const hung = herd.primaryOf('s3')?.name as string
+  await herd.disturb(hung, 'pause')
+  try {
+    await expect(impatient.query('select count(*) from logs')).rejects.toThrow(/\(on s3\)$/)
+    await expect(impatient.query('select id from logs order by id limit 3')).rejects.toThrow(/\(on s3\)$/)
+    const onOthers = await connect(dsnOf('s1'))
+    const { rows } = await onOthers.query('select id from logs limit 1')
+    expect((await impatient.query('select id from logs where id = $1', [rows[0].id])).rows).toEqual(rows)
+  } finally {
+    await herd.disturb(hung, 'resume')
+    await impatient.end()
+  }
+  await until('it is whole again', async () => {
+    const answer = await pool.query('select count(*)::int as n from logs').catch(() => null)
+    return answer?.rows[0].n === ROWS
+  })
+})

@@ -46,6 +46,7 @@ sharding:
     'create table named (id int, name text collate "C")',
     `insert into sales values ${rows.join(', ')}`,
     `insert into kinds values (1, 'one'), (2, 'two'), (-3, 'minus')`,
+    'create domain shout as text collate "C"',
     `insert into named values (1, 'b'), (2, 'A'), (3, 'a'), (4, 'B')`,
   ]) {
     await pool.query(text)
@@ -265,6 +266,23 @@ describe('EXPLAIN', () => {
     )
     expect((await planOf('explain select a.id from sales a join sales b on a.n = b.n'))[0]).toBe(
       'Federation, since its rows may be made of rows of several shards',
+    )
+  })
+
+  test('of what sorts in a way of its own says so', async () => {
+    expect((await planOf('explain select region::name as r from sales order by r'))[0]).toBe(
+      'Federation, since values of type name may sort in a way of their own',
+    )
+    expect((await planOf('explain select region::shout as r from sales'))[0]).toMatch(/^Shards s1, s2, s3/)
+    await expect(pool.query('explain select region::shout as r from sales order by r')).rejects.toThrow(
+      'shout',
+    )
+    expect((await planOf('explain select name from named'))[0]).toMatch(/^Shards s1, s2, s3/)
+    expect((await planOf('explain select name from named order by name'))[0]).toBe(
+      'Federation, since named has a column that sorts in a way of its own',
+    )
+    expect((await planOf('explain select region::text as r from sales order by r'))[0]).toMatch(
+      /^Shards s1, s2, s3/,
     )
   })
 

@@ -25,6 +25,7 @@ export { RowMerge } from './row-merge.js'
 export { type RowCompare, type RowText, rowOrder } from './row-order.js'
 export { type CountedRows, countRows, type RowCount } from './scatter-order.js'
 export {
+  comparesValues,
   EACH,
   type Gathered,
   type GroupGathering,

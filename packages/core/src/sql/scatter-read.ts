@@ -15,7 +15,7 @@ import { asNode, listOf, NotUnderstood, openNode } from './tree.js'
  * shards that answer with text:
  *
  * 1. `readScatter(text)`, of a statement whose rows come each of one shard (`planShards` says `colocated`), and which
- *    calls nothing but what is immutable.
+ *    calls nothing but what is immutable. If it `comparesValues`, nothing in it may have a collation of its own.
  * 2. Each shard is asked `partial`, with the values of its `parameters`; the parameter `EACH`, where it is there, is
  *    what `countRows` says that each shall give.
  * 3. `gather` says how the answers become one:
@@ -103,6 +103,11 @@ export function readScatter(text: string): ScatterRead | NotScattered {
     if (error instanceof CannotScatter || error instanceof NotUnderstood) return { why: error.message }
     throw error
   }
+}
+
+/** What the shards answer is compared with each other. */
+export function comparesValues({ gather }: ScatterRead): boolean {
+  return gather.kind === 'groups' || gather.order.length > 0
 }
 
 function readSelect(statement: StatementText): Fields {
