@@ -17,6 +17,7 @@ export {
   type LiteralSpan,
   lexStatement,
 } from './lex-statement.js'
+export { type ListedOrder, listedOrder } from './listed-rows.js'
 export { type AnswerColumn, mergeStatement } from './merge-statement.js'
 export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'

@@ -78,7 +78,7 @@ function readMovedRows(route: MoveRoute, group: string, { rows }: Answered): Mov
 }
 
 /** The answer to the UPDATE as the client has said it. */
-function withoutMoved({ head, rows, tag }: Answered, { simple }: Unit): Answered {
+function withoutMoved({ head, rows, tag, tail }: Answered, { simple }: Unit): Answered {
   return {
     head: head.flatMap((message) => {
       if (!isDescription(message)) return message
@@ -87,6 +87,7 @@ function withoutMoved({ head, rows, tag }: Answered, { simple }: Unit): Answered
     }),
     rows: rows.flatMap((row) => (widthOf(row) > 1 ? cutLastValue(row).rest : [])),
     tag,
+    tail,
   }
 }
 

@@ -18,20 +18,24 @@ export interface Answered {
   readonly rows: readonly Buffer[]
   /** As CommandComplete says it; empty where there is none. */
   readonly tag: string
+  /** All after that: what was closed. */
+  readonly tail: readonly Buffer[]
 }
 
 /** `isPart`: what was parsed there is nothing that the client has asked for. */
 export function readAnswer(bytes: Buffer, isPart = false): Answered {
   const head: Buffer[] = []
   const rows: Buffer[] = []
+  const tail: Buffer[] = []
   let tag = ''
   for (const message of messagesIn(bytes)) {
     if (message[0] === FROM_SERVER.dataRow) rows.push(message)
     else if (message[0] === FROM_SERVER.parseComplete && isPart) continue
     else if (message[0] === FROM_SERVER.commandComplete) tag = message.toString('utf8', 5, message.length - 1)
-    else head.push(message)
+    else if (tag === '') head.push(message)
+    else tail.push(message)
   }
-  return { head, rows, tag }
+  return { head, rows, tag, tail }
 }
 
 /** What several did, each with its rows, as one that did all of it. `order`: which rows of the whole each has. */
@@ -40,7 +44,7 @@ export function mergeAnswers(
   order: readonly (readonly number[])[] | null,
 ): Answered {
   const [first] = answers as [Answered]
-  return { head: first.head, rows: rowsOf(answers, order), tag: joinTags(answers) }
+  return { ...first, rows: rowsOf(answers, order), tag: joinTags(answers) }
 }
 
 /** The same as it is sent. */
@@ -48,8 +52,8 @@ export function joinAnswers(
   answers: readonly Answered[],
   order: readonly (readonly number[])[] | null,
 ): Buffer {
-  const { head, rows, tag } = mergeAnswers(answers, order)
-  return Buffer.concat([...head, ...rows, commandComplete(tag)])
+  const { head, rows, tag, tail } = mergeAnswers(answers, order)
+  return Buffer.concat([...head, ...rows, commandComplete(tag), ...tail])
 }
 
 function rowsOf(

@@ -40,8 +40,8 @@ export function answeredOrThrow({ bytes, error }: Reply, { place: { group } }: S
 /** Runs a text of ours with these values, whose rows come as text. Rejects as `askUnit` does. */
 export async function askWith(seat: Seat, text: string, values: readonly WireValue[]): Promise<Answered> {
   const reply = await seat.exchange(encodeText(text, values, IN_TEXT, true), null)
-  const { head, rows, tag } = readAnswer(answeredOrThrow(reply, seat))
-  return { head: head.filter((message) => !OF_PROTOCOL.has(message[0] as number)), rows, tag }
+  const answer = readAnswer(answeredOrThrow(reply, seat))
+  return { ...answer, head: answer.head.filter((message) => !OF_PROTOCOL.has(message[0] as number)) }
 }
 
 const IN_TEXT = Buffer.from([0, 0])

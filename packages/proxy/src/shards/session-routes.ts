@@ -5,8 +5,10 @@ import {
   type StatementRecord,
   settingStep,
 } from '@pgherd/client/internal'
+import { type ListedOrder, listedOrder } from '@pgherd/core/sql'
 import type pg from 'pg'
 import type { Seat } from '../session/seat.js'
+import { CatalogueReads } from './catalogue-reads.js'
 import type { HerdTransaction } from './herd-transaction.js'
 import { cursorQuery, type OpenPortals } from './open-portals.js'
 import type { SessionSeats } from './session-seats.js'
@@ -15,12 +17,24 @@ import { TransactionPart } from './transaction-part.js'
 import type { Unit } from './units.js'
 import type { WireValue } from './wire-values.js'
 
+/** What the catalogues of both say, together. */
+export interface CatalogueRoute {
+  readonly kind: 'catalogues'
+  readonly home: string
+  readonly shard: string
+  readonly order: readonly ListedOrder[]
+}
+
+/** Where a statement of a session goes. */
+export type SessionRoute = HerdRoute | CatalogueRoute
+
 /** Which groups the statements of one session are for, by the schema as its transaction has changed it. */
 export class SessionRoutes {
   readonly #database: ShardedDatabase
   readonly #seats: SessionSeats
   readonly #transaction: HerdTransaction
   readonly #portals: OpenPortals
+  readonly catalogues: CatalogueReads
   /** Null: its transaction has changed nothing that statements are planned by. */
   #planner: RoutePlanner | null = null
 
@@ -34,6 +48,7 @@ export class SessionRoutes {
     this.#seats = seats
     this.#transaction = transaction
     this.#portals = portals
+    this.catalogues = new CatalogueReads(database.catalogueNames)
   }
 
   /** Groups that its transaction has to do with already. */
@@ -42,7 +57,7 @@ export class SessionRoutes {
   }
 
   /** Null: it is a setting, or only prepares something. Throws what refuses it. */
-  routeUnit({ record, values, portal }: Unit): HerdRoute | null {
+  routeUnit({ record, values, portal }: Unit): SessionRoute | null {
     if (record === null) return portal === null ? null : { kind: 'group', group: this.#groupOfPortal(portal) }
     if (settingStep(record, { text: record.text }) !== null) return null
     const cursor = this.#portals.cursor(record)
@@ -54,10 +69,24 @@ export class SessionRoutes {
   }
 
   /** A cursor goes where its query does. Throws what refuses it. */
-  route(record: StatementRecord, values: readonly WireValue[]): HerdRoute {
+  route(record: StatementRecord, values: readonly WireValue[]): SessionRoute {
+    const catalogues = this.#routeCatalogues(record, values)
+    if (catalogues !== null) return catalogues
     const query = cursorQuery(record.text)
     const asked = query === null ? record : this.#database.look(query)
     return this.#database.route(asked, values, this.#near, this.#planner)
+  }
+
+  #routeCatalogues(record: StatementRecord, values: readonly WireValue[]): SessionRoute | null {
+    const where = this.catalogues.whereOf(record, values)
+    if (where === null) return null
+    const { home, shards } = this.#database
+    const shard = shards[0] as string
+    if (where !== 'both') return { kind: 'group', group: where === 'home' ? home : shard }
+    const order = this.#transaction.isOfOneSnapshot
+      ? null
+      : listedOrder(record.text, this.#database.catalogueNames.isBuiltin)
+    return order === null ? { kind: 'group', group: home } : { kind: 'catalogues', home, shard, order }
   }
 
   /** SQL's PREPARE of a statement about tables that are spread. */

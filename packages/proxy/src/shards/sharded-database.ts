@@ -31,12 +31,23 @@ const FEDERATION_WAIT_MS = 5000
 const FEDERATION_POLL_MS = 10
 /** How often it is looked whether a primary can be asked. */
 const ASK_AGAIN_MS = 50
+const OF_SYSTEM: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'pgherd'])
 const UNDEFINED_OBJECT = '42704'
 
 /** Who uses a database, as whom. */
 export interface Guest {
   readonly identity: Identity
   readonly credentials: Credentials
+}
+
+/** Whose names are in catalogues. */
+export interface CatalogueNames {
+  /** Of a table that is spread, or of an index or a sequence of one. */
+  readonly isSpread: (name: string) => boolean
+  /** Of a table that is not. */
+  readonly isHome: (name: string) => boolean
+  /** Of a function that is PostgreSQL's own, and of no other. */
+  readonly isBuiltin: (name: string) => boolean
 }
 
 /** A database whose tables are spread over groups, and which of them a statement is for. */
@@ -183,6 +194,21 @@ export class ShardedDatabase {
   spreadTable({ facts }: StatementRecord): string | null {
     const planner = this.#planner as RoutePlanner
     return facts.tables.find((table) => planner.table(table) !== null)?.name ?? null
+  }
+
+  /** Without their schemas. */
+  get catalogueNames(): CatalogueNames {
+    return {
+      isSpread: (name) => this.#spreadNames.has(name) || this.#planner?.has({ schema: null, name }) === true,
+      isHome: (name) =>
+        this.#homeBook.catalogue.relations.get(name)?.some(({ schema }) => !OF_SYSTEM.has(schema)) === true,
+      isBuiltin: (name) =>
+        this.#homeBook.catalogue.functions.get(name)?.every(({ builtin }) => builtin) === true,
+    }
+  }
+
+  get #spreadNames(): ReadonlySet<string> {
+    return new Set(Object.keys(this.#placement.tables).map((name) => name.slice(name.indexOf('.') + 1)))
   }
 
   /** By what the schema is to that client of a shard, inside its transaction. */

@@ -246,6 +246,7 @@ export class ShardedSession {
       case 'parts':
       case 'move':
       case 'select insert':
+      case 'catalogues':
         return null
     }
   }

@@ -1,19 +1,15 @@
-import type {
-  HerdRoute,
-  Route,
-  SelectInsertRoute,
-  StatementPart,
-  StatementRecord,
-} from '@pgherd/client/internal'
+import type { Route, SelectInsertRoute, StatementPart, StatementRecord } from '@pgherd/client/internal'
 import { commandComplete } from '../protocol/server-messages.js'
 import type { Seat } from '../session/seat.js'
 import { visitFederation } from './federation-visit.js'
 import { SelectedInsert } from './insert-selected.js'
+import { joinCatalogues } from './join-catalogues.js'
 import { moveRows } from './move-rows.js'
 import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
 import { notSupported } from './report-of.js'
 import { answeredOrThrow, askRequests, askUnit, noteRun } from './seat-requests.js'
 import type { SessionParts } from './session-parts.js'
+import type { CatalogueRoute, SessionRoute } from './session-routes.js'
 import { setEverywhere } from './set-everywhere.js'
 import { askOn } from './transaction-part.js'
 import { answersAfter, answerTo, encodePart, preparing } from './unit-messages.js'
@@ -29,7 +25,7 @@ export class UnitRunner {
   }
 
   /** `route`: null for what is a setting, or only prepares. `used`: gets the seats that it goes to. */
-  async run(unit: Unit, route: HerdRoute | null, used: Set<Seat>): Promise<Buffer> {
+  async run(unit: Unit, route: SessionRoute | null, used: Set<Seat>): Promise<Buffer> {
     const { record } = unit
     if (route === null)
       return record === null ? this.#prepare(unit, used) : setEverywhere(this.#parts, unit, record, used)
@@ -51,6 +47,8 @@ export class UnitRunner {
         return moveRows(unit, record as StatementRecord, route, (group) => this.join(group, used))
       case 'select insert':
         return this.#insertSelected(unit, route, used)
+      case 'catalogues':
+        return this.#readCatalogues(unit, route, used)
       case 'scatter':
       case 'federation':
         return visitFederation(this.#parts, used, (seat) => askUnit(seat, unit))
@@ -107,6 +105,18 @@ export class UnitRunner {
     return joinAnswers(whole ? answers.slice(0, 1) : answers, null)
   }
 
+  async #readCatalogues(
+    unit: Unit,
+    { home, shard, order }: CatalogueRoute,
+    used: Set<Seat>,
+  ): Promise<Buffer> {
+    const first = await askUnit(await this.join(home, used), unit)
+    // It goes by what is asked for at a time.
+    if (rowLimitOf(unit) > 0) return first
+    const second = await askUnit(await this.join(shard, used), unit)
+    return joinCatalogues(readAnswer(first), readAnswer(second), order, this.#parts.routes.catalogues)
+  }
+
   /** Each by a text of its own; the answer is that to the whole. */
   async #runParts(unit: Unit, parts: readonly StatementPart[], used: Set<Seat>): Promise<Buffer> {
     const seats: Seat[] = []
@@ -157,5 +167,5 @@ async function readOnly<T>(seat: Seat, work: () => Promise<T>): Promise<T> {
 }
 
 /** What several groups have changed is answered with when all have. */
-const AT_ONCE: ReadonlySet<HerdRoute['kind']> = new Set(['each', 'parts', 'move', 'select insert'])
+const AT_ONCE: ReadonlySet<SessionRoute['kind']> = new Set(['each', 'parts', 'move', 'select insert'])
 const NOTHING = Buffer.alloc(0)
