@@ -62,8 +62,14 @@ const PARTS: Part[] = [
     retry: SECOND_TRY,
   },
   {
+    name: 'programs',
+    include: ['packages/pgherd/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
+    maxWorkers: 2,
+    retry: SECOND_TRY,
+  },
+  {
     name: 'herds',
-    include: ['packages/{cluster,pgherd}/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
+    include: ['packages/cluster/test/**/*.test.ts'],
     // Several herds at once make the timing of failovers meaningless, on the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     retry: SECOND_TRY,
