@@ -1,18 +1,23 @@
 import type { Sample } from '@pgherd/core/api'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type uPlot from 'uplot'
 import { useWidth } from '../herd/use-width.js'
 import { useWords } from '../i18n/use-words.js'
-import { chartData } from './chart-data.js'
+import { type ChartData, chartData } from './chart-data.js'
 import type { ChartOf } from './charts.js'
 import { drawSoon } from './draw-queue.js'
 import { Legend } from './legend.js'
 import { lineLook } from './line-look.js'
 import { makePlot, showData } from './plot.js'
-import type { TimeRange } from './time-range.js'
+import { MAX_POINTS, type TimeRange } from './time-range.js'
 
-/** More would be less than a point per pixel. */
-const MAX_POINTS = 400
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power)
+
+/** What is worked out for one drawing, in its own turn. */
+interface Shown {
+  data: ChartData
+  range: TimeRange
+}
 
 /** One chart with its legend, which also says in words what the lines show. */
 export function Chart({
@@ -34,36 +39,40 @@ export function Chart({
   const [element, width] = useWidth()
   const plot = useRef<uPlot | null>(null)
   const [point, setPoint] = useState<number | null>(null)
-  const data = useMemo(() => chartData(samples, chart.pick, chart.gather, MAX_POINTS), [samples, chart])
-  const names = data.lines.map(({ name }) => name).join('\n')
+  const [shown, setShown] = useState<Shown | null>(null)
+  const lines = shown?.data.lines ?? []
+  const names = lines.map(({ name }) => name).join('\n')
   const format = words[chart.unit]
 
   useEffect(() => {
     if (element.current === null || width === 0 || theme === '') return
-    const lines =
-      names === '' ? [] : names.split('\n').map((name, index) => ({ name, look: lineLook(index) }))
-    const made = makePlot(element.current, { width, lines, format, onZoom, onPoint: setPoint })
+    const steps = chart.unit === 'bytes' ? POWERS_OF_TWO : undefined
+    const looks = names === '' ? [] : names.split('\n').map((_, index) => lineLook(index))
+    const made = makePlot(element.current, { width, looks, format, steps, onZoom, onPoint: setPoint })
     plot.current = made
     return () => {
       plot.current = null
       made.destroy()
     }
-  }, [element, width, names, format, onZoom, theme])
+  }, [element, width, names, chart.unit, format, onZoom, theme])
 
   useEffect(() => {
-    if (width === 0 || theme === '') return
-    drawSoon(() => {
-      if (plot.current?.series.length === data.lines.length + 1)
-        showData(plot.current, data, range.from, range.to)
-    })
-  }, [data, range, width, theme])
+    drawSoon(chart.id, () =>
+      setShown({ data: chartData(samples, chart.pick, chart.gather, MAX_POINTS), range }),
+    )
+  }, [chart, samples, range])
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a plot that was made anew is empty
+  useEffect(() => {
+    if (plot.current !== null && shown !== null) showData(plot.current, shown.data, shown.range)
+  }, [shown, width, format, theme])
 
   return (
     <figure className="card chart" data-chart={chart.id}>
       <figcaption>{t(chart.title)}</figcaption>
       <div ref={element} className="plot" aria-hidden="true" />
-      {data.lines.length === 0 && <p className="quiet small">{t('chart.nothing')}</p>}
-      <Legend lines={data.lines} point={point} format={format} />
+      {shown !== null && lines.length === 0 && <p className="quiet small">{t('chart.nothing')}</p>}
+      <Legend lines={lines} point={point} format={format} />
     </figure>
   )
 }

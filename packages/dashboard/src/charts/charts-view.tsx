@@ -5,7 +5,7 @@ import { Loading } from '../layout/loading.js'
 import { useStateOf } from '../store/use-state-of.js'
 import { Chart } from './chart.js'
 import { CHARTS } from './charts.js'
-import { rangeOf, samplesIn, type TimeRange, WINDOWS, type Window } from './time-range.js'
+import { pictureDue, rangeOf, samplesIn, type TimeRange, WINDOWS, type Window } from './time-range.js'
 import { useTheme } from './use-theme.js'
 import 'uplot/dist/uPlot.min.css'
 import './charts.css'
@@ -18,8 +18,12 @@ export function ChartsView() {
   const [window, setWindow] = useState<Window>(300)
   const [zoom, setZoom] = useState<TimeRange | null>(null)
   const theme = useTheme()
-  const range = useMemo(() => rangeOf(samples, window, zoom), [samples, window, zoom])
-  const shown = useMemo(() => samplesIn(samples, range), [samples, range])
+  const due = pictureDue(samples, window)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: samples are looked at when a picture is due
+  const { range, shown } = useMemo(() => {
+    const range = rangeOf(samples, window, zoom)
+    return { range, shown: samplesIn(samples, range) }
+  }, [due, window, zoom])
   const zoomTo = useCallback((from: number, to: number) => setZoom({ from, to }), [])
   return (
     <>

@@ -2,10 +2,11 @@ import uPlot from 'uplot'
 import { formatClock } from '../format/clock.js'
 import type { ChartData } from './chart-data.js'
 import { type LineLook, resolveColor } from './line-look.js'
+import type { TimeRange } from './time-range.js'
 
 export interface PlotOptions {
   width: number
-  lines: { name: string; look: LineLook }[]
+  looks: LineLook[]
   format: (value: number) => string
   /** The steps that look round in this unit, where they are not those of ten. */
   steps?: number[] | undefined
@@ -20,7 +21,7 @@ const SYNC_KEY = 'pgherd'
 
 /** A plot in the colours of the theme; the caller destroys it. */
 export function makePlot(element: HTMLElement, options: PlotOptions): uPlot {
-  const { width, lines, format, steps, onZoom, onPoint } = options
+  const { width, looks, format, steps, onZoom, onPoint } = options
   const color = (name: string) => resolveColor(`var(--${name})`, element)
   const axis = {
     stroke: color('quiet'),
@@ -47,8 +48,7 @@ export function makePlot(element: HTMLElement, options: PlotOptions): uPlot {
       ],
       series: [
         {},
-        ...lines.map(({ name, look }) => ({
-          label: name,
+        ...looks.map((look) => ({
           stroke: resolveColor(look.color, element),
           dash: look.dash,
           width: 1.5,
@@ -66,7 +66,7 @@ export function makePlot(element: HTMLElement, options: PlotOptions): uPlot {
         setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)],
       },
     },
-    [[], ...lines.map(() => [])],
+    [[], ...looks.map(() => [])],
     element,
   )
 }
@@ -77,8 +77,9 @@ function formatTick(seconds: number): string {
   return clock.slice(0, seconds % 60 === 0 ? 5 : 8)
 }
 
-/** What is shown of the data, within these times (seconds since 1970). */
-export function showData(plot: uPlot, data: ChartData, from: number, to: number): void {
+/** Shows the data of this stretch of time; a plot that was made for other lines waits for its own. */
+export function showData(plot: uPlot, data: ChartData, { from, to }: TimeRange): void {
+  if (plot.series.length !== data.lines.length + 1) return
   plot.batch(() => {
     plot.setData([data.times, ...data.lines.map(({ values }) => values)] as uPlot.AlignedData, false)
     plot.setScale('x', { min: from, max: to })

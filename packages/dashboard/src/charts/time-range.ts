@@ -17,6 +17,18 @@ export function rangeOf(samples: readonly Sample[], window: Window, zoom: TimeRa
   return { from: to - window, to }
 }
 
+/** A chart of more points would have less than a pixel for each. */
+export const MAX_POINTS = 400
+
+/**
+ * The name of the picture that is due. Charts are drawn anew when they would differ by a point (each second for
+ * the last minutes, every nine seconds for an hour), or when the past has been fetched.
+ */
+export function pictureDue(samples: readonly Sample[], window: Window): string {
+  const stepSeconds = Math.ceil(window / MAX_POINTS)
+  return `${Math.floor((samples.at(-1)?.at ?? 0) / 1000 / stepSeconds)} of ${Math.ceil(samples.length / 60)}`
+}
+
 /** The samples in it, and one more on either side, so that lines go on to the edge. */
 export function samplesIn(samples: readonly Sample[], { from, to }: TimeRange): readonly Sample[] {
   const first = samples.findIndex(({ at }) => at / 1000 >= from)

@@ -52,9 +52,11 @@ function ShardMap({ shards }: { shards: Shards }) {
         <LinePicture shards={shards} place={place} />
         <ShardTable shards={shards} />
       </section>
-      <FindKey shards={shards} place={place} onFound={setPlace} />
-      <PlacedTables shards={shards} />
-      <OneMoreShard />
+      <div className="stack">
+        <FindKey shards={shards} place={place} onFound={setPlace} />
+        <PlacedTables shards={shards} />
+        <OneMoreShard />
+      </div>
     </div>
   )
 }
