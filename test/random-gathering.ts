@@ -20,6 +20,14 @@ const CALLS = [
   'sum(distinct a.n)',
   'avg(distinct a.n)',
 ] as const
+const COMPUTED = [
+  'upper(a.t)',
+  'a.n is null',
+  '-a.n',
+  'abs(a.k - 5) % 3',
+  'length(a.t)',
+  "a.t || 'x, y'",
+] as const
 /** A question mark is a whole number, which may be a parameter. */
 const CONDITIONS = [
   'count(*) > ?',
@@ -58,8 +66,10 @@ export class RandomGathering {
     const columns = aliases.flatMap((alias) => COLUMNS.map((column) => `${alias}.${column}`))
     const shown = this.#some(columns, 0.5)
     if (shown.length === 0) shown.push(this.#chance.pick(['*', 'a.*', 'a.k', 'a.n + 1 as x']))
+    if (this.#chance.chance(0.2)) shown.push(this.#chance.pick(COMPUTED))
     const [first] = shown
-    const sorts = this.#shuffled(columns).map((column) => {
+    const computed = this.#chance.chance(0.3) ? [this.#chance.pick(COMPUTED)] : []
+    const sorts = [...computed, ...this.#shuffled(columns)].map((column) => {
       const isSecond = column === first && this.#chance.chance(0.3)
       return `${isSecond ? '1' : column}${this.#chance.pick(WAYS)}`
     })

@@ -244,7 +244,8 @@ export class RoutePlanner implements PlacedNames {
   #readScatter(record: StatementRecord): ScatterRead | NotScattered {
     let read = this.#scatters.get(record)
     if (read === undefined) {
-      read = readScatter(record.text)
+      const { functions, ofRows } = this.catalogue
+      read = readScatter(record.text, (name) => functions.has(name) && !ofRows.has(name))
       const why = 'why' in read || !comparesValues(read) ? null : this.#whyNotCompared(record.facts)
       if (why !== null) read = { why }
       this.#scatters.set(record, read)

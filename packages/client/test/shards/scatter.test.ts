@@ -122,10 +122,12 @@ function randomCount(chance: Random, values: unknown[], most: number): string {
 function randomRows(chance: Random): Read {
   const values: unknown[] = []
   const shown = chance.chance(0.2) ? ['*'] : [chance.pick(COLUMNS), ...some(chance, COLUMNS, 0.4)]
-  const sorts = some(chance, COLUMNS, 0.3).concat(chance.chance(0.5) ? ['s.id'] : ['id'])
+  const sorts = some(chance, [...COLUMNS, 's.n % 3', 'abs(s.n)', 's.born is null'], 0.25).concat(
+    chance.chance(0.5) ? ['s.id'] : ['id'],
+  )
   const isNamed = shown[0] !== '*' && new Set(shown).size < shown.length
   const order = sorts.map(
-    (column) => `${isNamed ? 's.' : ''}${column}`.replace('s.s.', 's.') + chance.pick(WAYS),
+    (column) => `${isNamed && COLUMNS.includes(column) ? 's.' : ''}${column}${chance.pick(WAYS)}`,
   )
   const where = chance.chance(0.5)
     ? ''

@@ -22,7 +22,8 @@ func as (
                   where a.aggfnoid = p.oid)
            else p.provolatile::text end as volatility,
          -- An aggregate counts as internal whatever its transition function is written in.
-         p.oid < 16384 as builtin, l.lanname in ('c', 'internal') and p.prokind <> 'a' as native
+         p.oid < 16384 as builtin, l.lanname in ('c', 'internal') and p.prokind <> 'a' as native,
+         p.prokind in ('a', 'w') as of_rows
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     join pg_catalog.pg_language l on l.oid = p.prolang
@@ -150,7 +151,7 @@ hidden_func as (
       typmodin::oid, typmodout::oid, typanalyze::oid]) f where f >= 16384
 )
 select 'function' as what, schema, name, max(volatility) as volatility, builtin, bool_and(native) as native,
-       null::text as kind, false as "foreign", null::jsonb as reads, null::jsonb as writes
+       case when bool_or(of_rows) then 'of rows' end as kind, false as "foreign", null::jsonb as reads, null::jsonb as writes
   from func group by schema, name, builtin
 union all
 select 'operator', n.nspname::text, o.oprname::text, max(f.volatility), o.oid < 16384, bool_and(f.native),

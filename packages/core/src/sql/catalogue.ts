@@ -50,6 +50,8 @@ export interface Catalogue {
    * Hardly any database has one.
    */
   readonly hidden: readonly CalledFunction[]
+  /** Names of functions that some may call of several rows: aggregates and window functions. */
+  readonly ofRows: ReadonlySet<string>
 }
 
 /** One row of `CATALOGUE_SQL`. Function references are `schema.name` parts with their marks. */
@@ -60,6 +62,7 @@ export interface CatalogueRow {
   readonly volatility: Volatility | null
   readonly builtin: boolean
   readonly native: boolean
+  /** Of a relation; `of rows`: under this name are aggregates or window functions. */
   readonly kind: string | null
   readonly foreign: boolean
   /** `[schema, name, volatility, builtin, native]` of each function. */
@@ -76,8 +79,10 @@ export function readCatalogue(rows: readonly CatalogueRow[]): Catalogue {
   const types = new Map<string, TypeRow[]>()
   const relations = new Map<string, RelationRow[]>()
   const hidden: CalledFunction[] = []
+  const ofRows = new Set<string>()
   for (const row of rows) {
     const { schema, name, builtin, foreign } = row
+    if (row.what === 'function' && row.kind !== null) ofRows.add(name)
     if (row.what === 'function') add(functions, name, functionOf(row))
     else if (row.what === 'operator') add(operators, name, functionOf(row))
     else if (row.what === 'type') add(types, name, { schema, builtin, calls: callsOf(row.reads) })
@@ -91,7 +96,7 @@ export function readCatalogue(rows: readonly CatalogueRow[]): Catalogue {
         writeCalls: callsOf(row.writes),
       })
   }
-  return { functions, operators, types, relations, hidden }
+  return { functions, operators, types, relations, hidden, ofRows }
 }
 
 function functionOf(row: CatalogueRow): FunctionRow {

@@ -33,6 +33,10 @@ const IDENTIFIER = /(?:"(?:[^"]|"")*"|[\w$]+)(?: ?\. ?(?:"(?:[^"]|"")*"|[\w$]+))
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all that ASCII has.
 const IS_ASCII = /^[\x00-\x7f]*$/
 
+const BEHIND_ORDER = ['limit', 'offset', 'fetch']
+/** How an item of ORDER BY is sorted. */
+const SORTED_HOW = /(?:\s+(?:asc|desc))?(?:\s+nulls\s+(?:first|last))?\s*$/i
+
 interface Edit {
   readonly from: number
   readonly to: number
@@ -56,7 +60,8 @@ export class ScatterDraft {
   /** Columns that the shards group by, too. */
   readonly #counted = new Map<string, string>()
 
-  constructor(statement: StatementText, select: Fields) {
+  /** `isOfRow`: a function of that name is of one row, no aggregate and no window function. */
+  constructor(statement: StatementText, select: Fields, isOfRow: (name: string) => boolean) {
     this.statement = statement
     this.#select = select
     this.#literals = new ShapeLiterals(statement.shape)
@@ -65,10 +70,10 @@ export class ScatterDraft {
     const isGrouped = ['groupClause', 'havingClause', 'distinctClause'].some(
       (clause) => select[clause] !== undefined,
     )
-    // What is called may be an aggregate, as far as can be said here.
-    this.isGrouped = isGrouped || this.targets.some(({ val }) => holds(val, 'FuncCall'))
-    if (this.targets.some(({ val }) => holds(val, 'SubLink')))
-      throw new CannotScatter('it selects a subquery')
+    const { targetList, sortClause } = select
+    this.isGrouped = isGrouped || callsOfRows(targetList, isOfRow) || callsOfRows(sortClause, isOfRow)
+    if (holds(targetList, 'SubLink')) throw new CannotScatter('it selects a subquery')
+    if (holds(sortClause, 'SubLink')) throw new CannotScatter('it sorts by a subquery')
   }
 
   /** Where the statement ends. */
@@ -104,11 +109,30 @@ export class ScatterDraft {
     return `${found?.negative === true ? '-' : ''}${literal}`
   }
 
-  /** Asks for a column that is not selected; returns its name in the answers. */
-  hideColumn(node: unknown): string {
-    const { from, to } = this.#spanOfColumn(node)
+  /** Asks for what an item of ORDER BY sorts by and what is not selected; returns its name in the answers. */
+  hideSort(index: number): string {
+    const { from, to } = this.#spanOfSort(index)
     this.#hide(this.statement.pieces(from, to))
     return hiddenName(this.#hidden.length)
+  }
+
+  /** An item of ORDER BY without how it is sorted. */
+  #spanOfSort(index: number): { from: number; to: number } {
+    const { statement } = this
+    const begin = statement.findWord(['order'])
+    const by = statement.findWord(['by'], begin)
+    const end = statement.findWord(BEHIND_ORDER, by)
+    if (begin < 0 || by < 0) throw new CannotScatter('its ORDER BY is not found')
+    let from = by + 'by'.length
+    for (let at = 0; at < index; at++) from = statement.findComma(from) + 1
+    const comma = statement.findComma(from)
+    const last = end < 0 ? this.end : end
+    const stop = comma < 0 || comma > last ? last : comma
+    const item = statement.shape.slice(from, stop)
+    return {
+      from: from + item.length - item.trimStart().length,
+      to: from + item.replace(SORTED_HOW, '').length,
+    }
   }
 
   /** Its place in the answers. */
@@ -291,6 +315,15 @@ export class ScatterDraft {
 
 function hiddenName(number: number): string {
   return `pgherd_${number}`
+}
+
+/** It calls an aggregate or a window function, or what may be one. */
+function callsOfRows(node: unknown, isOfRow: (name: string) => boolean): boolean {
+  if (Array.isArray(node)) return node.some((each) => callsOfRows(each, isOfRow))
+  if (!isFields(node)) return false
+  const call = asNode(node, 'FuncCall')
+  if (call !== null && (call.over !== undefined || !isOfRow(nameOf(call.funcname).name))) return true
+  return Object.values(node).some((inner) => callsOfRows(inner, isOfRow))
 }
 
 /** There is such a node somewhere inside; `kind`: of an operator of that kind. */

@@ -92,12 +92,20 @@ const OTHER_CLAUSES: Readonly<Record<string, string>> = {
 const BEHIND_ROWS = ['limit', 'offset', 'fetch']
 const BEHIND_GROUPS = ['having', 'order', ...BEHIND_ROWS]
 
-/** Takes a read apart whose rows come each of one shard, or says why not. */
-export function readScatter(text: string): ScatterRead | NotScattered {
+const NONE_KNOWN = (): boolean => false
+
+/**
+ * Takes a read apart whose rows come each of one shard, or says why not. `isOfRow`: a function of that name is of one
+ * row, no aggregate and no window function.
+ */
+export function readScatter(
+  text: string,
+  isOfRow: (name: string) => boolean = NONE_KNOWN,
+): ScatterRead | NotScattered {
   try {
     const statement = new StatementText(text)
     const select = readSelect(statement)
-    const draft = new ScatterDraft(statement, select)
+    const draft = new ScatterDraft(statement, select, isOfRow)
     return draft.isGrouped ? readGroups(draft, select) : readRows(draft, select)
   } catch (error) {
     if (error instanceof CannotScatter || error instanceof NotUnderstood) return { why: error.message }
@@ -131,9 +139,9 @@ function readRows(draft: ScatterDraft, select: Fields): ScatterRead {
   const { statement } = draft
   const limit = readRowCount(statement, select.limitCount)
   const offset = readRowCount(statement, select.limitOffset)
-  const order = listOf(select.sortClause).map((item): SortKey => {
+  const order = listOf(select.sortClause).map((item, at): SortKey => {
     const { node, ...direction } = readDirection(item)
-    const column = findTarget(draft, node) ?? draft.hideColumn(node)
+    const column = findTarget(draft, node) ?? draft.hideSort(at)
     return { ...direction, column }
   })
   const isLimited = limit !== null || offset !== null

@@ -14,6 +14,9 @@ const QUOTE = 34
 const OPEN = 40
 const CLOSE = 41
 const SINGLE = 39
+const COMMA = 44
+const OPEN_BRACKET = 91
+const CLOSE_BRACKET = 93
 
 /**
  * A statement as its shape, of which parts can be cut out with the literals that its text has there. The text
@@ -102,6 +105,20 @@ export class StatementText {
       else if (code === OPEN) depth++
       else if (code === CLOSE) depth--
       else if (depth === 0 && words.some((word) => isWord(shape, at, word))) return at
+    }
+    return -1
+  }
+
+  /** Where the next comma stands outside of parentheses, brackets and quotes; -1: nowhere. */
+  findComma(at: number): number {
+    const { shape } = this
+    let depth = 0
+    for (; at < shape.length; at++) {
+      const code = shape.charCodeAt(at)
+      if (code === QUOTE || code === SINGLE) at = endOfQuoted(shape, at, code)
+      else if (code === OPEN || code === OPEN_BRACKET) depth++
+      else if (code === CLOSE || code === CLOSE_BRACKET) depth--
+      else if (code === COMMA && depth === 0) return at
     }
     return -1
   }

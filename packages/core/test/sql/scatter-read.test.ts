@@ -63,6 +63,27 @@ test('what is sorted by and not selected is asked for as well', () => {
   })
 })
 
+test('what is sorted by may be computed, and functions of one row are called where it is', () => {
+  const isOfRow = (name: string): boolean => ['lower', 'abs'].includes(name)
+  const text = `select lower(a), id from t order by abs(n + 5) desc nulls last, case when a = 'x,y' then 1 else $2 end, array[n, 1], b`
+  expect(readScatter(`${text} limit $1`, isOfRow)).toMatchObject({
+    partial: {
+      text:
+        `select lower(a), id, abs(n + 5) as pgherd_1, case when a = 'x,y' then 1 else $1 end as pgherd_2, ` +
+        `array[n, 1] as pgherd_3, b as pgherd_4 from t ${text.slice(text.indexOf('order')).replace('$2', '$1')} limit $2`,
+      parameters: [2, EACH],
+    },
+    gather: { hidden: 4, order: [{ descending: true, nullsFirst: false }, {}, {}, { column: 'pgherd_4' }] },
+  })
+  for (const other of [
+    'select upper(a) from t',
+    'select abs(a) over () from t',
+    'select a from t order by upper(a)',
+  ])
+    expect(readScatter(other, isOfRow)).toEqual({ why: expect.any(String) })
+  expect(readScatter('select lower(a) from t order by max(b)', isOfRow)).toEqual({ why: expect.any(String) })
+})
+
 test('aggregates are aggregated again, by what was grouped by', () => {
   const text = `select u.region as r, count(*), sum(score) filter (where a > 5), min(a + $1) from users u where t = 'x' group by u.region`
   expect(readScatter(text)).toMatchObject({ partial: { text: `${text} limit 50001`, parameters: [1] } })
@@ -147,7 +168,8 @@ describe('for somebody else is', () => {
   test.each([
     'select id from users order by id using <',
     'select id from users order by lower(name)',
-    'select id from users order by id + 1',
+    'select id from users order by max(name)',
+    'select id from users order by (select 1)',
     'select id from users order by null',
     'select a as x, b as x from users order by x',
     'select id from users where a = $1 limit $1',
