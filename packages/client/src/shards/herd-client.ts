@@ -7,7 +7,7 @@ import { isHarmless, sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { alreadyReleased, answerTo, type Done, Turns } from '../turns.js'
-import { commitTogether, type Participant } from './commit-together.js'
+import { commitTogether, type PartClient, type Participant } from './commit-together.js'
 import { HEAD_BYTES } from './copy-frames.js'
 import { CopyPart } from './copy-part.js'
 import type { CopyRoute } from './copy-route.js'
@@ -143,6 +143,14 @@ export interface HerdSource {
   endPrepared(group: string, statement: string): Promise<void>
 }
 
+/** What texts of our own do; else those of several statements would be taken for such as may leave anything. */
+const LEAVES_NOTHING: TextNature = {
+  leavesTraces: false,
+  writes: false,
+  isSingle: false,
+  mayDeferFlush: false,
+}
+
 const EVENTS = ['notice', 'notification'] as const
 /** Said when its user has done with it. */
 const RELEASED = Symbol('released')
@@ -173,6 +181,8 @@ export class HerdClient extends EventEmitter {
   #begun: Step[] | null = null
   /** What the session was told for its later transactions. */
   #settings: Step[] = []
+  /** The transaction is one over several groups. */
+  #several = false
   /** Those that do not wait for locks for ever, in this transaction. */
   readonly #patient = new Set<OwnedClient>()
   #failed = false
@@ -284,6 +294,7 @@ export class HerdClient extends EventEmitter {
         const { writes } = this.#source.natureIn(route.group, record.text)
         const client = this.#participants.get(route.group) ?? (await this.#join(route.group, false))
         if (writes && this.#begun !== null) this.#wrote.add(route.group)
+        if (this.#several) this.#makePatient(client)
         await this.#handOver(client, input)
         return
       }
@@ -487,6 +498,8 @@ export class HerdClient extends EventEmitter {
     this.#begun = begun
     if (command !== 'ROLLBACK TO') return told(command)
     this.#failed = false
+    // It may have been undone with the rest.
+    this.#patient.clear()
     if (this.#router !== null) await this.#learnOwn()
     return told('ROLLBACK')
   }
@@ -635,11 +648,10 @@ export class HerdClient extends EventEmitter {
   /** All rows are changed where they are before the first one is moved: none is met twice. */
   async #move(route: MoveRoute, { nature }: StatementRecord, query: ClientQuery): Promise<Answer> {
     const text = updateText(route, query.text)
-    const quiet = { leavesTraces: false, writes: false, isSingle: false, mayDeferFlush: false }
     const answers: pg.QueryResult[] = []
     const leaving: (readonly [group: string, rows: readonly MovedRow[]])[] = []
     for (const group of route.groups) {
-      const check = { text: checkMovable(route), nature: quiet }
+      const check = { text: checkMovable(route), nature: LEAVES_NOTHING }
       const checked = (await this.#runIn(group, check, false).catch(sayWhere(group))) as pg.QueryResult[]
       const { why, columns } = checked.at(-1)?.rows[0] ?? { why: 'there is no such table', columns: [] }
       refuseMove(route, why, columns)
@@ -672,6 +684,7 @@ export class HerdClient extends EventEmitter {
     const { reads } = route
     if (reads === null) return this.#askFederation((client) => this.#pour(client, route, record, query))
     const client = this.#participants.get(reads) ?? (await this.#join(reads, true))
+    this.#makePatient(client)
     return this.#pour(client, route, record, query)
   }
 
@@ -755,6 +768,8 @@ export class HerdClient extends EventEmitter {
     if (this.refusal !== null) throw this.refusal
     const client = this.#participants.get(group) ?? (await this.#join(group, several))
     if (writes && this.#begun !== null) this.#wrote.add(group)
+    // One that it comes back to: what it asked there before waited for nobody else.
+    if (this.#several) this.#makePatient(client)
     return client.query(config as pg.QueryConfig)
   }
 
@@ -792,8 +807,9 @@ export class HerdClient extends EventEmitter {
       client.opening = this.#begun.map(({ config }) => config.text)
     else for (const { config } of this.#begun) await client.query(config)
     if (!isSecond) return
+    this.#several = true
     this.#patient.delete(client)
-    for (const each of this.#participants.values()) this.#makePatient(each)
+    this.#makePatient(client)
   }
 
   /** Ahead of whatever it is asked next; if it fails, that fails too. */
@@ -801,7 +817,7 @@ export class HerdClient extends EventEmitter {
     if (this.#patient.has(client)) return
     this.#patient.add(client)
     if (client.opening !== null) client.opening = [...client.opening, LOCK_PATIENCE]
-    else client.query(LOCK_PATIENCE).catch(() => {})
+    else client.query({ text: LOCK_PATIENCE, nature: LEAVES_NOTHING } as pg.QueryConfig).catch(() => {})
   }
 
   readonly #onLost = (error: Error): void => {
@@ -828,6 +844,7 @@ export class HerdClient extends EventEmitter {
     this.#changedSchema = false
     this.#wrote.clear()
     this.#patient.clear()
+    this.#several = false
     if (begun === null) return told(commits ? 'COMMIT' : 'ROLLBACK')
     try {
       this.unreplicated = false
@@ -864,7 +881,7 @@ export class HerdClient extends EventEmitter {
     if (writers.length === 1) return ((await end(only[1], 'COMMIT')) ?? told('COMMIT')) as pg.QueryResult
     // Home decides where it has a part: what cannot be prepared (NOTIFY, temporary tables) is there.
     const parts = writers
-      .map(([group, client]): Participant => ({ group, client, inRole }))
+      .map(([group, client]): Participant => ({ group, client: asPart(client), inRole }))
       .sort((a, b) => Number(b.group === this.#source.home) - Number(a.group === this.#source.home))
     await commitTogether(parts as [Participant, ...Participant[]], (group, statement) =>
       this.#source.endPrepared(group, statement),
@@ -989,6 +1006,16 @@ async function end(client: OwnedClient, command: 'COMMIT'): Promise<Answer | nul
     return null
   }
   return client.query(command) as Promise<Answer>
+}
+
+/** What ends a part of a transaction leaves nothing in the session. */
+function asPart(client: OwnedClient): PartClient {
+  return {
+    query: (text) => client.query({ text, nature: { ...LEAVES_NOTHING, writes: true } } as pg.QueryConfig),
+    get unreplicated() {
+      return client.unreplicated
+    },
+  }
 }
 
 async function rollBack(client: OwnedClient): Promise<void> {

@@ -244,3 +244,24 @@ test('ids are unique over processes and shards, and rise with time', async () =>
   ])
   await other.end()
 })
+
+test('a transaction over shards leaves its connections to the next one as they are', async () => {
+  const one = createPool({ nodes: [dsnOf('home')], max: 1 })
+  try {
+    for (let turn = 0; turn < 3; turn++)
+      await one.transaction(async (transaction) => {
+        for (let id = 7000 + 20 * turn; id < 7020 + 20 * turn; id++)
+          await transaction.query('insert into users (id) values ($1)', [id])
+      })
+    // What was taken back from them would have to be set up again.
+    const last = await onEach(
+      `select query from pg_stat_activity where datname = current_database() and backend_type = 'client backend'`,
+    )
+    for (const queries of last) {
+      const texts = queries.map(({ query }) => query as string)
+      expect(texts.some((text) => /^(insert into pgherd.decision|COMMIT PREPARED)/.test(text))).toBe(true)
+    }
+  } finally {
+    await one.end()
+  }
+})
