@@ -13,8 +13,11 @@ const AUTO_PORTS = { from: 20_000, to: 32_000 }
  * Gives every node its port: in order from `wanted`, or from a free stretch. The search for that begins
  * at a random place, so that herds made at the same moment do not choose the same.
  */
-export async function choosePorts(spec: HerdSpec, wanted: number | 'auto'): Promise<Record<string, number>> {
-  const names = spec.groups.flatMap(nodeNames)
+export async function choosePorts(
+  spec: HerdSpec,
+  wanted: number | 'auto',
+  names: readonly string[] = spec.groups.flatMap(nodeNames),
+): Promise<Record<string, number>> {
   const first =
     wanted === 'auto'
       ? await findFreePorts(spec.host, names.length, randomInt(AUTO_PORTS.from, AUTO_PORTS.to))
@@ -45,7 +48,11 @@ export async function keepOrChangePorts(
   }
   const free = await Promise.all(current.map((port) => isPortFree(spec.host, port)))
   if (wanted === 'auto' && free.every(Boolean)) return identity.ports
-  return choosePorts(spec, wanted)
+  return choosePorts(
+    spec,
+    wanted,
+    nodesOf(identity).map(({ name }) => name),
+  )
 }
 
 /**

@@ -1,5 +1,4 @@
-import { nodeNames } from '@pgherd/core/spec'
-import type { HerdIdentity } from './state/herd-identity.js'
+import { type HerdIdentity, membersOf } from './state/herd-identity.js'
 import { nodePaths } from './state/herd-paths.js'
 import type { Node } from './supervisor/node.js'
 
@@ -7,7 +6,7 @@ import type { Node } from './supervisor/node.js'
 export function nodesOf(identity: HerdIdentity): Node[] {
   const { spec, dataRoot, ports } = identity
   return spec.groups.flatMap((group) =>
-    nodeNames(group).map((name): Node => {
+    membersOf(identity, group).map((name): Node => {
       const paths = nodePaths(dataRoot, name)
       const address = { host: spec.host, port: ports[name] as number }
       return {

@@ -3,6 +3,7 @@ import type { Placement, ShardMap } from '@pgherd/core/sharding'
 import type { HerdSpec } from '@pgherd/core/spec'
 import type { ChangeSignal } from './change-signal.js'
 import { type DsnRole, dsnNodes, formatDsn, formatDsnOf, hostAndPort } from './dsn.js'
+import type { HerdMembership, MembershipReport } from './membership/herd-membership.js'
 import type { HerdWideKeeper } from './sharding/herd-wide-keeper.js'
 import type { PlacementKeeper } from './sharding/placement-keeper.js'
 import type { EventLog, HerdEvent } from './state/event-log.js'
@@ -31,6 +32,7 @@ export interface HerdParts {
   keeper: PlacementKeeper | null
   wide: HerdWideKeeper | null
   changes: ChangeSignal
+  membership: HerdMembership
   /** Where the proxy is to listen; null: there is to be none. */
   proxyAddress: { host: string; port: number } | null
   /** Where the control API is to listen; null: there is to be none. */
@@ -59,6 +61,7 @@ export class Herd {
   readonly #keeper: PlacementKeeper | null
   readonly #wide: HerdWideKeeper | null
   readonly #changes: ChangeSignal
+  readonly #membership: HerdMembership
   #closing: Promise<void> | null = null
 
   /** For `openHerd`, which puts the parts together. */
@@ -75,6 +78,7 @@ export class Herd {
     this.#keeper = parts.keeper
     this.#wide = parts.wide
     this.#changes = parts.changes
+    this.#membership = parts.membership
   }
 
   /** The topology as it is known; with `fresh`, every node is asked first (at most 100 ms). */
@@ -165,15 +169,37 @@ export class Herd {
     await this.#keeper.change(change.map)
   }
 
+  /** Another one after nodes came or went. */
+  get membershipVersion(): number {
+    return this.#membership.version
+  }
+
+  /** What `addNodes` would call them. Throws UNKNOWN_GROUP, OPERATION_FAILED. */
+  namesForNodes(group: string, count: number): string[] {
+    return this.#membership.namesFor(this.#group(group), count)
+  }
+
+  /** Adds standbys; resolves to their names once they stream and count. Throws UNKNOWN_GROUP, OPERATION_FAILED. */
+  async addNodes(group: string, count: number, report: MembershipReport = () => {}): Promise<string[]> {
+    return this.#membership.add(this.#group(group), count, report)
+  }
+
+  /** Throws why a node cannot be removed now: UNKNOWN_NODE, OPERATION_FAILED. */
+  refuseRemoval(node: string): void {
+    this.#membership.refuseRemoval(this.#groupOf(node), node)
+  }
+
+  /**
+   * Removes a standby and deletes its copy of the data, once no acknowledged commit depends on it.
+   * Throws UNKNOWN_NODE, OPERATION_FAILED.
+   */
+  async removeNode(node: string, report: MembershipReport = () => {}): Promise<void> {
+    await this.#membership.remove(this.#groupOf(node), node, report)
+  }
+
   /** For experiments: `kill` is kill -9 of the postmaster, `pause` stops every process of the node. */
   async disturb(node: string, how: 'kill' | 'pause' | 'resume'): Promise<void> {
-    const group = this.#groups.find((each) => each.nodes.has(node))
-    if (group === undefined)
-      throw unknownNode(
-        node,
-        this.#groups.flatMap((each) => [...each.nodes.keys()]),
-      )
-    await group.disturb(node, how)
+    await this.#groupOf(node).disturb(node, how)
   }
 
   /** See `formatDsn`. Throws UNKNOWN_NODE. */
@@ -242,6 +268,7 @@ export class Herd {
   }
 
   async #close(stopServers: boolean): Promise<void> {
+    this.#membership.close()
     // A start that is still under way would leave a server behind that nobody stops.
     const patienceMs = stopServers ? STOP_PATIENCE_MS : LEAVE_PATIENCE_MS
     await Promise.all([this.#keeper?.close(patienceMs), this.#wide?.close(patienceMs)])
@@ -271,6 +298,15 @@ export class Herd {
       .recent(20)
       .findLast((event) => event.group === group && event.kind.endsWith('abandoned'))
     return last?.message ?? 'The change was given up; the primary is the same as before.'
+  }
+
+  #groupOf(node: string): GroupSupervisor {
+    const group = this.#groups.find((each) => each.nodes.has(node))
+    if (group !== undefined) return group
+    throw unknownNode(
+      node,
+      this.#groups.flatMap((each) => [...each.nodes.keys()]),
+    )
   }
 
   #group(name: string): GroupSupervisor {

@@ -10,6 +10,7 @@ export {
   sizeOfHerd,
   stopLeftServers,
 } from './left-herd.js'
+export type { MembershipReport } from './membership/herd-membership.js'
 export { type HerdOptions, openHerd } from './open-herd.js'
 export { connectAdmin, withAdminConnection } from './replication/admin-connection.js'
 export { APPLICATION_ROLE } from './replication/node-settings.js'

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GroupStatus, HerdError, type HerdStatus, type NodeStatus } from '@pgherd/core'
-import { nodeNames } from '@pgherd/core/spec'
 import { nodesOf } from './herd-nodes.js'
 import { adoptServer, resumeAllProcesses, stopServer } from './postgres/index.js'
 import { isPaused } from './postgres/server-processes.js'
@@ -110,7 +109,7 @@ export async function stopLeftServers({ paths, identity }: LeftHerd): Promise<nu
 /** What `destroyHerd` would delete, so that a person can be told before. */
 export async function sizeOfHerd({ identity }: LeftHerd): Promise<{ nodes: number; kept: string[] }> {
   const kept = await Promise.all(
-    identity.spec.groups.flatMap(nodeNames).map(async (name) => {
+    nodesOf(identity).map(async ({ name }) => {
       const paths = nodePaths(identity.dataRoot, name)
       return (await stat(paths.kept).catch(() => null)) === null ? [] : [paths.kept]
     }),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chown, mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
+import type { HerdSpec } from '@pgherd/core/spec'
 import { ChangeSignal } from './change-signal.js'
 import {
   chooseApiPort,
@@ -13,6 +13,7 @@ import {
 } from './choose-ports.js'
 import { Herd } from './herd.js'
 import { nodesOf } from './herd-nodes.js'
+import { HerdMembership } from './membership/herd-membership.js'
 import {
   type Binaries,
   chooseServerUser,
@@ -30,6 +31,7 @@ import { makePrivateFolder } from './state/durable-file.js'
 import { EventLog } from './state/event-log.js'
 import {
   type HerdIdentity,
+  membersOf,
   readIdentity,
   readOrMakeSecrets,
   type Secrets,
@@ -76,9 +78,9 @@ export async function openHerd({ spec, stateDir, port, proxy, api = false }: Her
     await events.open()
     const nodes = nodesOf(identity)
     await prepareNodes(nodes, binaries)
-    const { herd, groups, keeper, wide } = assemble({
+    const { herd, groups, keeper, wide, membership } = assemble({
       paths,
-      identity: { ...identity, spec },
+      identity,
       secrets,
       events,
       lock,
@@ -89,6 +91,7 @@ export async function openHerd({ spec, stateDir, port, proxy, api = false }: Her
     for (const group of groups) await group.open()
     keeper?.start()
     wide?.start()
+    membership.resume()
     return herd
   } catch (error) {
     releaseLock(paths.lock, lock)
@@ -112,6 +115,7 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
   groups: GroupSupervisor[]
   keeper: PlacementKeeper | null
   wide: HerdWideKeeper | null
+  membership: HerdMembership
 } {
   const { spec } = identity
   const changes = new ChangeSignal()
@@ -122,7 +126,8 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
           spec,
           settings: {
             name: group.name,
-            nodes: nodeNames(group),
+            nodes: membersOf(identity, group),
+            leaving: (identity.leaving ?? []).filter((name) => membersOf(identity, group).includes(name)),
             durability: group.durability,
             withoutStandby: group.withoutStandby,
           },
@@ -153,6 +158,18 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
     sharding === undefined || keeper === null
       ? null
       : new HerdWideKeeper({ spec, sharding, secrets, groups, changes, placement: keeper, tell })
+  const membership = new HerdMembership({
+    paths,
+    identity,
+    groups,
+    changes,
+    tell: (kind, group, node, message) =>
+      events.add({ at: new Date().toISOString(), kind, group, node, message }),
+    onChange: () => {
+      keeper?.groupsChanged()
+      changes.fire()
+    },
+  })
   const herd = new Herd({
     paths,
     spec,
@@ -163,21 +180,30 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
     keeper,
     wide,
     changes,
+    membership,
     proxyAddress,
     apiAddress,
   })
-  return { herd, groups, keeper, wide }
+  return { herd, groups, keeper, wide, membership }
 }
 
 async function establishIdentity(
   paths: HerdPaths,
-  spec: HerdSpec,
+  wanted: HerdSpec,
   user: ServerUser | null,
   { port, proxy, api }: { port: HerdOptions['port'] | undefined; proxy: HerdOptions['proxy']; api: boolean },
 ): Promise<HerdIdentity> {
   const known = await readIdentity(paths.identity)
   if (known !== null) {
-    refuseChangedSpec(known.spec, spec)
+    refuseChangedSpec(known, wanted)
+    // How many nodes a group began with stays on record: settings that all of its nodes share follow from it.
+    const spec = {
+      ...wanted,
+      groups: wanted.groups.map((group, at) => ({
+        ...group,
+        nodes: known.spec.groups[at]?.nodes ?? group.nodes,
+      })),
+    }
     const ports = await keepOrChangePorts(known, spec, port)
     const kept = { ...known, spec, ports, ...(await proxyPortOf(known, spec, ports, port, proxy)) }
     const updated = { ...kept, ...(await apiPortOf(known, kept, port, api)) }
@@ -185,6 +211,7 @@ async function establishIdentity(
     await linkNodes(paths, updated)
     return updated
   }
+  const spec = wanted
   const now = Date.now()
   const ports = await choosePorts(spec, port ?? spec.port)
   const identity: HerdIdentity = {

@@ -22,11 +22,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import type { ServerUser } from './server-user.js'
 
+/** How far a copy is. What is written to meanwhile grows, so it may end with more than it said. */
+export interface CopyProgress {
+  readonly bytes: number
+  readonly total: number
+}
+
 export interface CopyOptions {
   /** Who shall own the copy; null for ourselves. */
   user: ServerUser | null
   /** Leaves a path (relative to the top, with `/`) out, and all below it. */
   skip?: (relativePath: string) => boolean
+  onProgress?: (progress: CopyProgress) => void
 }
 
 interface Copy extends CopyOptions {
@@ -37,6 +44,8 @@ interface Copy extends CopyOptions {
   buffer: Buffer
   folders: string[]
   files: string[]
+  bytes: number
+  total: number
 }
 
 /** Up to here a file is copied in one synchronous read and write: three times faster than by promises. */
@@ -66,14 +75,29 @@ export async function copyDirectory(from: string, to: string, options: CopyOptio
     buffer: Buffer.allocUnsafe(SMALL_BYTES),
     folders: [],
     files: [],
+    bytes: 0,
+    total: 0,
   }
   if (statSync(from, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new HerdError('OPERATION_FAILED', `${from} is not there to be copied.`)
   }
   copyFolder(copy, '')
+  if (copy.onProgress !== undefined) copy.total = sizeOf(copy)
   const big = await copySmallFiles(copy)
   await forEachAtOnce(big, (path) => copyBigFile(copy, path))
   if (copy.files.includes(CONTROL_FILE)) copySmallFile(copy, CONTROL_FILE)
+}
+
+function sizeOf({ from, files }: Copy): number {
+  return files.reduce(
+    (sum, path) => sum + (statSync(join(from, path), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  )
+}
+
+function note(copy: Copy, bytes: number): void {
+  copy.bytes += bytes
+  copy.onProgress?.({ bytes: copy.bytes, total: Math.max(copy.total, copy.bytes) })
 }
 
 /** Makes the folders and notes the files. */
@@ -139,6 +163,7 @@ function copySmallFile(copy: Copy, path: string): boolean {
     const length = readSync(source, copy.buffer, 0, SMALL_BYTES, 0)
     if (length === SMALL_BYTES) return false
     reportingAt(join(copy.to, path), () => writeSmall(copy, path, mode & 0o777, length))
+    note(copy, length)
     return true
   } finally {
     closeSync(source)
@@ -175,7 +200,7 @@ async function copyBigFile(copy: Copy, path: string): Promise<void> {
 async function writeBig(copy: Copy, source: FileHandle, path: string, mode: number): Promise<void> {
   const target = await open(path, 'w', mode)
   try {
-    await pour(source, target)
+    await pour(source, target, (bytes) => note(copy, bytes))
     await target.chmod(mode)
     if (copy.user) await target.chown(copy.user.uid, copy.user.gid)
   } finally {
@@ -183,12 +208,13 @@ async function writeBig(copy: Copy, source: FileHandle, path: string, mode: numb
   }
 }
 
-async function pour(source: FileHandle, target: FileHandle): Promise<void> {
+async function pour(source: FileHandle, target: FileHandle, told: (bytes: number) => void): Promise<void> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   for (;;) {
     const { bytesRead } = await source.read(buffer, 0, CHUNK_BYTES)
     if (bytesRead === 0) return
     for (let at = 0; at < bytesRead; ) at += (await target.write(buffer, at, bytesRead - at)).bytesWritten
+    told(bytesRead)
   }
 }
 
@@ -199,6 +225,7 @@ function clone(copy: Copy, path: string): boolean {
   try {
     copyFileSync(join(copy.from, path), target, constants.COPYFILE_FICLONE_FORCE)
     if (copy.user) chownSync(target, copy.user.uid, copy.user.gid)
+    if (copy.onProgress !== undefined) note(copy, statSync(target).size)
     return true
   } catch {
     // Whatever the reason, the plain copy either works or says what is wrong.

@@ -2,7 +2,7 @@ import { chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { BASE_BACKUP_SKIP } from '../postgres/base-backup-skip.js'
-import { copyDirectory } from '../postgres/copy-directory.js'
+import { type CopyProgress, copyDirectory } from '../postgres/copy-directory.js'
 import {
   markStandby,
   type Server,
@@ -25,6 +25,7 @@ export interface CloneOptions {
   user: ServerUser | null
   /** What was there may hold acknowledged writes: move it aside instead of deleting it. */
   keep: boolean
+  onProgress?: (progress: CopyProgress) => void
 }
 
 const STATEMENT_TIMEOUT_MS = 10 * 60_000
@@ -53,7 +54,11 @@ export async function cloneStandby(options: CloneOptions): Promise<string | null
 
 async function copyUnderBackup(client: pg.Client, options: CloneOptions, folder: string): Promise<string> {
   await client.query('select pg_backup_start($1, fast => true)', [`pgherd ${options.name}`])
-  await copyDirectory(options.primary.dataDir, folder, { user: options.user, skip: BASE_BACKUP_SKIP })
+  await copyDirectory(options.primary.dataDir, folder, {
+    user: options.user,
+    skip: BASE_BACKUP_SKIP,
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  })
   const { rows } = await client.query<{ labelfile: string }>(
     'select labelfile from pg_backup_stop(wait_for_archive => false)',
   )

@@ -63,6 +63,11 @@ export class PlacementKeeper {
     return this.#failure
   }
 
+  /** Nodes came or went: every group is to know how all are reached. */
+  groupsChanged(): void {
+    this.#seenEpochs = null
+  }
+
   get isSettled(): boolean {
     return (
       this.#placement !== null && this.#seenEpochs === this.#epochs() && this.#unsettledNodes().length === 0

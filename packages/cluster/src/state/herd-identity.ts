@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { HerdSpec } from '@pgherd/core/spec'
+import { type GroupSpec, type HerdSpec, nodeNames } from '@pgherd/core/spec'
 import { readState, writeDurably } from './durable-file.js'
 
 /** What a herd is, fixed when it is created. */
@@ -19,6 +19,15 @@ export interface HerdIdentity {
   proxyPort?: number
   /** The same of the control API. */
   apiPort?: number
+  /** Names of the nodes of groups that standbys were added to or removed from; of others the spec says it. */
+  members?: Record<string, string[]>
+  /** Standbys whose removal was begun. */
+  leaving?: string[]
+}
+
+/** The nodes of a group, whatever its spec began with. */
+export function membersOf({ members = {} }: HerdIdentity, group: GroupSpec): string[] {
+  return members[group.name] ?? nodeNames(group)
 }
 
 export function readIdentity(path: string): Promise<HerdIdentity | null> {

@@ -1,18 +1,21 @@
 import { HerdError } from '@pgherd/core'
-import type { HerdSpec, ShardingSpec } from '@pgherd/core/spec'
+import type { GroupSpec, HerdSpec, ShardingSpec } from '@pgherd/core/spec'
 import { placedTables } from '../sharding/first-placement.js'
 import { describeTables, placementChanged } from '../sharding/refuse-changed-placement.js'
+import { type HerdIdentity, membersOf } from './herd-identity.js'
 
 /**
  * What a herd was made from cannot be edited under it; settings, durability, probes, ports and the proxy can.
  * Throws SPEC_CHANGED with every difference.
  */
-export function refuseChangedSpec(made: HerdSpec, wanted: HerdSpec): void {
+export function refuseChangedSpec(identity: HerdIdentity, wanted: HerdSpec): void {
+  const made = identity.spec
+
   const differences = [
     differs('postgres.version', made.postgres.version, wanted.postgres.version),
     differs('database', made.database, wanted.database),
     differs('host', made.host, wanted.host),
-    differs('groups', groupsOf(made), groupsOf(wanted)),
+    hasMembers(identity, wanted) ? null : differs('groups', groupsOf(made), groupsOf(wanted)),
   ].filter((difference) => difference !== null)
   if (differences.length === 0) {
     refuseChangedSharding(made, wanted)
@@ -50,6 +53,18 @@ function describeSharding(sharding: ShardingSpec | undefined): Record<string, st
     'sharding.keyType': keyType,
     'sharding.splits': splits.length === 0 ? 'none' : splits.join(', '),
   }
+}
+
+/** A spec may say how many nodes there were at first, or how many there are since some came or went. */
+function hasMembers(identity: HerdIdentity, wanted: HerdSpec): boolean {
+  const { groups } = identity.spec
+  return (
+    groups.length === wanted.groups.length &&
+    groups.every((group, at) => {
+      const { name, nodes } = wanted.groups[at] as GroupSpec
+      return name === group.name && (nodes === group.nodes || nodes === membersOf(identity, group).length)
+    })
+  )
 }
 
 function groupsOf(spec: HerdSpec): string {

@@ -6,6 +6,8 @@ import {
   explainDecision,
   type GroupMemory,
   type GroupObservation,
+  type GroupSettings,
+  isLetGo,
   type NodeObservation,
   type Order,
   unformed,
@@ -84,25 +86,7 @@ export class GroupSupervisor {
 
   constructor(options: GroupSupervisorOptions) {
     this.#options = options
-    const byPort = new Map(options.nodes.map((node) => [node.server.address.port, node.name]))
-    const bySlot = new Map(options.nodes.map((node) => [slotName(node.name), node.name]))
-    const directory = {
-      nodeAtPort: (port: number) => byPort.get(port) ?? null,
-      nodeOfSlot: (slot: string) => bySlot.get(slot) ?? null,
-    }
-    this.#nodes = new Map(
-      options.nodes.map((node) => [
-        node.name,
-        new ManagedNode({
-          node,
-          superuserPassword: options.context.secrets.superuser,
-          directory,
-          onChange: () => this.#wake(),
-          onExit: (managed, how) => this.#onExit(managed, how),
-          onStartFailure: (managed, error) => this.#tell('start-failed', managed.name, error.message),
-        }),
-      ]),
-    )
+    this.#nodes = new Map(options.nodes.map((node) => [node.name, this.#manage(node)]))
     this.#memory = unformed(options.nodes[0]?.name ?? '')
     this.#context = {
       ...options.context,
@@ -112,8 +96,24 @@ export class GroupSupervisor {
     }
   }
 
+  #manage(node: Node): ManagedNode {
+    const named = (holds: (other: ManagedNode) => boolean): string | null =>
+      [...this.#nodes.values()].find(holds)?.name ?? null
+    return new ManagedNode({
+      node,
+      superuserPassword: this.#options.context.secrets.superuser,
+      directory: {
+        nodeAtPort: (port) => named((other) => other.node.server.address.port === port),
+        nodeOfSlot: (slot) => named((other) => slotName(other.name) === slot),
+      },
+      onChange: () => this.#wake(),
+      onExit: (managed, how) => this.#onExit(managed, how),
+      onStartFailure: (managed, error) => this.#tell('start-failed', managed.name, error.message),
+    })
+  }
+
   get name(): string {
-    return this.#options.context.settings.name
+    return this.#context.settings.name
   }
 
   get epoch(): number {
@@ -157,8 +157,8 @@ export class GroupSupervisor {
       return false
     if (primary.record.answer.recovery || !this.#actions.isEmpty) return false
     const { replicas } = primary.record.answer
-    const { nodes, durability } = this.#options.context.settings
-    const others = nodes.filter((name) => name !== primary.name)
+    const { nodes, durability, leaving = [] } = this.#context.settings
+    const others = nodes.filter((name) => name !== primary.name && !leaving.includes(name))
     const allStream = others.every(
       (name) => replicas[name]?.streaming && this.#nodes.get(name)?.record.answer?.streaming,
     )
@@ -166,6 +166,56 @@ export class GroupSupervisor {
     const [rule, ...otherRules] = reign?.rules ?? []
     const counted = durability === 'fast' ? 0 : others.length
     return allStream && olderReigns.length + otherRules.length === 0 && rule?.members.length === counted
+  }
+
+  /** A node that has no data yet: from now on it is made and looked after like the others. */
+  add(node: Node): void {
+    this.#nodes.set(node.name, this.#manage(node))
+    this.#changeSettings({ nodes: [...this.#context.settings.nodes, node.name] })
+  }
+
+  /** From now on nobody counts on these standbys. */
+  letLeave(leaving: readonly string[]): void {
+    this.#changeSettings({ leaving })
+  }
+
+  /** Whether a leaving standby is needed for nothing any more, and its slot is gone once it does not run. */
+  hasLetGo(name: string): { rule: boolean; slot: boolean } {
+    const answer = this.primary()?.record.answer ?? null
+    return {
+      rule: isLetGo(this.#context.settings, this.#memory, name),
+      slot: answer !== null && !answer.recovery && !answer.slots.includes(name),
+    }
+  }
+
+  /** Ends every process of a node that was let go. */
+  async halt(name: string): Promise<void> {
+    const node = this.#nodes.get(name)
+    if (node === undefined) return
+    node.stopping = true
+    await killAllProcesses(node.node.server)
+    node.noteGone()
+  }
+
+  /** It is no node of this group any more. */
+  forget(name: string): void {
+    this.#nodes.get(name)?.close()
+    this.#nodes.delete(name)
+    const { nodes, leaving = [] } = this.#context.settings
+    this.#changeSettings({
+      nodes: nodes.filter((each) => each !== name),
+      leaving: leaving.filter((each) => each !== name),
+    })
+  }
+
+  #changeSettings(change: Partial<GroupSettings>): void {
+    this.#context.settings = { ...this.#context.settings, ...change }
+    this.#settlingUntilMs = performance.now() + SETTLING_MS
+    this.#wake()
+  }
+
+  get settings(): GroupSettings {
+    return this.#context.settings
   }
 
   /** The last reason a server of this group did not start, while it does not. */
@@ -182,7 +232,7 @@ export class GroupSupervisor {
 
   describe(): GroupStatus {
     return describeGroup({
-      settings: this.#options.context.settings,
+      settings: this.#context.settings,
       memory: this.#memory,
       stalled: this.#stalled,
       blocked: this.#blocked,

@@ -16,6 +16,7 @@ import {
   observeNode,
   type Patience,
 } from '@pgherd/core/failover'
+import type { CopyProgress } from '../postgres/copy-directory.js'
 import { adoptServer, type RunningServer, waitReady } from '../postgres/index.js'
 import { readControl } from '../postgres/pg-control.js'
 import type { Node } from './node.js'
@@ -52,6 +53,8 @@ export class ManagedNode {
    * answer before every process of the server has read it, and those may still go by the one before.
    */
   #ruleInForceSinceMs = 0
+  /** How far the copy is that is being made of it; null while none is. */
+  copied: CopyProgress | null = null
   /** Its process ends because an action ends it. */
   stopping = false
 

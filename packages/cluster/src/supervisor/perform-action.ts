@@ -108,6 +108,11 @@ const PERFORM: Perform = {
       settings,
       user: context.user,
       keep: action.keep,
+      onProgress: (copied) => {
+        node.copied = copied
+      },
+    }).finally(() => {
+      node.copied = null
     })
     if (kept !== null)
       context.tell('data-kept', node.name, `The old data of ${node.name} is kept in ${kept}.`)
@@ -205,7 +210,9 @@ function settingsOf(
     rule,
     upstream: upstream === null ? null : addressOf(context, upstream),
     replicationPassword: context.secrets.replication,
-    groupSize: context.settings.nodes.length,
+    groupSize:
+      context.spec.groups.find(({ name }) => name === context.settings.name)?.nodes ??
+      context.settings.nodes.length,
   })
 }
 

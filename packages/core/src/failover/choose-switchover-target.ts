@@ -1,5 +1,6 @@
 import type { GroupSettings } from './decision.js'
 import type { GroupMemory } from './group-memory.js'
+import { isLeaving } from './leaving.js'
 import { conditionOf, type GroupObservation, type NodeAnswer } from './observation.js'
 
 /** A successor further behind than this would keep writes standing still for too long. */
@@ -21,11 +22,12 @@ export function chooseSwitchoverTarget(
   }
   if (to === memory.primary) return refused(`${to} is the primary already`)
   if (to !== null && !settings.nodes.includes(to)) return refused(`${to} is not a node of ${settings.name}`)
+  if (to !== null && isLeaving(settings, to)) return refused(`${to} is being removed`)
   if (settings.nodes.length === 1) return refused(`${settings.name} has no standby`)
   const writer = primary.answer
   const reasons: string[] = []
   const fit = settings.nodes
-    .filter((name) => name !== memory.primary && (to === null || name === to))
+    .filter((name) => name !== memory.primary && !isLeaving(settings, name) && (to === null || name === to))
     .filter((name) => {
       const reason = whyUnfit(name, seen, writer)
       if (reason !== null) reasons.push(`${name} ${reason}`)

@@ -9,6 +9,8 @@ export interface GroupSettings {
   nodes: readonly string[]
   durability: Durability
   withoutStandby: 'wait' | 'continue'
+  /** Standbys that are being removed: nobody counts on them any more. */
+  leaving?: readonly string[]
 }
 
 /**

@@ -5,6 +5,7 @@ export type { Action, Decision, DecisionEvent, EventKind, GroupSettings } from '
 export { diagnoseStandby, type StandbyDiagnosis } from './diagnose-standby.js'
 export { type DecisionCause, explainDecision } from './explain-decision.js'
 export { type GroupMemory, PHASES, type Phase, subjectOf, unformed } from './group-memory.js'
+export { isLetGo } from './leaving.js'
 export {
   forgiveSilence,
   type NodeRecord,

@@ -1,13 +1,14 @@
 import { type AckRule, type Reign, ruleOver } from './acknowledgement.js'
 import type { GroupSettings } from './decision.js'
 import type { GroupMemory } from './group-memory.js'
+import { isLeaving } from './leaving.js'
 
 /**
  * The reign that begins when `primary` is promoted: every node has this rule in its settings before it
  * may become primary, so that there is no moment in which it acknowledges alone.
  */
 export function newReign(settings: GroupSettings, primary: string): Reign {
-  const others = settings.nodes.filter((name) => name !== primary)
+  const others = settings.nodes.filter((name) => name !== primary && !isLeaving(settings, name))
   return { primary, rules: [ruleOver(settings.durability === 'fast' ? [] : others)], settleLsn: null }
 }
 

@@ -1,6 +1,7 @@
 import { type AckRule, ALONE, type Reign, ruleOver, sameRule } from './acknowledgement.js'
 import type { Action, DecisionEvent, GroupSettings } from './decision.js'
 import type { GroupMemory } from './group-memory.js'
+import { isLeaving } from './leaving.js'
 import type { GroupObservation, NodeAnswer } from './observation.js'
 
 /** How long the last standby may be away before `withoutStandby: continue` lets the primary go on alone. */
@@ -54,7 +55,7 @@ function wantedRule(
   current: AckRule,
 ): AckRule {
   if (settings.durability === 'fast') return ALONE
-  const standbys = settings.nodes.filter((name) => name !== memory.primary)
+  const standbys = settings.nodes.filter((name) => name !== memory.primary && !isLeaving(settings, name))
   const streaming = standbys.filter(
     (name) => primary.replicas[name]?.streaming && seen.nodes[name]?.vitals !== 'hung',
   )

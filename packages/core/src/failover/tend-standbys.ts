@@ -1,6 +1,7 @@
 import { type Action, type DecisionEvent, event, type GroupSettings } from './decision.js'
 import { diagnoseStandby } from './diagnose-standby.js'
 import type { GroupMemory } from './group-memory.js'
+import { isLetGo } from './leaving.js'
 import {
   type Condition,
   conditionOf,
@@ -56,7 +57,7 @@ export function tendStandbys(
   const tended: Tended = { actions: [], events: [], diverged: [] }
   for (const name of settings.nodes) {
     const node = seen.nodes[name]
-    if (node === undefined || node.busy !== null) continue
+    if (node === undefined || node.busy !== null || isLetGo(settings, memory, name)) continue
     if (
       name === memory.successor ||
       (name === memory.primary && !(seekHelp && memory.phase === 'failing-over'))
@@ -157,7 +158,7 @@ function tendAllSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupO
   return settings.nodes.flatMap((name): Action[] => {
     const node = seen.nodes[name]
     if (node === undefined || node.busy !== null || node.vitals !== 'answers') return []
-    const others = settings.nodes.filter((other) => other !== name)
+    const others = settings.nodes.filter((other) => other !== name && !isLetGo(settings, memory, other))
     return tendSlots(node, name === memory.primary ? others : [], silentNodes(others, seen))
   })
 }

@@ -35,7 +35,5 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Anybody may see it. */
     isOpen?: boolean
-    /** It is written down who asked for it, though it may change nothing. */
-    isAudited?: boolean
   }
 }

@@ -9,6 +9,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import { refuseLookers } from './access/guard.js'
 import type { ApiParts } from './api-parts.js'
 import { servePage } from './page.js'
 import { answerProblem, Refusal } from './problem.js'
@@ -92,6 +93,7 @@ function guard(api: FastifyInstance, { guard, audit, metrics }: ApiParts): void 
     const { isOpen } = request.routeOptions.config
     // What is not there is as open as the page: a browser asks for its views so.
     request.caller = await guard.admit(request, isOpen === true || request.is404 || isOfPage(request))
+    refuseLookers(request)
   })
   api.addHook('onResponse', async (request, reply) => {
     const { routeOptions, method, caller, url } = request

@@ -1,12 +1,14 @@
 import { federationDatabase, type Herd } from '@pgherd/cluster'
-import { nodeNames } from '@pgherd/core/spec'
 import pc from 'picocolors'
 
 /** The connection strings a person wants to paste, with what each is good for. */
 export function describeConnections(herd: Herd): string {
-  const names = herd.spec.groups.flatMap(nodeNames)
+  const names = herd.groupNames.flatMap((group) => herd.nodesOf(group))
   const proxy = herd.proxyDsn()
   const all = [
+    ...(herd.api === null
+      ? []
+      : [pc.dim('The page that shows the herd (pgherd open):'), `  ${herd.api.url}`]),
     ...(proxy === null ? [] : describeProxy(herd, proxy)),
     ...(herd.spec.sharding === undefined
       ? [pc.dim('Any client of libpq; finds the primary, also after a failover:'), `  psql "${herd.dsn()}"`]

@@ -4,7 +4,9 @@ import { HerdError, type HerdStatus } from '@pgherd/core'
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
 import { renderStatus } from '../view/render-status.js'
+import { addNode } from './add-node.js'
 import { addShard } from './add-shard.js'
+import { addToken } from './add-token.js'
 import { examples } from './examples.js'
 import {
   type LocationOptions,
@@ -35,6 +37,9 @@ export function buildProgram(): Command {
   addFailover(program)
   addSwitchover(program)
   addChaos(program)
+  addNode(program)
+  addOpen(program)
+  addToken(program)
   addProxy(program)
   addShard(program)
   addCompletion(program)
@@ -317,6 +322,17 @@ function addChaos(program: Command): void {
 }
 
 const CHAOS_DONE = { kill: 'Killed', pause: 'Paused', resume: 'Resumed' } as const
+
+function addOpen(program: Command): void {
+  located(program.command('open'))
+    .summary('open the page that shows the herd')
+    .description('Opens the page of a running herd in the browser, and prints its address.')
+    .addHelpText('after', examples('pgherd open'))
+    .action(async (options: LocationOptions) => {
+      const { openPage } = await import('./open-page.js')
+      await openPage(await locateHerd(options))
+    })
+}
 
 function addProxy(program: Command): void {
   program

@@ -90,7 +90,7 @@ async function openWithControl(located: LocatedSpec, stopping: StopRequest): Pro
     proxy: { runs: readProxyRecord(proxyRecord) !== null },
     api: true,
   })
-  const keeper = new ProxyKeeper(herd, proxyJobOf(herd, version()))
+  const keeper = new ProxyKeeper(herd, () => proxyJobOf(herd, version()))
   try {
     const { ControlApi } = await loading
     return { herd, keeper, control: await ControlApi.listen(herd, () => stopping.ask(), keeper) }

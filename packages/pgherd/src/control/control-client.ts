@@ -4,6 +4,7 @@ import { type ErrorCode, HerdError, type HerdStatus } from '@pgherd/core'
 import type { Job, Problem } from '@pgherd/core/api'
 
 const WAIT_MS = 30_000
+const STEP_MS = 200
 
 /** Speaks to a running supervisor over its socket, on which the control API is. Every method throws its HerdError. */
 export class ControlClient {
@@ -35,6 +36,18 @@ export class ControlClient {
   async chaos(node: string, action: 'kill' | 'pause' | 'resume'): Promise<HerdStatus> {
     await this.#run('POST', `/v1/nodes/${encodeURIComponent(node)}/chaos`, { action })
     return this.#call('GET', '/v1/topology') as Promise<HerdStatus>
+  }
+
+  /** Resolves to the job once the standbys count. */
+  addNodes(group: string, count: number, onStep: (job: Job) => void): Promise<Job> {
+    const path = `/v1/groups/${encodeURIComponent(group)}/nodes`
+    return this.#run('POST', path, { count }, { pollMs: STEP_MS, onStep })
+  }
+
+  /** Resolves to the job once the node is gone. */
+  removeNode(node: string, onStep: (job: Job) => void): Promise<Job> {
+    const path = `/v1/nodes/${encodeURIComponent(node)}`
+    return this.#run('DELETE', path, { confirm: node }, { pollMs: STEP_MS, onStep })
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Herd } from '@pgherd/cluster'
-import { nodeNames, type ProxySpec } from '@pgherd/core/spec'
+import type { ProxySpec } from '@pgherd/core/spec'
 import type { ProxyOptions } from '@pgherd/proxy'
 
 /** What the process of a proxy is told by whoever starts it, over a channel that nobody else reads. */
@@ -36,7 +36,7 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
     tls,
   } = spec.proxy
   const fixed = {
-    nodes: nodeNames(group).map((node) => herd.dsn(node, 'superuser')),
+    nodes: herd.nodesOf(group.name).map((node) => herd.dsn(node, 'superuser')),
     ...proxyAddress,
     supervisor: paths.socket,
     metricsPort,

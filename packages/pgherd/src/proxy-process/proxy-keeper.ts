@@ -20,6 +20,7 @@ const ENDED_POLL_MS = 20
 const LOOK_EVERY_MS = 2000
 const LOOK_MS = 3000
 const MISSES = 4
+const OUTDATED = 'it is for other nodes'
 
 /** A proxy that serves: `ended` says why it does no more. */
 interface Running {
@@ -33,16 +34,19 @@ interface Running {
  */
 export class ProxyKeeper {
   readonly #herd: Herd
-  readonly #job: ProxyJob | null
+  readonly #jobNow: () => ProxyJob | null
+  #job: ProxyJob | null
   readonly #closing = new AbortController()
   #kept: Promise<void> | null = null
   #lastFailure = ''
   readonly #settled: Promise<void>
   #settle: () => void = () => {}
 
-  constructor(herd: Herd, job: ProxyJob | null) {
+  /** `jobNow`: what the proxy is to do, which changes when nodes come and go. */
+  constructor(herd: Herd, jobNow: () => ProxyJob | null) {
     this.#herd = herd
-    this.#job = job
+    this.#jobNow = jobNow
+    this.#job = jobNow()
     this.#settled = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -80,7 +84,9 @@ export class ProxyKeeper {
     let pauseMs = FIRST_PAUSE_MS
     while (!this.#closing.signal.aborted) {
       const beganMs = performance.now()
+      this.#job = this.#jobNow() ?? this.#job
       await this.#serveOnce(this.#job)
+      if (this.#isOutdated()) continue
       if (performance.now() - beganMs > PROVEN_MS) pauseMs = FIRST_PAUSE_MS
       await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {})
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
@@ -106,9 +112,14 @@ export class ProxyKeeper {
       this.#lastFailure = ''
       this.#herd.proxy = running.address
       this.#settle()
-      const why = await this.#whenOver(running.ended, new ProxyControlClient(job.socket))
+      const renewed = new AbortController()
+      const why = await Promise.race([
+        this.#whenOver(running.ended, new ProxyControlClient(job.socket)),
+        this.#whenOutdated(renewed.signal),
+      ]).finally(() => renewed.abort())
       this.#herd.proxy = null
-      if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
+      if (why === OUTDATED) this.#tell('proxy-replaced', 'Nodes came or went: another proxy takes over.')
+      else if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
     } catch (error) {
       this.#herd.proxy = null
       const message = (error as Error).message.replace(/\.$/, '')
@@ -117,6 +128,23 @@ export class ProxyKeeper {
       this.#lastFailure = message
       this.#settle()
     }
+  }
+
+  #isOutdated(): boolean {
+    return this.#jobNow()?.fingerprint !== this.#job?.fingerprint
+  }
+
+  /** Resolves when the proxy that runs is for other nodes than there are. */
+  #whenOutdated(signal: AbortSignal): Promise<string> {
+    return new Promise((resolve) => {
+      let seen = this.#herd.membershipVersion
+      const stop = this.#herd.onChange(() => {
+        if (seen === this.#herd.membershipVersion) return
+        seen = this.#herd.membershipVersion
+        if (this.#isOutdated()) resolve(OUTDATED)
+      })
+      signal.addEventListener('abort', stop, { once: true })
+    })
   }
 
   /** Why it serves no more: it has ended, or was ended because it hung. */

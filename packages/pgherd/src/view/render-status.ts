@@ -5,9 +5,13 @@ import { formatBytes, formatDuration } from './format-quantity.js'
 
 /** The topology as a person reads it: a line for each group, a line for each node. */
 export function renderStatus(status: HerdStatus): string {
-  const { groups, proxy } = status
+  const { groups, proxy, api } = status
   const parts = groups.map((group) => renderGroup(group))
-  return [...parts, ...(proxy === null ? [] : [renderProxy(proxy)])].join('\n\n')
+  const addresses = [
+    ...(proxy === null ? [] : [renderProxy(proxy)]),
+    ...(api === null ? [] : [`${pc.bold('page')}   ${api.url}`]),
+  ]
+  return [...parts, ...(addresses.length === 0 ? [] : [addresses.join('\n')])].join('\n\n')
 }
 
 function renderProxy({ host, port }: NonNullable<HerdStatus['proxy']>): string {

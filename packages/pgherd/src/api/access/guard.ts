@@ -52,14 +52,8 @@ export class Guard {
     if (this.#options.isOwn(request.raw)) return { who: 'socket', from: 'socket', mayAct: true }
     this.#checkHost(request.headers.host)
     this.#checkOrigin(request)
-    const changes = request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'OPTIONS'
-    if (changes) checkMediaType(request.headers['content-type'])
-    const caller = await this.#caller(request, isOpen)
-    if (changes && !caller.mayAct)
-      throw new Refusal(403, 'NOT_ALLOWED', `The token "${caller.who}" may only look.`, {
-        hint: 'Make one that may act: pgherd token create NAME',
-      })
-    return caller
+    if (changes(request)) checkMediaType(request.headers['content-type'])
+    return this.#caller(request, isOpen)
   }
 
   async #caller({ headers, ip }: FastifyRequest, isOpen: boolean): Promise<Caller> {
@@ -96,6 +90,19 @@ export class Guard {
     if (origin === undefined || origin === `${this.#options.isTls ? 'https' : 'http'}://${host}`) return
     throw new Refusal(403, 'NOT_ALLOWED', `Pages of ${JSON.stringify(origin)} may not ask here.`)
   }
+}
+
+/** Throws NOT_ALLOWED for who may only look and is about to do more. */
+export function refuseLookers(request: FastifyRequest): void {
+  const { caller } = request
+  if (caller.mayAct || !changes(request)) return
+  throw new Refusal(403, 'NOT_ALLOWED', `The token "${caller.who}" may only look.`, {
+    hint: 'Make one that may act: pgherd token create NAME',
+  })
+}
+
+function changes({ method }: FastifyRequest): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
 }
 
 /** A page of others can have a browser send forms and plain text without asking, and no JSON. */

@@ -65,14 +65,42 @@ export class HerdActions {
     })
   }
 
-  addNodes(group: string, _count: number): Job {
-    this.#herd.nodesOf(group)
-    throw new HerdError('NOT_SUPPORTED', 'Standbys cannot be added to a herd that runs yet.')
+  /** Throws UNKNOWN_GROUP, OPERATION_FAILED. */
+  addNodes(group: string, count: number): Job {
+    const names = this.#herd.namesForNodes(group, count)
+    const [first = ''] = names
+    const title = `Add ${names.join(', ')} to ${group}`
+    return this.#jobs.begin({ kind: 'add-node', title, group, node: first }, async ({ step, undo }) => {
+      const made = await this.#herd.addNodes(group, count, step)
+      const [only, ...others] = made
+      if (only === undefined || others.length > 0) return
+      undo({
+        title: `Remove ${only} again`,
+        method: 'DELETE',
+        path: `/v1/nodes/${encodeURIComponent(only)}`,
+        body: { confirm: only },
+      })
+    })
   }
 
-  removeNode(node: string, _confirm: string): Job {
-    this.#requireNode(node)
-    throw new HerdError('NOT_SUPPORTED', 'Standbys cannot be removed from a herd that runs yet.')
+  /** Throws UNKNOWN_NODE, CONFIRMATION_NEEDED, OPERATION_FAILED. */
+  removeNode(node: string, confirm: string): Job {
+    const group = this.#requireNode(node)
+    if (confirm !== node)
+      throw new HerdError('CONFIRMATION_NEEDED', `Removing ${node} deletes its copy of the data.`, {
+        hint: `Say its name once more: { "confirm": ${JSON.stringify(node)} }`,
+      })
+    this.#herd.refuseRemoval(node)
+    const title = `Remove ${node} from ${group}`
+    return this.#jobs.begin({ kind: 'remove-node', title, group, node }, async ({ step, undo }) => {
+      await this.#herd.removeNode(node, step)
+      undo({
+        title: `Add a standby to ${group} again`,
+        method: 'POST',
+        path: `/v1/groups/${encodeURIComponent(group)}/nodes`,
+        body: { count: 1 },
+      })
+    })
   }
 
   stop(): Job {

@@ -4,7 +4,6 @@ import type { Herd } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
 import type { SqlAnswer, SqlRequestSchema } from '@pgherd/core/api'
 import type { Consistency } from '@pgherd/core/routing'
-import { nodeNames } from '@pgherd/core/spec'
 import type pg from 'pg'
 import type { z } from 'zod'
 import { SqlFailed } from '../problem.js'
@@ -28,6 +27,7 @@ export class SqlDesk {
   readonly #herd: Herd
   readonly #types = new TypeNames()
   #pool: Pool | null = null
+  #key = ''
 
   constructor(herd: Herd) {
     this.#herd = herd
@@ -72,12 +72,16 @@ export class SqlDesk {
     await this.#pool?.end().catch(() => {})
   }
 
-  /** The first group leads to the others. */
+  /** The first group leads to the others. When its nodes change there is another pool. */
   #open(): Pool {
-    const [group] = this.#herd.spec.groups
-    if (group === undefined) throw new HerdError('HERD_NOT_RUNNING', 'The herd has no group.')
-    this.#pool ??= createPool({
-      nodes: nodeNames(group).map((node) => this.#herd.dsn(node)),
+    const [group = ''] = this.#herd.groupNames
+    const nodes = this.#herd.nodesOf(group).map((node) => this.#herd.dsn(node))
+    const key = nodes.join(' ')
+    if (this.#pool !== null && key === this.#key) return this.#pool
+    this.#pool?.end().catch(() => {})
+    this.#key = key
+    this.#pool = createPool({
+      nodes,
       application_name: 'pgherd api',
       supervisor: this.#herd.paths.socket,
       max: CONNECTIONS,
