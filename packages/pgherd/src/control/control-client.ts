@@ -72,13 +72,18 @@ export class ControlClient {
   }
 
   #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const sent = body === undefined ? '' : JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const call = request(
         {
           socketPath: this.#supervisor.socket,
           method,
           path,
-          headers: { 'content-type': 'application/json' },
+          // Node sends the body of a DELETE without saying that there is one, unless it is told how long it is.
+          headers: {
+            'content-type': 'application/json',
+            'content-length': String(Buffer.byteLength(sent)),
+          },
         },
         (response) => {
           const chunks: Buffer[] = []
@@ -92,7 +97,7 @@ export class ControlClient {
         },
       )
       call.on('error', (cause) => reject(this.#unreachable(cause)))
-      call.end(body === undefined ? undefined : JSON.stringify(body))
+      call.end(sent)
     })
   }
 
