@@ -63,13 +63,13 @@ const PARTS: Part[] = [
   },
   {
     name: 'programs',
-    include: ['packages/pgherd/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
+    include: ['packages/pgherd/test/**/*.test.ts'],
     maxWorkers: 2,
     retry: SECOND_TRY,
   },
   {
     name: 'herds',
-    include: ['packages/cluster/test/**/*.test.ts'],
+    include: ['packages/cluster/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
     // Several herds at once make the timing of failovers meaningless, on the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     retry: SECOND_TRY,

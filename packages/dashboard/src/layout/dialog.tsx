@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { useWords } from '../i18n/use-words.js'
 import { Icon } from './icon.js'
 
@@ -15,7 +15,12 @@ export function Dialog({
   const { t } = useWords()
   const titleId = useId()
   const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => element.current?.showModal(), [])
+  // Closed before it is taken away: then the browser gives the focus back to where it was.
+  useLayoutEffect(() => {
+    const dialog = element.current
+    dialog?.showModal()
+    return () => dialog?.close()
+  }, [])
   return (
     <dialog ref={element} aria-labelledby={titleId} onClose={onClose}>
       <header>
