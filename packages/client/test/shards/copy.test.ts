@@ -1,31 +1,25 @@
 import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Herd } from '@pgherd/cluster'
 import type pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
-import { createPool, type Pool } from '../../src/index.js'
+import { connect, until } from '../../../../test/scratch-herd.js'
+import type { Pool } from '../../src/index.js'
+import { ShardedPool } from './sharded-pool.js'
 
-const SHARDS = ['s1', 's2', 's3']
-
-let herd: Herd
+let fixture: ShardedPool
 let pool: Pool
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 3, nodes: 1 }
-sharding:
-  groups: [s1, s2, s3]
+  fixture = await ShardedPool.open({
+    placement: `
   tables:
     users: { key: id }
     lines: { key: [shop, line] }
-    rates: { kind: reference }
-`)
-  pool = createPool({ nodes: [dsnOf('home')] })
+    rates: { kind: reference }`,
+  })
+  pool = fixture.pool
   await pool.query(
     `create table users (name text, id bigint primary key, size int generated always as (length(name)) stored)`,
   )
@@ -38,24 +32,7 @@ beforeEach(async () => {
   for (const table of ['users', 'lines', 'rates', 'notes']) await pool.query(`truncate ${table}`)
 })
 
-afterAll(() => pool.end())
-
-function dsnOf(group: string, role: 'application' | 'superuser' = 'application'): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, role)
-}
-
-async function onEach(text: string): Promise<Record<string, unknown>[][]> {
-  return Promise.all(SHARDS.map(async (shard) => (await (await connect(dsnOf(shard))).query(text)).rows))
-}
-
-async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    return await work(client)
-  } finally {
-    client.release()
-  }
-}
+afterAll(() => fixture.close())
 
 /** Copies in; says how many rows it was. */
 async function copyIn(
@@ -85,7 +62,7 @@ async function usersOf(): Promise<{ id: string; name: string; size: number }[]> 
 }
 
 async function nothingIsPrepared(): Promise<void> {
-  expect((await onEach('select from pg_prepared_xacts')).flat()).toEqual([])
+  expect((await fixture.onEach('select from pg_prepared_xacts')).flat()).toEqual([])
 }
 
 function userLines(count: number): string {
@@ -93,13 +70,13 @@ function userLines(count: number): string {
 }
 
 test('rows come to their shards, in text, in CSV and in binary', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     expect(await copyIn(client, 'copy users from stdin', [userLines(300)])).toBe(300)
     const csv = ['id,name\r\n', '1000,"a\nb"\r\n10', '01,"c ""d"""\r\n']
     expect(
       await copyIn(client, 'copy users (id, name) from stdin with (format csv, header match)', csv),
     ).toBe(2)
-    const plain = await connect(dsnOf('home'))
+    const plain = await connect(fixture.dsnOf('home'))
     await plain.query('create temp table source (shop text, line int, note text)')
     await plain.query(`insert into source select 's' || n % 7, n, null from generate_series(1, 200) n`)
     const pieces: Buffer[] = []
@@ -120,7 +97,7 @@ test('rows come to their shards, in text, in CSV and in binary', async () => {
     { id: '1000', name: 'a\nb', size: 3 },
     { id: '1001', name: 'c "d"', size: 5 },
   ])
-  for (const part of await onEach('select id from users')) expect(part.length).toBeGreaterThan(50)
+  for (const part of await fixture.onEach('select id from users')) expect(part.length).toBeGreaterThan(50)
   for (const id of [0, 7, 299, 1001])
     expect((await pool.query('select from users where id = $1', [id])).rowCount).toBe(1)
   expect((await pool.query(`select count(*)::int as n from lines`)).rows).toEqual([{ n: 200 }])
@@ -132,19 +109,19 @@ test('rows come to their shards, in text, in CSV and in binary', async () => {
 })
 
 test('a reference table is copied to every shard, and a table of the home group to home', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     expect(await copyIn(client, 'copy rates from stdin csv', ['EUR,1\nUSD,1.1\n'])).toBe(2)
     expect(await copyIn(client, 'copy notes from stdin', ['one\ntwo\n'])).toBe(2)
     expect(await copyOut(client, 'copy rates to stdout')).toBe('EUR\t1\nUSD\t1.1\n')
     expect(await copyOut(client, 'copy notes to stdout')).toBe('one\ntwo\n')
   })
-  for (const copy of await onEach('select code from rates order by code'))
+  for (const copy of await fixture.onEach('select code from rates order by code'))
     expect(copy).toEqual([{ code: 'EUR' }, { code: 'USD' }])
   expect((await pool.query('select text from notes')).rows).toEqual([{ text: 'one' }, { text: 'two' }])
 })
 
 test('what is spread is copied out as one database has it', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await copyIn(client, 'copy users from stdin', [userLines(100)])
     const all = (await copyOut(client, `copy users to stdout with (format csv, header)`))
       .trimEnd()
@@ -184,7 +161,7 @@ test.each([
   ['a file of the server', `copy users from '/etc/passwd'`, '', 'NOT_SUPPORTED'],
 ])('%s fails the whole COPY, and leaves nothing', async (_, text, last, code) => {
   const first = text.includes('(') || text.includes('csv') ? '' : userLines(50)
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await expect(copyIn(client, text, [first, last])).rejects.toMatchObject({ code })
     // It can be used as before.
     expect((await client.query('select count(*)::int as n from users')).rows).toEqual([{ n: 0 }])
@@ -202,7 +179,7 @@ test('a COPY is part of the transaction that is open, over all of its shards', a
     expect((await tx.query('select name from users where id = 3')).rows).toEqual([{ name: 'after' }])
   })
   expect((await usersOf()).length).toBe(101)
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin')
     await copyIn(client, 'copy users from stdin', ['x\t1000\ny\t1001\nz\t1002\n'])
     await client.query('savepoint here')
@@ -215,7 +192,7 @@ test('a COPY is part of the transaction that is open, over all of its shards', a
   })
   const ids = (await usersOf()).map(({ id }) => id)
   expect(ids.filter((id) => Number(id) >= 1000)).toEqual(['1000', '1001', '1002'])
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin')
     await copyIn(client, 'copy users from stdin', ['x\t3000\ny\t3001\nz\t3002\n'])
     await client.query('rollback')
@@ -225,7 +202,7 @@ test('a COPY is part of the transaction that is open, over all of its shards', a
 })
 
 test('who gives up leaves nothing', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     const stream = client.query(copyFrom('copy users from stdin'))
     stream.on('error', () => {})
     stream.write(userLines(20_000))
@@ -244,7 +221,7 @@ test('who gives up leaves nothing', async () => {
   client.release(true)
   await failed
   await until('all is undone', async () =>
-    (await onEach(`select from pg_stat_activity where state = 'idle in transaction'`)).every(
+    (await fixture.onEach(`select from pg_stat_activity where state = 'idle in transaction'`)).every(
       (rows) => rows.length === 0,
     ),
   )
@@ -257,7 +234,7 @@ test('a shard that is lost in the middle of it fails it, and nothing of it is an
   const stream = client.query(copyFrom('copy users from stdin'))
   const failed = once(stream, 'error')
   stream.write(userLines(20_000))
-  const admin = await connect(dsnOf('s2', 'superuser'))
+  const admin = await connect(fixture.dsnOf('s2', 'superuser'))
   await until(
     'its connection is there',
     async () =>
@@ -276,8 +253,8 @@ test('a shard that is lost in the middle of it fails it, and nothing of it is an
 
 test('what waits to be sent is bounded, however slow a shard is', { timeout: 60_000 }, async () => {
   // Nobody gets anything into the table on one shard for a while.
-  const admin = await connect(dsnOf('s1'))
-  await withClient(async (client) => {
+  const admin = await connect(fixture.dsnOf('s1'))
+  await fixture.withClient(async (client) => {
     const stream = client.query(copyFrom('copy users from stdin'))
     stream.on('error', () => {})
     stream.write('x\t-1\n')
@@ -315,7 +292,7 @@ test('what waits to be sent is bounded, however slow a shard is', { timeout: 60_
 async function keyOfFirst(): Promise<number> {
   for (let id = 0; ; id++) {
     await pool.query('insert into users (id, name) values ($1, $2)', [id, 'probe'])
-    const [first] = await onEach(`select from users where id = ${id}`)
+    const [first] = await fixture.onEach(`select from users where id = ${id}`)
     await pool.query('delete from users where id = $1', [id])
     if (first?.length === 1) return id
   }

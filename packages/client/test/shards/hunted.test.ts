@@ -1,38 +1,35 @@
-import type { Herd } from '@pgherd/cluster'
 import { makeShardMap, type ShardMap, stretchesOf } from '@pgherd/core/sharding'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
+import { connect, until } from '../../../../test/scratch-herd.js'
 import { createPool, type Pool } from '../../src/index.js'
+import { ShardedPool } from './sharded-pool.js'
 
 /* What applications do to a client of a sharded herd that are unlucky, or do not care. */
 
 const SHARDS = ['s1', 's2']
 
-let herd: Herd
+let fixture: ShardedPool
 let pool: Pool
 /** A key on each shard. */
 let a: number
 let b: number
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 2, nodes: 1 }
-sharding:
-  groups: [s1, s2]
+  fixture = await ShardedPool.open({
+    shards: 2,
+    placement: `
   tables:
     users: { key: id }
     made: { key: k }
     odd: { key: k }
-    late: { key: k }
-`)
-  pool = createPool({ nodes: [dsnOf('home')] })
+    late: { key: k }`,
+  })
+  pool = fixture.pool
   await pool.query('create table users (id bigint primary key, name text)')
   await pool.query('create table notes (text text)')
   for (let id = 1; id <= 20; id++) await pool.query('insert into users values ($1, $2)', [id, 'new'])
-  const found = await onEach('select min(id)::int as id from users')
+  const found = await fixture.onEach('select min(id)::int as id from users')
   ;[a, b] = found.map(([row]) => row?.id) as [number, number]
 }, 180_000)
 
@@ -40,15 +37,7 @@ beforeEach(async () => {
   await pool.query(`update users set name = 'new'`)
 })
 
-afterAll(() => pool.end())
-
-function dsnOf(group: string, role: 'application' | 'superuser' = 'application'): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, role)
-}
-
-async function onEach(text: string): Promise<Record<string, unknown>[][]> {
-  return Promise.all(SHARDS.map(async (shard) => (await (await connect(dsnOf(shard))).query(text)).rows))
-}
+afterAll(() => fixture.close())
 
 async function nameOf(...ids: number[]): Promise<string[]> {
   const { rows } = await pool.query('select name from users where id = any ($1) order by id = $2 desc', [
@@ -58,19 +47,10 @@ async function nameOf(...ids: number[]): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    return await work(client)
-  } finally {
-    client.release()
-  }
-}
-
 const rename = (id: number, name: string): string => `update users set name = '${name}' where id = ${id}`
 
 test('a transaction begins also where the session is held on a connection already', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('listen something')
     await client.query('begin')
     await client.query(`insert into notes values ('undone')`)
@@ -80,7 +60,7 @@ test('a transaction begins also where the session is held on a connection alread
 })
 
 test('COMMIT AND CHAIN begins the next transaction, of the same kind', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin isolation level repeatable read')
     await client.query(rename(a, 'kept'))
     await client.query('commit and chain')
@@ -97,7 +77,7 @@ test('COMMIT fails when a part was lost of which nobody had been told', async ()
   await client.query('begin')
   await client.query(rename(a, 'lost'))
   const { rows } = await client.query(`select pg_backend_pid() as pid from users where id = ${a}`)
-  const admin = await connect(dsnOf('s1', 'superuser'))
+  const admin = await connect(fixture.dsnOf('s1', 'superuser'))
   const gone = new Promise((resolve) => client.once('error', resolve))
   await admin.query('select pg_terminate_backend($1)', [rows[0].pid])
   await gone
@@ -107,7 +87,7 @@ test('COMMIT fails when a part was lost of which nobody had been told', async ()
 })
 
 test('a savepoint that is not there fails the transaction, on all of its groups', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin')
     await client.query(rename(a, 'undone'))
     await expect(client.query('rollback to nowhere')).rejects.toMatchObject({ code: '3B001' })
@@ -119,7 +99,7 @@ test('a savepoint that is not there fails the transaction, on all of its groups'
 
 test('who commits under another role commits on all groups, and leaves nothing prepared', async () => {
   for (const group of ['home', ...SHARDS]) {
-    const admin = await connect(dsnOf(group, 'superuser'))
+    const admin = await connect(fixture.dsnOf(group, 'superuser'))
     await admin.query('create role other')
     await admin.query('grant other to app')
     if (group !== 'home') await admin.query('grant all on users to other')
@@ -130,11 +110,11 @@ test('who commits under another role commits on all groups, and leaves nothing p
     await tx.query(rename(b, 'by other'))
   })
   expect(await nameOf(a, b)).toEqual(['by other', 'by other'])
-  expect((await onEach('select from pg_prepared_xacts')).flat()).toEqual([])
+  expect((await fixture.onEach('select from pg_prepared_xacts')).flat()).toEqual([])
 })
 
 test('NOTIFY is part of a transaction over several groups', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin')
     await client.query(rename(a, 'told'))
     await client.query('notify something')
@@ -149,7 +129,7 @@ test.each([
   ['SET in a transaction that is committed', ['begin', `set application_name to 'mine'`, 'commit']],
 ])('I6: what %s says holds on every group, and for nobody else', async (_, texts) => {
   const setting = `select current_setting('application_name') as set from users where id = `
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     for (const text of texts) await client.query(text)
     for (const id of [a, b]) expect((await client.query(setting + id)).rows).toEqual([{ set: 'mine' }])
     // Of several shards, and written to several.
@@ -163,7 +143,7 @@ test.each([
 
 test('what is set and taken back is not set on groups that come later', async () => {
   const setting = `select current_setting('application_name') as set from users where id = ${a}`
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query(`set application_name to 'mine'`)
     await client.query('discard all')
     expect((await client.query(setting)).rows).toEqual([{ set: '' }])
@@ -179,7 +159,7 @@ test('what is set and taken back is not set on groups that come later', async ()
 })
 
 test('a transaction that has only read may read several shards too', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     await client.query('begin')
     await client.query(`select name from users where id = ${a}`)
     expect((await client.query('select count(*)::int as n from users')).rows).toEqual([{ n: 20 }])
@@ -201,13 +181,14 @@ test('a table whose shard key cannot be one is not made, and what is known of ot
     await expect(pool.query(`create table odd (${column})`)).rejects.toMatchObject({
       code: 'SHARD_KEY_INVALID',
     })
-  expect((await onEach(`select to_regclass('odd') as found`)).flat()).toEqual([
+  expect((await fixture.onEach(`select to_regclass('odd') as found`)).flat()).toEqual([
     { found: null },
     { found: null },
   ])
   // By somebody else, behind the pool's back.
-  for (const shard of SHARDS) await (await connect(dsnOf(shard))).query('create table odd (k numeric)')
-  const other = createPool({ nodes: [dsnOf('home')] })
+  for (const shard of SHARDS)
+    await (await connect(fixture.dsnOf(shard))).query('create table odd (k numeric)')
+  const other = createPool({ nodes: [fixture.dsnOf('home')] })
   expect((await other.query(`select 1 as one from users where id = ${a}`)).rows).toEqual([{ one: 1 }])
   await expect(other.query('insert into odd values (1)')).rejects.toMatchObject({ code: 'SHARD_KEY_INVALID' })
   await other.query('drop table odd')
@@ -222,11 +203,11 @@ test('a table of the home group that is new can be joined with those of shards a
 })
 
 test('a transaction goes where rows belong under a map that has changed', async () => {
-  const other = createPool({ nodes: [dsnOf('home')] })
+  const other = createPool({ nodes: [fixture.dsnOf('home')] })
   await other.query(`select 1 from users where id = ${a}`)
-  const map = herd.placement()?.map as ShardMap
+  const map = fixture.herd.placement()?.map as ShardMap
   const next = { epoch: map.epoch + 1, line: map.line, shards: map.shards, stretches: stretchesOf(map) }
-  await herd.changePlacement({ map: makeShardMap(next) })
+  await fixture.herd.changePlacement({ map: makeShardMap(next) })
   for (const id of [a, b]) await other.transaction((tx) => tx.query(rename(id, 'later')), { retry: true })
   await other.end()
   expect(await nameOf(a, b)).toEqual(['later', 'later'])
@@ -242,7 +223,7 @@ test('a write to several shards is aborted by its signal, and leaves nothing', a
 })
 
 test('a cursor that cannot be run is refused by its own event', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     const refused = new Promise<Error>((resolve) => {
       const cursor = { text: 'begin; select 1', submit() {}, handleError: resolve }
       expect(client.query(cursor as unknown as pg.Submittable)).toBe(cursor)
@@ -252,7 +233,7 @@ test('a cursor that cannot be run is refused by its own event', async () => {
 })
 
 test('after end() a client that has a transaction can commit it, and one that has none is refused', async () => {
-  const other = createPool({ nodes: [dsnOf('home')] })
+  const other = createPool({ nodes: [fixture.dsnOf('home')] })
   const [busy, idle] = [await other.connect(), await other.connect()]
   await busy.query('begin')
   for (const id of [a, b]) await busy.query(rename(id, 'at the end'))
@@ -267,13 +248,13 @@ test('after end() a client that has a transaction can commit it, and one that ha
 })
 
 test('a change of the schema that one shard refuses is made on none', async () => {
-  const only = await connect(dsnOf('s2'))
+  const only = await connect(fixture.dsnOf('s2'))
   await only.query('create index only_there on users (name)')
   await expect(pool.query('create index only_there on users (name)')).rejects.toMatchObject({
     code: '42P07',
     message: expect.stringContaining('(on s2)'),
   })
-  expect((await onEach(`select to_regclass('only_there') is not null as found`)).flat()).toEqual([
+  expect((await fixture.onEach(`select to_regclass('only_there') is not null as found`)).flat()).toEqual([
     { found: false },
     { found: true },
   ])
@@ -292,7 +273,7 @@ test.each([[3], [5]])(
 )
 
 test('transactions that hold the last connections of shards and want those of others end by themselves', async () => {
-  const other = createPool({ nodes: [dsnOf('home')], max: 1, failoverWaitMs: 1000 })
+  const other = createPool({ nodes: [fixture.dsnOf('home')], max: 1, failoverWaitMs: 1000 })
   const both = new Set<number>()
   const cross = (first: number, second: number): Promise<void> =>
     other.transaction(async (tx) => {
@@ -312,25 +293,25 @@ test('I10: what is left prepared is ended also while a shard hangs, and the fede
   timeout: 120_000,
 }, async () => {
   const id = '33333333-3333-4333-8333-333333333333'
-  const s1 = await connect(dsnOf('s1'))
-  const hung = herd.primaryOf('s2')?.name as string
+  const s1 = await connect(fixture.dsnOf('s1'))
+  const hung = fixture.herd.primaryOf('s2')?.name as string
   await s1.query('begin')
   await s1.query(rename(a, 'left'))
   await s1.query(`prepare transaction 'pgherd:home:${id}'`)
-  await herd.disturb(hung, 'pause')
+  await fixture.herd.disturb(hung, 'pause')
   try {
-    const home = await connect(dsnOf('home'))
+    const home = await connect(fixture.dsnOf('home'))
     await home.query('select pgherd.note_schema_change()')
     const beganMs = performance.now()
     await until('it is ended', async () => (await s1.query('select from pg_prepared_xacts')).rowCount === 0)
     expect(performance.now() - beganMs).toBeLessThan(28_000)
   } finally {
-    await herd.disturb(hung, 'resume')
+    await fixture.herd.disturb(hung, 'resume')
   }
 })
 
 test('a client has type parsers of its own, on every group', async () => {
-  await withClient(async (client) => {
+  await fixture.withClient(async (client) => {
     client.setTypeParser(20, (text: string) => `<${text}>`)
     for (const id of [a, b])
       expect((await client.query(`select id from users where id = ${id}`)).rows).toEqual([{ id: `<${id}>` }])
@@ -340,7 +321,7 @@ test('a client has type parsers of its own, on every group', async () => {
 })
 
 test('I8: a row is where its key belongs, whatever order the columns have by now', async () => {
-  const other = createPool({ nodes: [dsnOf('home')] })
+  const other = createPool({ nodes: [fixture.dsnOf('home')] })
   await pool.query('drop table if exists late')
   await pool.query('create table late (k int primary key, v int)')
   await other.query('select v from late where k = 1')

@@ -1,10 +1,11 @@
 import type { Herd } from '@pgherd/cluster'
 import { locateKey } from '@pgherd/core/sharding'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Random } from '../../../../test/random.js'
-import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
-import { createPool, type Pool } from '../../src/index.js'
+import { connect } from '../../../../test/scratch-herd.js'
+import type { Pool } from '../../src/index.js'
+import { ShardedPool } from './sharded-pool.js'
 
 /* Rows whose shard key changes, beside the same changes in one database. With PGHERD_SEED others. */
 
@@ -17,33 +18,22 @@ const CREATE = `
     twice int generated always as (n * 2) stored, serial int generated always as identity
   )`
 
-let herd: Herd
+let fixture: ShardedPool
 let pool: Pool
 let oracle: pg.Client
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 3, nodes: 1 }
-sharding:
-  groups: [s1, s2, s3]
+  fixture = await ShardedPool.open({
+    placement: `
   tables:
     things: { key: id }
     users: { key: id }
     orders: { key: user_id }
     pairs: { key: [a, b] }
-    rates: { kind: reference }
-`)
-  const home = herd.primaryOf('home')?.name as string
-  await (await connect(herd.dsn(home, 'superuser'))).query(
-    'create database oracle owner app template template0',
-  )
-  const there = new URL(herd.dsn(home, 'application'))
-  there.pathname = '/oracle'
-  oracle = new pg.Client(there.href)
-  await oracle.connect()
-  pool = createPool({ nodes: [herd.dsn(home, 'application')] })
+    rates: { kind: reference }`,
+  })
+  pool = fixture.pool
+  oracle = await fixture.openOracle()
   await oracle.query(CREATE)
   // A sequence on each shard is refused: what is drawn must be given.
   await pool.query(CREATE.replace(/, serial int generated always as identity/, ', serial int'))
@@ -53,17 +43,7 @@ sharding:
   await pool.query('create table pairs (a text, b uuid, n int)')
 }, 180_000)
 
-afterAll(async () => {
-  await Promise.all([pool.end(), oracle.end()])
-})
-
-function dsnOf(group: string): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, 'application')
-}
-
-async function onEach(text: string): Promise<Record<string, unknown>[][]> {
-  return Promise.all(SHARDS.map(async (shard) => (await (await connect(dsnOf(shard))).query(text)).rows))
-}
+afterAll(() => fixture.close())
 
 const ROWS = 'select id::text, n, t, f, at, doc, tags, twice, serial from things'
 
@@ -141,13 +121,13 @@ test('I5, I8: an UPDATE of the key does what it does in one database, and leaves
   console.log(`${CHANGES} changes: ${JSON.stringify(seen)}`)
   expect(seen.moved).toBeGreaterThan(CHANGES / 2)
   expect(seen.failed).toBeGreaterThan(CHANGES / 50)
-  const parts = await onEach(ROWS)
-  const { map } = herd.placement() as NonNullable<ReturnType<Herd['placement']>>
+  const parts = await fixture.onEach(ROWS)
+  const { map } = fixture.herd.placement() as NonNullable<ReturnType<Herd['placement']>>
   for (const [shard, rows] of parts.entries())
     for (const { id } of rows) expect(map.shards[locateKey(map, 'int8', id as string)]).toBe(SHARDS[shard])
   const all = (rows: unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
   expect(all(parts.flat())).toEqual(all((await oracle.query(ROWS)).rows))
-  expect((await onEach('select from pg_prepared_xacts')).flat()).toEqual([])
+  expect((await fixture.onEach('select from pg_prepared_xacts')).flat()).toEqual([])
 })
 
 test('rows move inside a transaction, and back with it', async () => {
@@ -164,7 +144,7 @@ test('rows move inside a transaction, and back with it', async () => {
     client.release()
     expect(await sum()).toEqual(ends === 'commit' ? [{ a: 'v', n: 5 }] : [{ a: 'x', n: 1 }])
   }
-  expect((await onEach('select from pairs')).flat().length).toBe(1)
+  expect((await fixture.onEach('select from pairs')).flat().length).toBe(1)
   const found = await pool.query(
     `select n from pairs where a = 'v' and b = '00000000-0000-4000-8000-000000000001'`,
   )
@@ -190,7 +170,7 @@ test('what cannot be proven is refused, and nothing is changed', async () => {
   await pool.query(`insert into things (id) values (500001)`)
   const move = 'update things set id = 500002 where id = 500001'
   for (const shard of SHARDS) {
-    const client = await connect(dsnOf(shard))
+    const client = await connect(fixture.dsnOf(shard))
     await client.query(`create function touch() returns trigger language plpgsql as 'begin return new; end'`)
     await client.query('create trigger touches before insert on things for each row execute function touch()')
   }
@@ -198,10 +178,11 @@ test('what cannot be proven is refused, and nothing is changed', async () => {
     code: 'SHARDS_NOT_PROVEN',
     message: expect.stringContaining('triggers'),
   })
-  for (const shard of SHARDS) await (await connect(dsnOf(shard))).query('drop trigger touches on things')
+  for (const shard of SHARDS)
+    await (await connect(fixture.dsnOf(shard))).query('drop trigger touches on things')
   // A column that was added behind the pool's back would not come along.
   for (const shard of SHARDS)
-    await (await connect(dsnOf(shard))).query('alter table things add column late int default 5')
+    await (await connect(fixture.dsnOf(shard))).query('alter table things add column late int default 5')
   await expect(pool.query(move)).rejects.toMatchObject({ code: '40001' })
   await expect(
     pool.query('insert into things (id) values (500001) on conflict (id) do update set id = 500002'),

@@ -1,40 +1,30 @@
 import type { Herd } from '@pgherd/cluster'
 import { locateKey } from '@pgherd/core/sharding'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
-import { createPool, type Pool } from '../../src/index.js'
+import { connect } from '../../../../test/scratch-herd.js'
+import type { Pool } from '../../src/index.js'
+import { ShardedPool } from './sharded-pool.js'
 
 /* INSERT of what a query gives, and MERGE, beside the same in one database. */
 
 const SHARDS = ['s1', 's2', 's3']
 const TABLES = ['users', 'counts', 'rates', 'notes']
 
-let herd: Herd
+let fixture: ShardedPool
 let pool: Pool
 let oracle: pg.Client
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 3, nodes: 1 }
-sharding:
-  groups: [s1, s2, s3]
+  fixture = await ShardedPool.open({
+    placement: `
   tables:
     users: { key: id }
     counts: { key: k }
-    rates: { kind: reference }
-`)
-  const home = herd.primaryOf('home')?.name as string
-  await (await connect(herd.dsn(home, 'superuser'))).query(
-    'create database oracle owner app template template0',
-  )
-  const there = new URL(herd.dsn(home, 'application'))
-  there.pathname = '/oracle'
-  oracle = new pg.Client(there.href)
-  await oracle.connect()
-  pool = createPool({ nodes: [herd.dsn(home, 'application')] })
+    rates: { kind: reference }`,
+  })
+  pool = fixture.pool
+  oracle = await fixture.openOracle()
   await both('create table users (id int8 primary key, name varchar(10), score numeric(6, 1), seen date)')
   await both('create table counts (k int4, n int, note text, primary key (k))')
   await both('create table rates (code text primary key, rate float8)')
@@ -52,9 +42,7 @@ beforeEach(async () => {
   await both(`insert into notes values ('one', 1), ('two', 2), (null, 3)`)
 })
 
-afterAll(async () => {
-  await Promise.all([pool.end(), oracle.end()])
-})
+afterAll(() => fixture.close())
 
 async function both(text: string, values: unknown[] = []): Promise<void> {
   for (const where of [pool, oracle]) await where.query(text, values)
@@ -126,9 +114,9 @@ test.each<[string, unknown[]]>([
     )
     expect(await contents(pool as unknown as pg.Client)).toEqual(await contents(oracle))
   } else expect((found as { rowCount: number }).rowCount).toBe((wanted as { rowCount: number }).rowCount)
-  const { map } = herd.placement() as NonNullable<ReturnType<Herd['placement']>>
+  const { map } = fixture.herd.placement() as NonNullable<ReturnType<Herd['placement']>>
   for (const shard of SHARDS) {
-    const client = await connect(herd.dsn(herd.primaryOf(shard)?.name as string, 'application'))
+    const client = await connect(fixture.dsnOf(shard))
     for (const { k } of (await client.query('select k from counts')).rows)
       expect(map.shards[locateKey(map, 'int4', k)]).toBe(shard)
     expect((await client.query('select from pg_prepared_xacts')).rowCount).toBe(0)

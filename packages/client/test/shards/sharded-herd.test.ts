@@ -1,26 +1,21 @@
-import type { Herd } from '@pgherd/cluster'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, scratchHerd } from '../../../../test/scratch-herd.js'
 import { createPool, type Pool } from '../../src/index.js'
+import { ShardedPool } from './sharded-pool.js'
 
-let herd: Herd
+let fixture: ShardedPool
 let pool: Pool
 
 const SHARDS = ['s1', 's2', 's3']
 
 beforeAll(async () => {
-  herd = await scratchHerd(`
-groups:
-  - { name: home, nodes: 1 }
-  - { name: s, count: 3, nodes: 1 }
-sharding:
-  groups: [s1, s2, s3]
+  fixture = await ShardedPool.open({
+    placement: `
   tables:
     users: { key: id }
     orders: { key: user_id }
-    products: { kind: reference }
-`)
-  pool = createPool({ nodes: [dsnOf('home')] })
+    products: { kind: reference }`,
+  })
+  pool = fixture.pool
   await pool.query('create table users (id bigint primary key, name text, score int default 0)')
   await pool.query(
     'create table orders (id bigint, user_id bigint references users (id), product int, amount int)',
@@ -29,20 +24,11 @@ sharding:
   await pool.query('create table notes (id serial primary key, text text)')
 }, 180_000)
 
-afterAll(() => pool.end())
-
-function dsnOf(group: string): string {
-  return herd.dsn(herd.primaryOf(group)?.name as string, 'application')
-}
-
-/** What each shard has, asked behind the pool's back. */
-async function onEach(text: string): Promise<Record<string, unknown>[][]> {
-  return Promise.all(SHARDS.map(async (shard) => (await (await connect(dsnOf(shard))).query(text)).rows))
-}
+afterAll(() => fixture.close())
 
 test('rows are where the map says, each in one place', async () => {
   for (let id = 1; id <= 60; id++) await pool.query('insert into users values ($1, $2)', [id, `u${id}`])
-  const rows = await onEach('select id::int from users order by id')
+  const rows = await fixture.onEach('select id::int from users order by id')
   expect(
     rows
       .flat()
@@ -74,13 +60,13 @@ test('an INSERT of rows of several shards is taken apart, and its answer put tog
   )
   expect({ rowCount, command }).toEqual({ rowCount: 40, command: 'INSERT' })
   expect(rows.map(({ id }) => id)).toEqual(ids)
-  const before = await onEach('select count(*)::int as n from users')
+  const before = await fixture.onEach('select count(*)::int as n from users')
   await expect(
     pool.query(
       `insert into users (id, name) values (2000, 'a'), (2001, 'b'), (2002, 'c'), (2003, 'd'), (1000, 'again')`,
     ),
   ).rejects.toMatchObject({ code: '23505' })
-  expect(await onEach('select count(*)::int as n from users')).toEqual(before)
+  expect(await fixture.onEach('select count(*)::int as n from users')).toEqual(before)
 })
 
 test('a write without the key is done on every shard, or on none', async () => {
@@ -91,7 +77,7 @@ test('a write without the key is done on every shard, or on none', async () => {
   ).rejects.toMatchObject({
     code: '22012',
   })
-  const scores = (await onEach('select distinct score from users where id >= 1000')).flat()
+  const scores = (await fixture.onEach('select distinct score from users where id >= 1000')).flat()
   expect(scores.every(({ score }) => score === 1)).toBe(true)
 })
 
@@ -99,7 +85,7 @@ test('every shard has the same copy of a reference table', async () => {
   await pool.query(`insert into products values (1, 'one'), (2, 'two')`)
   const { rowCount } = await pool.query(`update products set name = 'deux' where id = 2`)
   expect(rowCount).toBe(1)
-  const copies = await onEach('select * from products order by id')
+  const copies = await fixture.onEach('select * from products order by id')
   for (const copy of copies)
     expect(copy).toEqual([
       { id: 1, name: 'one' },
@@ -125,12 +111,12 @@ test('rows are joined with what lies beside them', async () => {
 test('what is not spread stays in the home group', async () => {
   await pool.query(`insert into notes (text) values ('here')`)
   expect((await pool.query('select text from notes')).rows).toEqual([{ text: 'here' }])
-  await expect(onEach('select 1 from notes')).rejects.toMatchObject({ code: '42P01' })
+  await expect(fixture.onEach('select 1 from notes')).rejects.toMatchObject({ code: '42P01' })
 })
 
 test('a transaction over several shards takes effect on all of them', async () => {
   const sum = async () =>
-    (await onEach('select coalesce(sum(score), 0)::int as sum from users where id between 1 and 20'))
+    (await fixture.onEach('select coalesce(sum(score), 0)::int as sum from users where id between 1 and 20'))
       .flat()
       .reduce((all, { sum: part }) => all + Number(part), 0)
   await pool.query('update users set score = 10 where id between 1 and 20')
@@ -148,7 +134,7 @@ test('a transaction over several shards takes effect on all of them', async () =
   })
   await expect(undone).rejects.toThrow('no')
   expect(await sum()).toBe(200)
-  expect((await onEach('select count(*)::int as n from pg_prepared_xacts')).flat()).toEqual(
+  expect((await fixture.onEach('select count(*)::int as n from pg_prepared_xacts')).flat()).toEqual(
     SHARDS.map(() => ({ n: 0 })),
   )
 })
@@ -201,7 +187,7 @@ test.each([
 })
 
 test('a table of the spec that is not there is missed as in any database', async () => {
-  const other = createPool({ nodes: [dsnOf('s2')] })
+  const other = createPool({ nodes: [fixture.dsnOf('s2')] })
   await pool.query('drop table orders')
   await expect(pool.query('select * from orders where user_id = 1')).rejects.toMatchObject({ code: '42P01' })
   await expect(other.query('select * from orders where user_id = 1')).rejects.toMatchObject({ code: '42P01' })
@@ -231,7 +217,7 @@ test('what spans shards is answered as one database would', async () => {
 })
 
 test('ids are unique over processes and shards, and rise with time', async () => {
-  const other = createPool({ nodes: [dsnOf('s3')] })
+  const other = createPool({ nodes: [fixture.dsnOf('s3')] })
   const first = await pool.nextId()
   const ids = await Promise.all(Array.from({ length: 500 }, (_, at) => (at % 2 ? pool : other).nextId()))
   await new Promise((resolve) => setTimeout(resolve, 1100))
@@ -246,7 +232,7 @@ test('ids are unique over processes and shards, and rise with time', async () =>
 })
 
 test('a transaction over shards leaves its connections to the next one as they are', async () => {
-  const one = createPool({ nodes: [dsnOf('home')], max: 1 })
+  const one = createPool({ nodes: [fixture.dsnOf('home')], max: 1 })
   try {
     for (let turn = 0; turn < 3; turn++)
       await one.transaction(async (transaction) => {
@@ -254,7 +240,7 @@ test('a transaction over shards leaves its connections to the next one as they a
           await transaction.query('insert into users (id) values ($1)', [id])
       })
     // What was taken back from them would have to be set up again.
-    const last = await onEach(
+    const last = await fixture.onEach(
       `select query from pg_stat_activity where datname = current_database() and backend_type = 'client backend'`,
     )
     for (const queries of last) {
