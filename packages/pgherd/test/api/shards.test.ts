@@ -1,0 +1,100 @@
+import type { AddedShard, KeyPlace, ShardsView, SqlAnswer, TableView } from '@pgherd/core/api'
+import { beforeAll, expect, test } from 'vitest'
+import { Described, type ScratchApi, scratchApi } from './scratch-api.js'
+
+const SPEC = `groups: [{ name: s, count: 2, nodes: 1 }]
+sharding:
+  groups: [s1, s2]
+  home: s1
+  tables: { users: { key: id }, countries: { kind: reference } }
+  virtualNodes: 64
+`
+let scratch: ScratchApi
+let api: Described
+
+beforeAll(async () => {
+  scratch = await scratchApi(SPEC)
+  api = await Described.at(scratch.url)
+  await sql('create table users (id bigint primary key, name text)')
+  await sql('create table countries (code text primary key)')
+  await sql('create table notes (id int primary key)')
+  await sql(
+    `insert into users values ${Array.from({ length: 200 }, (_, n) => `(${n}, 'user ${n}')`).join(', ')}`,
+  )
+})
+
+async function sql(text: string, values: string[] = []): Promise<SqlAnswer> {
+  return (await api.ask<SqlAnswer>('/v1/sql', '/v1/sql', { body: { text, values } })).body
+}
+
+test('a statement by key goes to one shard, one of all to each, and says so', async () => {
+  const { body: place } = await api.ask<KeyPlace>('/v1/shards/where', '/v1/shards/where?table=users&key=7')
+  const one = await sql('select name from users where id = $1', ['7'])
+  expect(one).toMatchObject({
+    rows: [['user 7']],
+    plan: { kind: 'one group', groups: [place.shard], node: `${place.shard}-1` },
+  })
+  const all = await sql('select count(*) from users')
+  expect(all).toMatchObject({ rows: [['200']], plan: { kind: 'scatter', node: null } })
+  expect([...(all.plan?.groups ?? [])].sort()).toEqual(['s1', 's2'])
+  const moved = await sql("update users set name = 'x' where id < 10")
+  expect(moved).toMatchObject({ rowCount: 10, plan: { kind: 'several groups', node: null } })
+  const joined = await sql('select count(*) from users u join notes n on n.id = u.id')
+  expect(joined).toMatchObject({ rows: [['0']], plan: { kind: 'federation' } })
+})
+
+test('of rows of all shards no more come than are asked for', async () => {
+  const body = { text: 'select id from users order by id', maxRows: 5 }
+  const answer = (await api.ask<SqlAnswer>('/v1/sql', '/v1/sql', { body })).body
+  expect(answer.rows).toEqual([['0'], ['1'], ['2'], ['3'], ['4']])
+  expect(answer.isTruncated).toBe(true)
+})
+
+test('what cannot be done over shards is refused with its code', async () => {
+  expect(
+    await api.refused('/v1/sql', '/v1/sql', { body: { text: "insert into users (name) values ('nobody')" } }),
+  ).toMatchObject({ status: 422, code: 'SHARD_KEY_MISSING' })
+})
+
+test('the map, what each shard holds, and what one more would move', async () => {
+  const { body: shards } = await api.ask<ShardsView>('/v1/shards', '/v1/shards')
+  expect(shards).toMatchObject({
+    strategy: 'consistent-hash',
+    home: 's1',
+    tables: [
+      { name: 'public.countries', kind: 'reference', key: [] },
+      { name: 'public.users', kind: 'sharded', key: ['id'] },
+    ],
+  })
+  expect(shards.shards.reduce((sum, { share }) => sum + (share ?? 0), 0)).toBeCloseTo(1)
+  expect(shards.stretches[0]).toMatchObject({ start: 0 })
+  expect(shards.stretches.length).toBeLessThanOrEqual(2000)
+
+  const { body: added } = await api.ask<AddedShard>('/v1/shards/compare', '/v1/shards/compare')
+  expect(added).toMatchObject({ shards: 3, ideal: 1 / 3 })
+  const [gained] = added.perShard.filter(({ before }) => before === 0)
+  expect(gained?.name).toBe('s3')
+  // Of consistent hashing nothing moves but what the new shard gets.
+  expect(added.movedShare).toBeCloseTo(gained?.after ?? 0)
+})
+
+test('tables are those of all groups, with rows and bytes over all shards', async () => {
+  const { tables } = (await api.ask<{ tables: TableView[] }>('/v1/tables', '/v1/tables')).body
+  expect(tables.map(({ name, placement }) => `${name} ${placement}`)).toEqual([
+    'countries reference',
+    'notes home',
+    'users sharded',
+  ])
+  expect(tables[2]).toMatchObject({ key: ['id'], bytes: expect.any(Number) })
+})
+
+test.each([
+  ['/v1/shards/where?table=notes&key=1', 'USAGE'],
+  ['/v1/shards/where?table=users&key=many', 'SHARD_KEY_INVALID'],
+  ['/v1/shards/where?table=users&key=1&key=2', 'USAGE'],
+  ['/v1/shards/where?table=users', 'USAGE'],
+  ["/v1/shards/where?table=users'%3B--&key=1", 'USAGE'],
+])('I9: %s is refused as %s', async (path, code) => {
+  await new Promise((resolve) => setTimeout(resolve, 250))
+  expect(await api.refused('/v1/shards/where', path)).toMatchObject({ code })
+})
