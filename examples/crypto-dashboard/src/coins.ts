@@ -25,12 +25,6 @@ export const COINS: readonly Coin[] = [
   coin('TRX', 'TRON', 'tron', 0.131, 2400),
 ]
 
-function coin(
-  symbol: string,
-  name: string,
-  sourceId: string,
-  firstPrice: number,
-  usualVolume: number,
-): Coin {
+function coin(symbol: string, name: string, sourceId: string, firstPrice: number, usualVolume: number): Coin {
   return { symbol, name, sourceId, firstPrice, usualVolume }
 }

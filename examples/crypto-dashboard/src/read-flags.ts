@@ -39,5 +39,8 @@ export function readUrl(name: string, text: string | undefined): URL | null {
   if (text === undefined || text === '') return null
   const url = URL.canParse(text) ? new URL(text) : null
   if (url !== null && /^https?:$/.test(url.protocol)) return url
-  throw new HerdError('USAGE', `${name} takes an address like https://api.coingecko.com/api/v3, not "${text}".`)
+  throw new HerdError(
+    'USAGE',
+    `${name} takes an address like https://api.coingecko.com/api/v3, not "${text}".`,
+  )
 }

@@ -14,7 +14,8 @@ export async function ask<Answer>(
   const begun = performance.now()
   const response = await fetch(path, {
     method: body === undefined ? 'GET' : 'POST',
-    headers: body === undefined || body === null ? headers : { ...headers, 'content-type': 'application/json' },
+    headers:
+      body === undefined || body === null ? headers : { ...headers, 'content-type': 'application/json' },
     body: body === undefined || body === null ? null : JSON.stringify(body),
     signal: AbortSignal.timeout(PATIENCE_MS),
   }).catch(() => {
@@ -22,5 +23,7 @@ export async function ask<Answer>(
   })
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok && answer !== null) return { answer: answer as Answer, tookMs: performance.now() - begun }
-  throw new Error((answer as { detail?: string } | null)?.detail ?? `The dashboard answered ${response.status}.`)
+  throw new Error(
+    (answer as { detail?: string } | null)?.detail ?? `The dashboard answered ${response.status}.`,
+  )
 }

@@ -42,7 +42,8 @@ export function drawCandles(candles: readonly Candle[], shape: ChartShape): SVGE
     svg('text', { x: plotRight + 8, y: toY(value) + 4 }, format.price(value)),
   ])
   const every = Math.max(1, Math.ceil(LABEL_WIDTH / slot))
-  const times = Array.from({ length: Math.floor(slots / every) }, (_, i) => {
+  const labels = Math.floor((plotRight - LABEL_WIDTH / 2) / (every * slot)) + 1
+  const times = Array.from({ length: labels }, (_, i) => {
     const at = firstMs + i * every * intervalMs
     return svg('text', { x: i * every * slot, y: height - 6 }, timeLabel(at, intervalMs))
   })
@@ -62,7 +63,13 @@ export function drawCandles(candles: readonly Candle[], shape: ChartShape): SVGE
       'g',
       { class: candle.close >= candle.open ? 'rise' : 'fall' },
       svg('line', { x1: x, x2: x, y1: toY(candle.high), y2: toY(candle.low) }),
-      svg('rect', { x: x - body / 2, width: body, y: from, height: Math.max(1, to - from), 'stroke-width': 0 }),
+      svg('rect', {
+        x: x - body / 2,
+        width: body,
+        y: from,
+        height: Math.max(1, to - from),
+        'stroke-width': 0,
+      }),
     )
   })
   const latestY = toY(last.close)
@@ -100,6 +107,11 @@ export function drawChosen(candles: readonly Candle[], shape: ChartShape, chosen
 
 function timeLabel(at: number, intervalMs: number): string {
   return intervalMs >= 3_600_000
-    ? new Date(at).toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+    ? new Date(at).toLocaleString('en-GB', {
+        day: 'numeric',
+        month: 'short',
+        hour: '2-digit',
+        minute: '2-digit',
+      })
     : format.clock(at).slice(0, 5)
 }

@@ -21,7 +21,10 @@ export function svg<Name extends keyof SVGElementTagNameMap>(
 }
 
 /** The one element that is there by this selector. */
-export function the<Found extends HTMLElement = HTMLElement>(selector: string, within: ParentNode = document): Found {
+export function the<Found extends HTMLElement = HTMLElement>(
+  selector: string,
+  within: ParentNode = document,
+): Found {
   const found = within.querySelector<Found>(selector)
   if (found === null) throw new Error(`The page has no ${selector}.`)
   return found

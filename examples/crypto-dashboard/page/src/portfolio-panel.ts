@@ -120,13 +120,17 @@ function tradesTable(trades: readonly Trade[]): HTMLElement {
 function table(caption: string, heads: string[], lines: string[][]): HTMLElement {
   return html(
     'div',
-    { class: 'scroll' },
+    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
     html(
       'table',
       {},
       html('caption', {}, caption),
       html('thead', {}, html('tr', {}, ...heads.map((head) => html('th', { scope: 'col' }, head)))),
-      html('tbody', {}, ...lines.map((cells) => html('tr', {}, ...cells.map((cell) => html('td', {}, cell))))),
+      html(
+        'tbody',
+        {},
+        ...lines.map((cells) => html('tr', {}, ...cells.map((cell) => html('td', {}, cell)))),
+      ),
     ),
   )
 }

@@ -56,7 +56,11 @@ export class PricesPanel {
       html(
         'table',
         {},
-        html('caption', { class: 'unseen' }, 'The latest price of each coin in dollars; a coin can be chosen for the candles'),
+        html(
+          'caption',
+          { class: 'unseen' },
+          'The latest price of each coin in dollars; a coin can be chosen for the candles',
+        ),
         html(
           'thead',
           {},

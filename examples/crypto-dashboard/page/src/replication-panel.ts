@@ -31,8 +31,17 @@ export class ReplicationPanel {
     the('[data-body]', this.#panel).replaceChildren(
       ...primary.map(drawNode),
       ...others.flatMap((node) => [drawFlow(node), drawNode(node)]),
+      html(
+        'p',
+        { class: 'hint trace-title' },
+        `Lag in the last two minutes: at most ${format.bytes(Math.max(...this.#lags))}`,
+      ),
       drawTrace(this.#lags),
-      html('p', { class: 'hint' }, `${facts.join(' · ')}${stalled === null ? '' : `. Commits wait: ${stalled}`}`),
+      html(
+        'p',
+        { class: 'hint' },
+        `${facts.join(' · ')}${stalled === null ? '' : `. Commits wait: ${stalled}`}`,
+      ),
     )
   }
 
@@ -53,7 +62,7 @@ export class ReplicationPanel {
   #showProbes(): void {
     const lines = this.#probes.map((probe) =>
       typeof probe === 'string'
-        ? html('tr', {}, html('td', { colspan: 4, class: 'failure' }, probe))
+        ? html('tr', {}, html('td', { colspan: 4, class: 'failure sentence' }, probe))
         : html(
             'tr',
             {},
@@ -63,18 +72,14 @@ export class ReplicationPanel {
             html('td', {}, String(probe.polls)),
           ),
     )
-    const heads = ['Test row', 'Acknowledged', 'Then visible', 'Polls']
+    const heads = ['Test row', 'Written in', 'Seen after', 'Polls']
     the('[data-probes]', this.#panel).replaceChildren(
       html(
-        'div',
-        { class: 'scroll', role: 'status' },
-        html(
-          'table',
-          {},
-          html('caption', { class: 'unseen' }, 'Test rows, the last first'),
-          html('thead', {}, html('tr', {}, ...heads.map((head) => html('th', { scope: 'col' }, head)))),
-          html('tbody', {}, ...lines),
-        ),
+        'table',
+        {},
+        html('caption', { class: 'unseen' }, 'Test rows, the last first'),
+        html('thead', {}, html('tr', {}, ...heads.map((head) => html('th', { scope: 'col' }, head)))),
+        html('tbody', {}, ...lines),
       ),
     )
   }
@@ -125,10 +130,9 @@ function drawTrace(lags: readonly number[]): SVGElement {
     'svg',
     {
       class: 'trace',
-      role: 'img',
+      'aria-hidden': 'true',
       viewBox: '0 0 300 44',
       preserveAspectRatio: 'none',
-      'aria-label': `Lag in the last two minutes: at most ${format.bytes(Math.max(...lags))}`,
     },
     svg('polyline', { points: points.join(' '), 'vector-effect': 'non-scaling-stroke' }),
   )

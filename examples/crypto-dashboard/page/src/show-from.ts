@@ -1,5 +1,5 @@
 import type { From } from './answers.js'
-import { the, html } from './elements.js'
+import { html, the } from './elements.js'
 import { milliseconds } from './format.js'
 
 /** Says in a panel's corner which node its answer came from. */

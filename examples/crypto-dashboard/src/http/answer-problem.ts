@@ -40,7 +40,10 @@ function problemOf(error: unknown): Problem {
   if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN')
     return new Problem('outcome-unknown', 'The answer was cut off. Look before you send it again.')
   if (isPassing(error))
-    return new Problem('not-reachable', `No node can answer this just now; it is worth trying again: ${message}`)
+    return new Problem(
+      'not-reachable',
+      `No node can answer this just now; it is worth trying again: ${message}`,
+    )
   return new Problem('internal', 'This is a bug; the log of the dashboard tells more.')
 }
 

@@ -10,6 +10,7 @@ import { LiveFeed } from '../replication/live-feed.js'
 import type { Start } from '../replication/note-start.js'
 import { readReplication } from '../replication/read-replication.js'
 import { answerNoRoute, answerProblem } from './answer-problem.js'
+import { describeSchemaError } from './describe-schema-error.js'
 import { marketRoutes } from './market-routes.js'
 import { pageRoutes } from './page-routes.js'
 import { portfolioRoutes } from './portfolio-routes.js'
@@ -40,6 +41,7 @@ export async function buildService(options: ServiceOptions): Promise<FastifyInst
     // Whoever watches the stream would keep the service from ending.
     forceCloseConnections: true,
     // What is not understood is refused, not bent until it fits.
+    schemaErrorFormatter: ([error], where) => new Error(describeSchemaError(error, where)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
   service.setErrorHandler(answerProblem)

@@ -7,7 +7,8 @@ const FILES = fileURLToPath(new URL('../../page/', import.meta.url))
 const SCRIPTS = fileURLToPath(new URL('../../dist/page/', import.meta.url))
 
 const HEADERS = {
-  'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-cache',

@@ -14,7 +14,8 @@ export function streamRoutes(feed: LiveFeed): FastifyPluginAsync {
       {
         schema: {
           summary: 'Prices and replication, each second',
-          description: 'Server-sent events named `frame`. Each holds everything, so one that was missed is no loss.',
+          description:
+            'Server-sent events named `frame`. Each holds everything, so one that was missed is no loss.',
           tags: ['market', 'replication'],
           produces: ['text/event-stream'],
         },

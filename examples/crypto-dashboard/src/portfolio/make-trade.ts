@@ -98,7 +98,10 @@ async function readTrade(tx: Transaction, order: TradeOrder): Promise<TradeMade 
   throw new Problem('trade-differs', `The trade ${order.id} is another one: ${describe(found.trade)}.`)
 }
 
-async function readPrice(tx: Transaction, { coin, quantity }: TradeOrder): Promise<{ price: string; total: string }> {
+async function readPrice(
+  tx: Transaction,
+  { coin, quantity }: TradeOrder,
+): Promise<{ price: string; total: string }> {
   const { rowCount } = await tx.query('select from coins where symbol = $1', [coin])
   if (rowCount === 0) throw new Problem('coin-unknown', `There is no coin "${coin}".`)
   const { rows } = await tx.query<{ price: string; total: string }>(READ_PRICE, [coin, quantity])
@@ -118,8 +121,13 @@ async function pay(tx: Transaction, { coin, quantity }: TradeOrder, total: strin
 async function sell(tx: Transaction, { coin, quantity }: TradeOrder, total: string): Promise<void> {
   const { rowCount } = await tx.query(SELL, [coin, quantity])
   if (rowCount === 0) {
-    const { rows } = await tx.query<{ quantity: string }>('select quantity from holdings where coin = $1', [coin])
-    throw new Problem('coins-short', `${quantity} ${coin} cannot be sold; there is ${rows[0]?.quantity ?? 0}.`)
+    const { rows } = await tx.query<{ quantity: string }>('select quantity from holdings where coin = $1', [
+      coin,
+    ])
+    throw new Problem(
+      'coins-short',
+      `${quantity} ${coin} cannot be sold; there is ${rows[0]?.quantity ?? 0}.`,
+    )
   }
   await tx.query('update account set cash = cash + $1', [total])
 }

@@ -27,7 +27,13 @@ export async function noteStart(pool: Pool, herd: HerdView): Promise<Start> {
     standby?.lsn ?? null,
   ])
   const { at, prices, since } = rows[0] as { at: string; prices: string; since: string | null }
-  return { at, prices: Number(prices), since, standby: standby?.name ?? null, standbyLsn: standby?.lsn ?? null }
+  return {
+    at,
+    prices: Number(prices),
+    since,
+    standby: standby?.name ?? null,
+    standbyLsn: standby?.lsn ?? null,
+  }
 }
 
 /** The standby's own word on how far it is. */
@@ -35,7 +41,10 @@ async function readStandby(herd: HerdView): Promise<{ name: string; lsn: string 
   const { groups } = await herd.topology()
   const standby = groups.flatMap((group) => group.nodes).find(({ role }) => role === 'standby')
   if (standby === undefined) return null
-  const client = new pg.Client({ connectionString: await herd.dsnOf(standby.name), connectionTimeoutMillis: 2000 })
+  const client = new pg.Client({
+    connectionString: await herd.dsnOf(standby.name),
+    connectionTimeoutMillis: 2000,
+  })
   client.on('error', () => {})
   try {
     await client.connect()

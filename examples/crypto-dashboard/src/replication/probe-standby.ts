@@ -69,7 +69,9 @@ async function findStandby(herd: HerdView): Promise<string> {
   const nodes = groups.flatMap((group) => group.nodes)
   const standby = nodes.find(({ role, state }) => role === 'standby' && state === 'running')
   if (standby !== undefined) return standby.name
-  const states = nodes.map(({ name, role, state }) => `${name} is ${role === 'none' ? state : role}`).join(', ')
+  const states = nodes
+    .map(({ name, role, state }) => `${name} is ${role === 'none' ? state : role}`)
+    .join(', ')
   throw new Problem('standby-missing', `No row can be watched for: ${states}.`)
 }
 

@@ -7,7 +7,7 @@ const SESSIONS = [0.4, 1, 1, 2.5]
 /** A session ends with this chance each second: it lasts five minutes on average. */
 const SESSION_ENDS = 1 / 300
 /** Deviation of the logarithm of a price in one usual second. */
-const USUAL_STEP = 0.00035
+const USUAL_STEP = 0.00025
 /** How much of a step is that of the whole market. */
 const MARKET_SHARE = 0.6
 /** Pulls prices back to where they began, so that a long run stays near real ones. */
@@ -55,8 +55,7 @@ export class SimulatedSource implements PriceSource {
     const own = normal(this.#random)
     const direction = MARKET_SHARE * market + Math.sqrt(1 - MARKET_SHARE ** 2) * own
     const before = this.#prices.get(coin.symbol) as number
-    const change =
-      USUAL_STEP * this.#session * direction - PULL * Math.log(before / coin.firstPrice)
+    const change = USUAL_STEP * this.#session * direction - PULL * Math.log(before / coin.firstPrice)
     const price = Number((before * Math.exp(change)).toPrecision(PRICE_DIGITS))
     this.#prices.set(coin.symbol, price)
     // More is traded when prices move.
