@@ -7,7 +7,7 @@ import { type ChartData, chartData } from './chart-data.js'
 import type { ChartOf } from './charts.js'
 import { drawSoon } from './draw-queue.js'
 import { Legend } from './legend.js'
-import { lineLook } from './line-look.js'
+import { lookOf } from './line-look.js'
 import { makePlot, showData } from './plot.js'
 import { MAX_POINTS, type TimeRange } from './time-range.js'
 
@@ -23,12 +23,15 @@ interface Shown {
 export function Chart({
   chart,
   samples,
+  nodes,
   range,
   theme,
   onZoom,
 }: {
   chart: ChartOf
   samples: readonly Sample[]
+  /** All there are, in their order. */
+  nodes: readonly string[]
   range: TimeRange
   /** The colours a canvas has do not follow the theme by themselves. */
   theme: string
@@ -47,14 +50,14 @@ export function Chart({
   useEffect(() => {
     if (element.current === null || width === 0 || theme === '') return
     const steps = chart.unit === 'bytes' ? POWERS_OF_TWO : undefined
-    const looks = names === '' ? [] : names.split('\n').map((_, index) => lineLook(index))
+    const looks = names === '' ? [] : names.split('\n').map((name, index) => lookOf(name, index, nodes))
     const made = makePlot(element.current, { width, looks, format, steps, onZoom, onPoint: setPoint })
     plot.current = made
     return () => {
       plot.current = null
       made.destroy()
     }
-  }, [element, width, names, chart.unit, format, onZoom, theme])
+  }, [element, width, names, chart.unit, format, onZoom, theme, nodes])
 
   useEffect(() => {
     drawSoon(chart.id, () =>
@@ -72,7 +75,7 @@ export function Chart({
       <figcaption>{t(chart.title)}</figcaption>
       <div ref={element} className="plot" aria-hidden="true" />
       {shown !== null && lines.length === 0 && <p className="quiet small">{t('chart.nothing')}</p>}
-      <Legend lines={lines} point={point} format={format} />
+      <Legend lines={lines} nodes={nodes} point={point} format={format} />
     </figure>
   )
 }

@@ -2,6 +2,7 @@ import { useCallback, useMemo, useState } from 'react'
 import { useWords } from '../i18n/use-words.js'
 import { Empty } from '../layout/empty.js'
 import { Loading } from '../layout/loading.js'
+import { nodesOf } from '../store/topology.js'
 import { useStateOf } from '../store/use-state-of.js'
 import { Chart } from './chart.js'
 import { CHARTS } from './charts.js'
@@ -18,6 +19,12 @@ export function ChartsView() {
   const [window, setWindow] = useState<Window>(300)
   const [zoom, setZoom] = useState<TimeRange | null>(null)
   const theme = useTheme()
+  const names = useStateOf((state) =>
+    nodesOf(state.topology)
+      .map(({ name }) => name)
+      .join('\n'),
+  )
+  const nodes = useMemo(() => names.split('\n'), [names])
   const due = pictureDue(samples, window)
   // biome-ignore lint/correctness/useExhaustiveDependencies: samples are looked at when a picture is due
   const { range, shown } = useMemo(() => {
@@ -60,7 +67,15 @@ export function ChartsView() {
       ) : (
         <div className="charts">
           {CHARTS.map((chart) => (
-            <Chart key={chart.id} chart={chart} samples={shown} range={range} theme={theme} onZoom={zoomTo} />
+            <Chart
+              key={chart.id}
+              chart={chart}
+              samples={shown}
+              nodes={nodes}
+              range={range}
+              theme={theme}
+              onZoom={zoomTo}
+            />
           ))}
         </div>
       )}

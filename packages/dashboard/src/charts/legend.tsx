@@ -1,14 +1,16 @@
 import { useWords } from '../i18n/use-words.js'
 import type { ChartData } from './chart-data.js'
-import { lineLook } from './line-look.js'
+import { lookOf } from './line-look.js'
 
 /** The lines by name with their values: those under the pointer, or else the last. */
 export function Legend({
   lines,
+  nodes,
   point,
   format,
 }: {
   lines: ChartData['lines']
+  nodes: readonly string[]
   point: number | null
   format: (value: number) => string
 }) {
@@ -17,7 +19,7 @@ export function Legend({
     <dl className="legend">
       {lines.map(({ name, values }, index) => {
         const value = values[point ?? values.length - 1] ?? null
-        const { color, dash } = lineLook(index)
+        const { color, dash } = lookOf(name, index, nodes)
         return (
           <div key={name}>
             <dt>

@@ -7,6 +7,12 @@ export interface LineLook {
 export const COLORS = 8
 const DASHES: readonly number[][] = [[], [6, 3], [2, 2], [8, 3, 2, 3]]
 
+/** A node looks the same in every chart; other lines look as their number says. */
+export function lookOf(name: string, index: number, nodes: readonly string[]): LineLook {
+  const at = nodes.indexOf(name)
+  return lineLook(at === -1 ? index : at)
+}
+
 /** The look of the line of this number. */
 export function lineLook(index: number): LineLook {
   return {

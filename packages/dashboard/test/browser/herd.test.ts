@@ -102,6 +102,19 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     await page.waitForTimeout(300)
   }
 
+  test('shows all that is known of a node that is chosen, with the end of its log', async () => {
+    const { page, expectCalm } = await openPage(browser, herd.url, 'herd')
+    await page.locator('[data-node="main-2"]').click()
+    const panel = page.getByRole('complementary', { name: 'About main-2' })
+    await panel.locator('.log').waitFor()
+    expect(await panel.locator('.log').innerText()).toMatch(/LOG: {2}/)
+    const main2 = (await herd.status()).groups[0]?.nodes.find(({ name }) => name === 'main-2')
+    expect(await panel.innerText()).toContain(`${main2?.host}:${main2?.port}`)
+    expect(await seriousFindings(page)).toEqual([])
+    expectCalm()
+    await page.context().close()
+  })
+
   test('speaks Spanish to those who want it, and says so', async () => {
     const { page } = await openPage(browser, herd.url, 'timeline', { locale: 'es-ES' })
     await page.getByRole('heading', { name: 'Cronología' }).waitFor()

@@ -42,6 +42,23 @@ describe.skipIf(!hasChromium())('the page under load', () => {
     await page.context().close()
   })
 
+  test('looks closer at a stretch of time on all charts, and comes back to now', async () => {
+    await using server = await serve()
+    const { page, expectCalm } = await openPage(browser, server.url, 'charts')
+    const plot = page.locator('[data-chart=lag-ms] .u-over')
+    await plot.waitFor()
+    const box = await plot.boundingBox()
+    if (box === null) throw new Error('The chart has no place.')
+    await page.mouse.move(box.x + 50, box.y + 40)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 150, box.y + 40, { steps: 5 })
+    await page.mouse.up()
+    await page.getByRole('button', { name: 'Back to now' }).click()
+    await page.getByRole('button', { name: '5 min', pressed: true }).waitFor()
+    expectCalm()
+    await page.context().close()
+  })
+
   test('asks for a token where one is needed, keeps it for the tab, and goes on', async () => {
     await using server = await serve('secret')
     const { page, expectCalm } = await openPage(browser, server.url, 'herd')
