@@ -58,6 +58,32 @@ test('a source that says how long it wants to be left alone is left alone so lon
   expect((asked[1] as number) - (asked[0] as number)).toBeGreaterThanOrEqual(20_000)
 })
 
+test('a primary that takes its time is told of, without an error', async () => {
+  const asked: number[] = []
+  let acknowledge = (): void => {}
+  const collector = new Collector({
+    source: sourceThatFails(0, new SourceError(''), asked),
+    store: () =>
+      new Promise((resolve) => {
+        acknowledge = resolve
+      }),
+    clock: hurriedClock(1_000_000, 50),
+  })
+  collector.start()
+  await until('several seconds wait', () => collector.status().waitingSeconds >= 5)
+  expect(collector.status()).toMatchObject({
+    state: 'waiting for the primary',
+    troubles: [
+      expect.stringMatching(/^\d+ seconds of prices wait until the primary has taken them\.$/),
+      'ETH is missing.',
+    ],
+  })
+  const closing = collector.close()
+  const taking = setInterval(() => acknowledge(), 1)
+  expect(await closing).toBe(0)
+  clearInterval(taking)
+})
+
 test('what cannot be stored waits, in order, and is stored when it can be', async () => {
   const asked: number[] = []
   const stored: number[] = []

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type { Herd } from '@pgherd/cluster'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../../../test/scratch-herd.js'
+import { PATIENCE_MS, until } from '../../../test/scratch-herd.js'
 import type { Dashboard } from '../src/run-dashboard.js'
 import { findChromium } from './find-chromium.js'
 import { scratchCrypto, scratchDashboard } from './scratch-dashboard.js'
@@ -16,13 +17,16 @@ if (PROGRAM === null) {
 
 describe.runIf(PROGRAM !== null)('the page in a browser', () => {
   let dashboard: Dashboard
+  let herd: Herd
   let browser: Browser
   let page: Page
   const elsewhere: string[] = []
   const errors: string[] = []
 
   beforeAll(async () => {
-    dashboard = await scratchDashboard(await scratchCrypto(), 30)
+    const crypto = await scratchCrypto()
+    herd = crypto.herd
+    dashboard = await scratchDashboard(crypto, 30)
     browser = await chromium.launch({ executablePath: PROGRAM as string, args: ['--no-sandbox'] })
     page = await browser.newPage({ viewport: { width: 1366, height: 900 } })
     page.on('request', (request) => {
@@ -104,6 +108,25 @@ describe.runIf(PROGRAM !== null)('the page in a browser', () => {
       page.evaluate(() => globalThis.document.documentElement.scrollWidth <= 390),
     )
   })
+
+  test(
+    'shows a failover: who is primary now, and answers from who is standby now',
+    async () => {
+      const { groups } = await herd.status()
+      process.kill(groups[0]?.nodes.find(({ role }) => role === 'primary')?.pid as number, 'SIGKILL')
+      await page.locator('.node[data-role="primary"]', { hasText: 'crypto-2' }).waitFor()
+      await page
+        .locator('.node[data-role="standby"]', { hasText: 'crypto-1' })
+        .waitFor({ timeout: PATIENCE_MS })
+      await page.locator('#prices [data-from]', { hasText: 'crypto-1 · standby' }).waitFor()
+      const before = await textOf('#prices tbody td')
+      await until('prices change again', async () => (await textOf('#prices tbody td')) !== before)
+      await page.getByRole('button', { name: 'Write a test row' }).click()
+      await page.locator('[data-probes] tbody tr', { hasText: 'crypto-2 → crypto-1' }).waitFor()
+      errors.length = 0
+    },
+    2 * PATIENCE_MS,
+  )
 
   test('says so when the dashboard is gone, and asks nothing of anybody else', async () => {
     await dashboard.close()

@@ -9,6 +9,7 @@ const BOTTOM = 24
 /** The lowest part of the chart belongs to the volume. */
 const VOLUME_PART = 0.2
 const LABEL_WIDTH = 84
+const TAG_HEIGHT = 20
 
 export interface ChartShape {
   width: number
@@ -37,9 +38,13 @@ export function drawCandles(candles: readonly Candle[], shape: ChartShape): SVGE
   const most = Math.max(...shown.map((candle) => candle.volume))
   const toBar = linear([0, most], [0, plotBottom * VOLUME_PART * 0.85])
 
+  const latestY = toY(last.close)
   const grid = roundTicks(low - margin, high + margin, 5).flatMap((value) => [
     svg('line', { class: 'grid', x1: 0, x2: plotRight, y1: toY(value), y2: toY(value) }),
-    svg('text', { x: plotRight + 8, y: toY(value) + 4 }, format.price(value)),
+    // The tag of the latest price stands where its label would be.
+    ...(Math.abs(toY(value) - latestY) < TAG_HEIGHT
+      ? []
+      : [svg('text', { x: plotRight + 8, y: toY(value) + 4 }, format.price(value))]),
   ])
   const every = Math.max(1, Math.ceil(LABEL_WIDTH / slot))
   const labels = Math.floor((plotRight - LABEL_WIDTH / 2) / (every * slot)) + 1
@@ -72,10 +77,16 @@ export function drawCandles(candles: readonly Candle[], shape: ChartShape): SVGE
       }),
     )
   })
-  const latestY = toY(last.close)
   const latest = [
     svg('line', { class: 'latest', x1: 0, x2: plotRight, y1: latestY, y2: latestY }),
-    svg('rect', { class: 'tag', x: plotRight + 2, y: latestY - 10, width: RIGHT - 2, height: 20, rx: 4 }),
+    svg('rect', {
+      class: 'tag',
+      x: plotRight + 2,
+      y: latestY - TAG_HEIGHT / 2,
+      width: RIGHT - 2,
+      height: TAG_HEIGHT,
+      rx: 4,
+    }),
     svg('text', { class: 'tag-text', x: plotRight + 8, y: latestY + 4 }, format.price(last.close)),
   ]
   return [...grid, ...times, ...bars, ...sticks, ...latest]

@@ -9,6 +9,8 @@ const STORE_AGAIN_MS = 200
 const SECONDS_AT_ONCE = 120
 /** Seconds kept in memory while there is no primary. When it is full the source is not asked any more. */
 const LONGEST_QUEUE = 3600
+/** With so many seconds behind it, storing is late: a commit waits for a standby, or its statement for a primary. */
+const LATE_SECONDS = 3
 const LAST_STORE_MS = 10_000
 
 export interface CollectorOptions {
@@ -62,11 +64,12 @@ export class Collector {
   }
 
   status(): CollectorStatus {
-    const troubles = [this.#storeTrouble, this.#sourceTrouble, ...this.#complaints]
+    const storeTrouble = this.#storeTrouble ?? describeLateness(this.#queue.length)
+    const troubles = [storeTrouble, this.#sourceTrouble, ...this.#complaints]
     return {
       source: this.#source.name,
       state:
-        this.#storeTrouble !== null
+        storeTrouble !== null
           ? 'waiting for the primary'
           : this.#sourceTrouble !== null
             ? 'waiting for the source'
@@ -141,6 +144,10 @@ export class Collector {
       }
     }
   }
+}
+
+function describeLateness(seconds: number): string | null {
+  return seconds < LATE_SECONDS ? null : `${seconds} seconds of prices wait until the primary has taken them.`
 }
 
 function waitOf(error: unknown): number | null {
