@@ -42,6 +42,8 @@ function Undo({ undo }: { undo: NonNullable<Job['undo']> }) {
   const mayAct = useStateOf((state) => state.herd?.may.act ?? false)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [isAsked, setIsAsked] = useState(false)
+  // What is deleted cannot be had again: that takes a second word.
+  const [isSure, setIsSure] = useState(undo.method !== 'DELETE')
   const takeBack = async () => {
     setIsAsked(true)
     try {
@@ -56,9 +58,19 @@ function Undo({ undo }: { undo: NonNullable<Job['undo']> }) {
   }
   return (
     <>
-      <button type="button" disabled={isAsked || !mayAct} onClick={takeBack}>
-        {t('job.undo')}: <span lang="en">{undo.title}</span>
-      </button>
+      {isSure && undo.method === 'DELETE' ? (
+        <button type="button" className="danger" disabled={isAsked || !mayAct} onClick={takeBack}>
+          {t('job.delete')}
+        </button>
+      ) : (
+        <button
+          type="button"
+          disabled={isAsked || !mayAct}
+          onClick={isSure ? takeBack : () => setIsSure(true)}
+        >
+          {t('job.undo')}: <span lang="en">{undo.title}</span>
+        </button>
+      )}
       {problem !== null && <ProblemNote problem={problem} />}
     </>
   )

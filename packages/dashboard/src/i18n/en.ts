@@ -106,6 +106,7 @@ export const en = {
   'job.done': 'done',
   'job.failed': 'failed',
   'job.undo': 'Undo',
+  'job.delete': 'Yes, delete that copy of the data',
 
   'timeline.kind': 'Kind',
   'timeline.group': 'Group',

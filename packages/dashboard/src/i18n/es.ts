@@ -109,6 +109,7 @@ export const es: Messages = {
   'job.done': 'hecho',
   'job.failed': 'fallido',
   'job.undo': 'Deshacer',
+  'job.delete': 'Sí, borrar esa copia de los datos',
 
   'timeline.kind': 'Tipo',
   'timeline.group': 'Grupo',
