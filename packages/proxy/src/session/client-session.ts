@@ -288,6 +288,32 @@ export class ClientSession implements ShardedHost, InputUser, LaneUser {
     this.#input.goOn()
   }
 
+  write(batch: Batch, bytes: Buffer): boolean {
+    if (!this.isUnderWay(batch)) return true
+    batch.told = true
+    this.#output.say(bytes)
+    return !this.socket.writableNeedDrain
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const { socket } = this
+      if (!socket.writableNeedDrain || socket.destroyed) {
+        resolve()
+        return
+      }
+      const done = (): void => {
+        socket.off('drain', done).off('close', done)
+        resolve()
+      }
+      socket.on('drain', done).on('close', done)
+    })
+  }
+
+  hasSetting(name: string): boolean {
+    return this.#settings.has(name) || this.tenant.identity.settings.has(name)
+  }
+
   beginCopy(response: Buffer): void {
     if (this.#closed) return
     this.#output.say(response)

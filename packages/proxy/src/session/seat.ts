@@ -45,6 +45,8 @@ interface Exchange {
   error: Buffer | null
   /** Hears CopyInResponse; null: there must be none. */
   readonly copyIn: ((response: Buffer) => void) | null
+  /** Hears the answer as it comes; null: it is kept. */
+  readonly sink: ((piece: Buffer) => void) | null
   readonly answered: (reply: Reply) => void
   readonly lost: (error: Error) => void
 }
@@ -122,6 +124,19 @@ export class Seat implements ServerUser {
    * is lost.
    */
   exchange(parts: readonly Buffer[], script: ReplyScript | null): Promise<Reply> {
+    return this.#exchangeWith(parts, script, null)
+  }
+
+  /** As `exchange`; `sink` hears the answer as it comes, but for an error. */
+  stream(parts: readonly Buffer[], sink: (piece: Buffer) => void): Promise<Reply> {
+    return this.#exchangeWith(parts, null, sink)
+  }
+
+  #exchangeWith(
+    parts: readonly Buffer[],
+    script: ReplyScript | null,
+    sink: Exchange['sink'],
+  ): Promise<Reply> {
     const server = this.#own
     if (server === null || server.ended) return Promise.reject(new Error('the connection has ended'))
     if (this.#exchange !== null) {
@@ -130,7 +145,7 @@ export class Seat implements ServerUser {
       return Promise.reject(new Error('the connection was busy'))
     }
     return new Promise((answered, lost) => {
-      this.#exchange = { pieces: [], error: null, copyIn: null, answered, lost }
+      this.#exchange = { pieces: [], error: null, copyIn: null, sink, answered, lost }
       server.script = script
       server.send(parts)
       server.sayDue()
@@ -167,6 +182,7 @@ export class Seat implements ServerUser {
     const exchange = this.#exchange
     if (exchange === null) this.#user.bytes(piece)
     else if (piece[0] === FROM_SERVER.copyIn && exchange.copyIn !== null) exchange.copyIn(piece)
+    else if (exchange.sink !== null) exchange.sink(piece)
     else exchange.pieces.push(piece)
   }
 

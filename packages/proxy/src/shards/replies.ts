@@ -1,3 +1,4 @@
+import { cString, frame } from '../protocol/client-messages.js'
 import { commandComplete, FROM_SERVER, reportField } from '../protocol/server-messages.js'
 
 /** Cuts what a server has said into its messages. */
@@ -95,6 +96,26 @@ export class ServerError extends Error {
     this.table = reportField(report, 't')
   }
 }
+
+/** A report of a server, with where it was. */
+export function reportWithContext(report: Buffer, where: string): Buffer {
+  const context = reportField(report, 'W')
+  const given = context === null ? '' : `\n${context}`
+  return frame(report[0] as number, [cString(`W${where}${given}`), withoutField(report, 'W')])
+}
+
+/** The fields of a report but for one. */
+function withoutField(report: Buffer, field: string): Buffer {
+  const parts: Buffer[] = []
+  for (let at = REPORT_HEAD; at < report.length && report[at] !== 0; ) {
+    const end = report.indexOf(0, at) + 1
+    if (report[at] !== field.charCodeAt(0)) parts.push(report.subarray(at, end))
+    at = end
+  }
+  return Buffer.concat([...parts, Buffer.from([0])])
+}
+
+const REPORT_HEAD = 5
 
 /** The routine that says so was waiting until a standby has a commit. */
 const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN'

@@ -17,6 +17,12 @@ export interface ShardedHost extends SeatUser {
   again(batch: Batch): void
   /** Says something of it; more of it is to come. */
   answerAhead(batch: Batch, message: Buffer): void
+  /** Hands a part of its answer on; false: its client does not read as fast. */
+  write(batch: Batch, bytes: Buffer): boolean
+  /** Resolves when its client reads again, or is gone. */
+  drained(): Promise<void>
+  /** It has set that itself. */
+  hasSetting(name: string): boolean
   /** Has its client say what is to be copied. */
   beginCopy(response: Buffer): void
   /** These were parsed nowhere. */

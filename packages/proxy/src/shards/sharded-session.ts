@@ -1,13 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type StatementRecord, settingStep } from '@pgherd/client/internal'
 import { makeQuery } from '../protocol/client-messages.js'
 import type { TransactionStatus } from '../protocol/server-messages.js'
 import { withClientNames } from '../session/batch.js'
 import type { Batch } from '../session/client-batch.js'
-import type { Seat } from '../session/seat.js'
+import { Seat } from '../session/seat.js'
 import { failed, HerdTransaction } from './herd-transaction.js'
-import { isOtherEpoch, mapChanged } from './map-changes.js'
+import { isOtherEpoch, mapChanged, pauseMs } from './map-changes.js'
 import { cursorQuery, OpenPortals } from './open-portals.js'
-import { notSupported, reportOf } from './report-of.js'
+import { isLoss, notSupported, reportOf } from './report-of.js'
+import { type ScatterRoute, ScatterRun } from './scatter-run.js'
 import { askRequests } from './seat-requests.js'
 import { SessionRoutes } from './session-routes.js'
 import { SessionSeats } from './session-seats.js'
@@ -17,6 +19,9 @@ import type { SpreadCopy } from './spread-copy.js'
 import { SpreadPrepared } from './spread-prepared.js'
 import { UnitSequence } from './unit-sequence.js'
 import { rowLimitOf, type Unit, unitsOf } from './units.js'
+
+/** Where a batch goes as it is; null: it is run statement by statement. */
+type Destination = Seat | 'federation' | ScatterRoute | null
 
 /** What one client does in a database whose tables are spread over groups. */
 export class ShardedSession {
@@ -89,7 +94,9 @@ export class ShardedSession {
         const only = this.#onlySeat(units, batch)
         if (only === null) void this.#runUnits(units, batch)
         else if (only === 'federation') void this.#runFederated(units, batch)
-        else this.#runOn(only, units, batch)
+        else if (only instanceof Seat) this.#runOn(only, units, batch)
+        else if (units.length > 1) void this.#runUnits(units, batch)
+        else void this.#runScattered(only, units, batch)
       }
     } catch (error) {
       this.refused(batch, error as Error)
@@ -157,7 +164,7 @@ export class ShardedSession {
 
   /** Where what came before a Flush is. */
   #goOnThere(seat: Seat, units: readonly Unit[], isDone: boolean, batch: Batch): void {
-    let where: Seat | 'federation' | null = seat
+    let where: Destination = seat
     try {
       if (isDone) where = this.#onlySeat(units, batch)
     } catch {
@@ -204,11 +211,11 @@ export class ShardedSession {
   // ---- where it goes
 
   /** Where all of it can be run as it is; null: it is for several, or about more than one group. */
-  #onlySeat(units: readonly Unit[], batch: Batch): Seat | 'federation' | null {
+  #onlySeat(units: readonly Unit[], batch: Batch): Destination {
     const doing = units.filter(({ record, portal }) => record !== null || portal !== null)
     if (this.status === 'E') return null
     if (doing.length === 0) return this.#routes.describing(units)
-    let only: Seat | 'federation' | null = null
+    let only: Destination = null
     for (const unit of doing) {
       const where = this.#whereOf(unit, doing.length === 1 ? batch : null)
       if (where === null || (only !== null && only !== where)) return null
@@ -218,7 +225,8 @@ export class ShardedSession {
   }
 
   /** `alone`: the batch of which it is all. */
-  #whereOf({ record, portal, values }: Unit, alone: Batch | null): Seat | 'federation' | null {
+  #whereOf(unit: Unit, alone: Batch | null): Destination {
+    const { record, portal, values } = unit
     if (record === null) return this.#portals.portal(portal as string) ?? this.#seats.home
     if (record.facts.kind === 'transaction') return null
     if (TAKES_ALL_BACK.test(record.shape) && alone !== null && !this.#transaction.isOpen) {
@@ -238,6 +246,8 @@ export class ShardedSession {
       case 'group':
         return route.text === undefined ? this.#seats.in(route.group) : null
       case 'scatter':
+        if (alone !== null && this.#mayScatter(unit, alone)) return route
+        return this.#transaction.surroundings.length === 0 ? 'federation' : null
       case 'federation':
         return this.#transaction.surroundings.length === 0 || cursorQuery(record.text) !== null
           ? 'federation'
@@ -260,6 +270,12 @@ export class ShardedSession {
     this.#prepared.checkName(record)
     if (TAKES_PREPARED.test(record.shape)) this.#prepared.clear()
     return false
+  }
+
+  /** Its rows are put together here as they come, and asked for all at once. */
+  #mayScatter(unit: Unit, { partial, continues }: Batch): boolean {
+    if (partial || continues || this.#transaction.isOfOneSnapshot || rowLimitOf(unit) > 0) return false
+    return cursorQuery(unit.record?.text ?? '') === null && (unit.portal ?? '') === ''
   }
 
   /** What was set is taken back at home; other connections are cleaned when they are given back. */
@@ -358,6 +374,68 @@ export class ShardedSession {
     return this.#transaction.status
   }
 
+  // ---- on several, of which each is asked by itself
+
+  async #runScattered(route: ScatterRoute, units: readonly Unit[], batch: Batch): Promise<void> {
+    const used: Seat[] = []
+    try {
+      const answer = await this.#alone(() => this.#scatter(route, units, batch, used))
+      if (answer === null) await this.#runFederated(units, batch)
+      else this.#host.answer(batch, answer, used)
+    } catch (failure) {
+      const error = failure as Error
+      const lost = isLoss(error) ? this.#transaction.tellLoss() : null
+      if (batch.told) {
+        this.#transaction.fail()
+        this.#host.answer(batch, reportOf(lost ?? error), used)
+      } else if (isLoss(error) && !this.#transaction.isOpen && performance.now() < batch.deadlineMs) {
+        await sleep(pauseMs(++batch.cutOffs))
+        this.#host.again(batch)
+      } else this.refused(batch, lost ?? error)
+    }
+  }
+
+  /** In the transaction, whose own writes it sees; where there is none, each shard for itself. */
+  async #scatter(
+    route: ScatterRoute,
+    units: readonly Unit[],
+    batch: Batch,
+    used: Seat[],
+  ): Promise<Buffer | null> {
+    const [unit] = units as [Unit]
+    try {
+      for (const group of route.groups) {
+        const seat = this.#seats.in(group)
+        used.push(seat)
+        await this.#transaction.join(seat, route.groups.length > 1)
+        if (seat.own === null) throw new Error('the server ended the session')
+      }
+      const run = new ScatterRun(unit, route, this.#saysAsUsual(used))
+      return await run.run(used, {
+        write: (bytes) => this.#host.write(batch, bytes),
+        drained: () => this.#host.drained(),
+      })
+    } finally {
+      for (const seat of used)
+        if (!this.#transaction.isOpen && seat.own !== null && !seat.isExchanging) {
+          seat.ended()
+          if (!seat.traces.keeps) seat.release()
+        }
+    }
+  }
+
+  /** Nothing is set that has values said in another way. */
+  #saysAsUsual(seats: readonly Seat[]): boolean {
+    const { surroundings } = this.#transaction
+    return (
+      seats.every(({ own }) => own?.connection.parameters.get('DateStyle')?.startsWith('ISO') === true) &&
+      !WAYS_OF_SAYING.some(
+        (name) =>
+          this.#host.hasSetting(name) || surroundings.some((text) => text.toLowerCase().includes(name)),
+      )
+    )
+  }
+
   // ---- on several
 
   async #runUnits(units: readonly Unit[], batch: Batch): Promise<void> {
@@ -422,5 +500,6 @@ export class ShardedSession {
 
 const NOTHING = Buffer.alloc(0)
 const FLUSHED = 'what is sent up to one Sync, with a Flush in between, goes to one group'
+const WAYS_OF_SAYING = ['extra_float_digits', 'bytea_output', 'intervalstyle', 'datestyle']
 const TAKES_PREPARED = /^(?:deallocate(?: prepare)?|discard) all$/i
 const TAKES_ALL_BACK = /^(?:reset|discard) all$/i

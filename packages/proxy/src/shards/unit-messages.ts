@@ -64,11 +64,17 @@ export function encodePart(
   values: readonly WireValue[],
   addedColumns = 0,
 ): Buffer[] {
-  const { bind } = unit
-  if (bind === null) return [makeQuery(text)]
-  const { resultFormats } = readBindBody(bind.message, bind.rest, NO_TYPES)
-  return encodeText(text, values, withMoreColumns(resultFormats, addedColumns), describesPortal(unit))
+  if (unit.bind === null) return [makeQuery(text)]
+  return encodeText(text, values, resultFormatsOf(unit, addedColumns), describesPortal(unit))
 }
+
+/** In which formats it wants its columns, and so many more in text. */
+export function resultFormatsOf({ bind }: Unit, addedColumns: number): Buffer {
+  if (bind === null) return IN_TEXT
+  return withMoreColumns(readBindBody(bind.message, bind.rest, NO_TYPES).resultFormats, addedColumns)
+}
+
+const IN_TEXT = Buffer.from([0, 0])
 
 /** A text with its values, to be run at once. `describes`: how its rows look is to be told. */
 export function encodeText(

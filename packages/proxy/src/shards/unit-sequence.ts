@@ -6,7 +6,7 @@ import { CopyRunner } from './copy-runner.js'
 import { failed } from './herd-transaction.js'
 import { isOtherEpoch, mapChanged, pauseMs } from './map-changes.js'
 import { ServerError } from './replies.js'
-import { isLoss, notSupported, reportOf } from './report-of.js'
+import { isLoss, notSupported, reportOf, sqlError } from './report-of.js'
 import { runApart } from './run-apart.js'
 import type { SessionParts } from './session-parts.js'
 import { answerTo } from './unit-messages.js'
@@ -139,11 +139,14 @@ export class UnitSequence {
 
   async #end(commits: boolean): Promise<void> {
     const { transaction } = this.#parts
+    let tag = 'ROLLBACK'
     try {
-      await transaction.end(commits)
+      tag = await transaction.end(commits)
     } finally {
       this.#forgetOpen(commits)
     }
+    // Nobody is to hear of success where nothing took effect.
+    if (commits && tag !== 'COMMIT') throw sqlError('40000', 'the transaction has been rolled back')
   }
 
   #forgetOpen(hasCommitted: boolean): void {
