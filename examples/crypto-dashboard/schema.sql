@@ -49,6 +49,7 @@ create table probes (
 -- One row for each start of the dashboard, with what it found.
 create table starts (
   at timestamptz primary key default now(),
+  source text not null check (source in ('simulated', 'real')),
   prices bigint not null,
   since timestamptz,
   standby text,

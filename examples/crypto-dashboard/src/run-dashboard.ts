@@ -14,6 +14,7 @@ import { readLastPrices } from './market/read-last-prices.js'
 import { noteStart, type Start } from './replication/note-start.js'
 import { HttpSource } from './source/http-source.js'
 import type { PriceSource } from './source/price-source.js'
+import { refuseMixedPrices } from './source/refuse-mixed-prices.js'
 import { SimulatedSource } from './source/simulated-source.js'
 
 const HOUR_MS = 3_600_000
@@ -42,11 +43,13 @@ export interface Dashboard {
   close(): Promise<void>
 }
 
-/** Starts everything on a herd that runs, and carries on with what is in it. Throws PORT_TAKEN. */
+/** Starts everything on a herd that runs, and carries on with what is in it. Throws PORT_TAKEN, USAGE. */
 export async function runDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { pool, herd, keepHours, tell } = options
   await makeSchema(pool)
-  const start = await noteStart(pool, herd)
+  const kind = options.sourceUrl === null ? 'simulated' : 'real'
+  await refuseMixedPrices(pool, kind)
+  const start = await noteStart(pool, herd, kind)
   const source = await chooseSource(options, start)
   const collector = new Collector({
     source,

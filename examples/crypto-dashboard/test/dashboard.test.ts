@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../../test/scratch-herd.js'
 import { removeOldPrices } from '../src/collector/remove-old-prices.js'
 import { type Candle, INTERVALS } from '../src/market/read-candles.js'
+import { runDashboard } from '../src/run-dashboard.js'
 import { scratchCrypto, scratchDashboard } from './scratch-dashboard.js'
 
 const HISTORY_MINUTES = 20
@@ -24,6 +25,8 @@ beforeAll(async () => {
     const { body } = await get('/api/status')
     return body.collector.storedUntil
   })
+  // The pool has just been opened; until it has met the standby, the primary answers.
+  await until('the standby answers', async () => (await get('/api/prices')).body.role === 'standby')
 }, 120_000)
 
 interface Answer {
@@ -337,6 +340,16 @@ test('every route is described, and its page takes nothing from elsewhere', asyn
   ])
   const docs = await (await fetch(`${url}/docs/`)).text()
   expect(docs).not.toMatch(/(src|href)="(https?:)?\/\//)
+})
+
+test('real prices are not mixed with simulated ones', async () => {
+  const view = { topology: () => herd.status(), dsnOf: async (node: string) => herd.dsn(node) }
+  const options = { pool, herd: view, port: 0, seed: 1, historyMinutes: 0, keepHours: null, log: true }
+  const sourceUrl = new URL('http://127.0.0.1:9/')
+  await expect(runDashboard({ ...options, sourceUrl, tell: () => {} })).rejects.toMatchObject({
+    code: 'USAGE',
+    message: 'This herd holds simulated prices; real ones would be mixed with them.',
+  })
 })
 
 test('old prices go, and no others', async () => {

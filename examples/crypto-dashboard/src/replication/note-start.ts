@@ -1,6 +1,7 @@
 import type { Pool } from '@pgherd/client'
 import pg from 'pg'
 import type { HerdView } from '../herd/herd-view.js'
+import type { SourceKind } from '../source/refuse-mixed-prices.js'
 
 /** What a start of the dashboard found. */
 export interface Start {
@@ -15,14 +16,15 @@ export interface Start {
 }
 
 const NOTE = `
-insert into starts (prices, since, standby, standby_lsn)
-select count(*), min(at), $1::text, $2::pg_lsn from prices
+insert into starts (source, prices, since, standby, standby_lsn)
+select $1, count(*), min(at), $2::text, $3::pg_lsn from prices
 returning to_json(at) #>> '{}' as at, prices::int8, to_json(since) #>> '{}' as since`
 
 /** Looks at what is there, before anything is added to it, and keeps a note of it. */
-export async function noteStart(pool: Pool, herd: HerdView): Promise<Start> {
+export async function noteStart(pool: Pool, herd: HerdView, source: SourceKind): Promise<Start> {
   const standby = await readStandby(herd)
   const { rows } = await pool.query<{ at: string; prices: string; since: string | null }>(NOTE, [
+    source,
     standby?.name ?? null,
     standby?.lsn ?? null,
   ])
