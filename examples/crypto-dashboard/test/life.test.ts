@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +38,23 @@ function run(program: 'start' | 'stop' | 'wipe', ...args: string[]): Promise<End
       (error, _, stderr) => resolve({ code: Number(error?.code ?? 0), said: stderr.trim() }),
     )
     child.stdin?.end()
+  })
+}
+
+/** Only util-linux has a `script` that makes a terminal and gives back the exit code. */
+const HAS_TERMINAL = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux')
+
+/** Runs `wipe` in a terminal and types `word` when it asks. */
+function wipeByHand(word: string): Promise<Ended> {
+  const line = `'${process.execPath}' '${join(DIST, 'wipe-main.js')}' --state '${join(folder, 'state')}'`
+  return new Promise((resolve) => {
+    const child = spawn('script', ['-qefc', line, '/dev/null'], { env: environment() })
+    let said = ''
+    child.stdout.on('data', (chunk) => {
+      said += chunk
+      if (said.includes('Type wipe to go on: ') && !child.stdin.writableEnded) child.stdin.end(`${word}\n`)
+    })
+    child.on('exit', (code) => resolve({ code: code ?? -1, said }))
   })
 }
 
@@ -114,7 +131,9 @@ test(
       /^This deletes all prices, trades and 2 servers of "crypto" in .*\nSay so with --yes\.$/,
     )
     expect((await ask(`${again.url}/api/prices`)).prices[0].price).toBeGreaterThan(0)
-    expect(await run('wipe', '--yes')).toMatchObject({ code: 0 })
+    if (HAS_TERMINAL) expect(await wipeByHand('yes')).toMatchObject({ code: 1 })
+    expect((await ask(`${again.url}/api/prices`)).prices[0].price).toBeGreaterThan(0)
+    expect(await (HAS_TERMINAL ? wipeByHand('wipe') : run('wipe', '--yes'))).toMatchObject({ code: 0 })
     expect(await again.ended).toBe(0)
     expect(await run('wipe', '--yes')).toEqual({ code: 0, said: 'there is nothing to wipe' })
   },
