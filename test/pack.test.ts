@@ -42,7 +42,7 @@ describe.each([
   ['@pgherd/client', []],
   ['@pgherd/proxy', []],
   ['@pgherd/cluster', []],
-  ['pgherd', []],
+  ['pgherd', ['page']],
 ])('the package %s', (name, more) => {
   test('has its license, its readme and compiled code, and nothing of the workshop', async () => {
     const root = join(project, 'node_modules', name)
@@ -84,6 +84,9 @@ describe('the command', () => {
       ['standby', 'running'],
       ['standby', 'running'],
     ])
+    const page = await fetch(status.api?.url as string, { headers: { accept: 'text/html' } })
+    const script = /src="\.?(\/assets\/[^"]+)"/.exec(await page.text())?.[1]
+    expect((await fetch(`${status.api?.url}${script}`)).status).toBe(200)
     await run(project, 'npx', 'pgherd', 'down', '--destroy', '--yes')
     herdMayBeUp = false
   })
