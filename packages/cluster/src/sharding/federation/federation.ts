@@ -46,7 +46,7 @@ export interface Login {
 
 /** How a table of the federation is laid out; `describeLayout` puts it in words. */
 export type Layout =
-  | { readonly kind: 'foreign'; readonly server: string; readonly placement: 'home' | 'reference' }
+  | { readonly kind: 'foreign'; readonly server: string; readonly placement: keyof typeof PLACES }
   | {
       readonly kind: 'hash'
       readonly key: string
@@ -104,8 +104,16 @@ export function designFederation(plan: FederationPlan): Federation {
   }
 }
 
-/** Groups of equal keys are on one shard, so each can join and group its own; compiling is never worth it. */
+/**
+ * Groups of equal keys are on one shard, so each can join and group its own; compiling is never worth it.
+ *
+ * `enable_partition_pruning`: where one partition is left of a subquery's table, PostgreSQL takes away the Append above
+ * it, and with that the note that the subquery's own subqueries depend on rows around it: they are not asked again for
+ * the next row, and the answer is wrong (15 to 18; `clean_up_removed_plan_level`, src/backend/optimizer/plan/setrefs.c,
+ * which comes after `SS_finalize_plan`). Shards that have no row of a key say so quickly.
+ */
 const SETTINGS: Options = {
+  enable_partition_pruning: 'off',
   enable_partitionwise_join: 'on',
   enable_partitionwise_aggregate: 'on',
   jit: 'off',
@@ -160,6 +168,10 @@ function layoutOf({ placement, columns, types }: PlacedTable, { home, map }: Fed
   if (placement.kind === 'reference')
     return { kind: 'foreign', server: map.shards[0] as string, placement: 'reference' }
   const { key } = placement
+  const [only, ...more] = map.shards
+  // Partitions come in twos at least, for the reason that pruning is off.
+  if (only !== undefined && more.length === 0)
+    return { kind: 'foreign', server: only, placement: 'only shard' }
   const [first = '', ...others] = key
   const column = columns.find(({ name }) => name === first)
   const opclass = column && operatorClassOf(map.line, baseType(column.type, types))
@@ -174,12 +186,16 @@ function baseType(type: string, types: readonly OwnType[]): string {
   return domain?.kind === 'domain' ? baseType(domain.base, types) : type
 }
 
+/** What is said of a table that is read from one group. */
+const PLACES = {
+  home: 'on',
+  reference: 'complete on every shard, read from',
+  'only shard': 'all of it on the only shard,',
+} as const
+
 /** What stands as the comment of a table in the federation, for people, and to see whether it is still so. */
 export function describeLayout(layout: Layout): string {
-  if (layout.kind === 'foreign')
-    return layout.placement === 'home'
-      ? `${LAYOUT_MARK}on ${layout.server}`
-      : `${LAYOUT_MARK}complete on every shard, read from ${layout.server}`
+  if (layout.kind === 'foreign') return `${LAYOUT_MARK}${PLACES[layout.placement]} ${layout.server}`
   const how =
     layout.kind === 'hash' ? `${layout.key} (${layout.opclass})` : `${layout.key.join(', ')} together`
   return `${LAYOUT_MARK}sharded by ${how} over ${layout.servers.join(', ')}`
