@@ -197,3 +197,18 @@ test('a spec that shards nothing has no map', async () => {
     expect.stringMatching(/^NOT_SUPPORTED: Nothing is sharded by the spec herd\.yaml\.\n/),
   ])
 })
+
+test('SQL and the connection string of a sharded herd are about all of it', TIMEOUT, async () => {
+  const cwd = folderWith(SHARDED.replace('proxy: false\n', ''))
+  await done(['up', '--detach'], { cwd })
+  const sql = (text: string): Promise<string> => done(['sql', text], { cwd })
+  await sql('create table users (id int primary key)')
+  await sql('insert into users select g from generate_series(1, 20) g')
+  expect(await sql('select count(*) from users')).toBe('count\n20\n(1 row)\n')
+  const parts = ['s1-1', 's2-1'].map((node) =>
+    done(['sql', '--node', node, '--json', 'select from users'], { cwd }),
+  )
+  const counts = (await Promise.all(parts)).map((part) => JSON.parse(part).rowCount as number)
+  expect(counts.every((count) => count > 0 && count < 20)).toBe(true)
+  expect(await done(['dsn'], { cwd })).toBe(await done(['dsn', '--proxy'], { cwd }))
+})

@@ -245,7 +245,9 @@ function parseCount(text: string): number {
 function addSql(program: Command): void {
   located(program.command('sql'))
     .summary('run SQL on the primary')
-    .description('Runs SQL on the primary (or the node given) and prints the rows.')
+    .description(
+      'Runs SQL on the primary (or the node given) and prints the rows; of a sharded herd, through its proxy.',
+    )
     .argument('<text>', 'one or more statements')
     .option('--node <node>', 'run it on this node')
     .option('--superuser', 'as the superuser postgres instead of the application’s role')

@@ -10,7 +10,7 @@ export interface SqlOptions {
   json?: boolean
 }
 
-/** Runs one text on the primary, or on the node named, and prints what comes back. */
+/** Runs one text on the primary, on the node named, or over the shards by the proxy; prints what comes back. */
 export async function runSql(herd: LeftHerd, text: string, options: SqlOptions): Promise<void> {
   const address = await addressFor(herd, options.node)
   const secrets = await readSecrets(herd.paths.secrets)
@@ -49,6 +49,8 @@ async function addressFor(
     throw new HerdError('UNKNOWN_NODE', `There is no node "${wanted}"; this herd has ${known}.`)
   }
   const status = await supervisorOf(herd)?.topology()
+  // The primary of the home group has only a part of a sharded database.
+  if (herd.identity.spec.sharding !== undefined && status?.proxy) return { name: 'proxy', ...status.proxy }
   const primary = status?.groups[0]?.nodes.find((node) => node.role === 'primary' && node.state === 'running')
   if (primary !== undefined) return { name: primary.name, host: primary.host, port: primary.port }
   throw new HerdError('HERD_NOT_RUNNING', 'There is no primary to ask just now.', {
