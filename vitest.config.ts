@@ -55,6 +55,7 @@ const PARTS: Part[] = [
     name: 'routing',
     include: [
       'packages/{client,proxy}/test/**/*.test.ts',
+      'packages/cluster/test/{postgres,sharding}/**/*.test.ts',
       'examples/*/test/**/*.test.ts',
       'test/**/*.test.ts',
     ],
@@ -69,7 +70,7 @@ const PARTS: Part[] = [
   },
   {
     name: 'herds',
-    include: ['packages/cluster/test/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
+    include: ['packages/cluster/test/herd/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
     // Several herds at once make the timing of failovers meaningless, on the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     retry: SECOND_TRY,
