@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defaultExclude, defineConfig } from 'vitest/config'
 
 /** Where to write what ran, for scripts that count it. */
 const report = process.env.PGHERD_TEST_REPORT
@@ -40,9 +40,15 @@ const resolve = {
 interface Part {
   name: string
   include: string[]
+  exclude?: string[]
   maxWorkers: number
   retry: number | typeof SECOND_TRY
 }
+
+/** Herds whose tests say what comes of it, and not how fast. */
+const PATIENT_HERDS = ['supervisor-crash', 'placement'].map(
+  (name) => `packages/cluster/test/herd/${name}.test.ts`,
+)
 
 const PARTS: Part[] = [
   {
@@ -64,13 +70,14 @@ const PARTS: Part[] = [
   },
   {
     name: 'programs',
-    include: ['packages/pgherd/test/**/*.test.ts'],
+    include: ['packages/pgherd/test/**/*.test.ts', ...PATIENT_HERDS],
     maxWorkers: 2,
     retry: SECOND_TRY,
   },
   {
     name: 'herds',
     include: ['packages/cluster/test/herd/**/*.test.ts', 'packages/dashboard/test/browser/**/*.test.ts'],
+    exclude: PATIENT_HERDS,
     // Several herds at once make the timing of failovers meaningless, on the shared machines of CI most of all.
     maxWorkers: process.env.CI ? 1 : 2,
     retry: SECOND_TRY,
@@ -85,11 +92,12 @@ export default defineConfig({
       './test/tell-unsteady.ts',
       ...(report === undefined ? [] : [['json', { outputFile: report }] as ['json', object]]),
     ],
-    projects: PARTS.map(({ name, include, maxWorkers, retry }, groupOrder) => ({
+    projects: PARTS.map(({ name, include, exclude = [], maxWorkers, retry }, groupOrder) => ({
       resolve,
       test: {
         name,
         include,
+        exclude: [...defaultExclude, ...exclude],
         maxWorkers,
         retry,
         sequence: { groupOrder },
