@@ -161,6 +161,8 @@ export class HerdMembership {
       if (group.primary()?.name === name) return 'it has become the primary'
       return group.hasLetGo(name).rule ? null : 'the others do not have all that it has yet'
     }).catch(async (error: unknown) => {
+      // It is written down still, so the next supervisor carries on (I10).
+      if (this.#isClosed) throw error
       // Whoever counts on it again must be told so before it is.
       await this.#write({ leaving: (this.#identity.leaving ?? []).filter((each) => each !== name) })
       group.letLeave(this.#leavingOf(group))
