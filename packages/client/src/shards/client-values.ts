@@ -36,6 +36,11 @@ export class ClientValues implements KeyValues {
 /** As `pg` sends it: text for all but bytes. What is not given is sent as NULL. */
 function read(value: unknown, type: KeyType, into: KeyReader): KeyReading {
   if (value === null || value === undefined) return 'null'
+  // Of whole numbers that fit there is one notation only, and no text has to be made of them to read it.
+  if (typeof value === 'number' && Number.isSafeInteger(value) && fits(type, value)) {
+    into.read(type, value)
+    return 'value'
+  }
   let sent: string | Buffer | null
   try {
     sent = encodeValue(value)
@@ -44,4 +49,8 @@ function read(value: unknown, type: KeyType, into: KeyReader): KeyReading {
   }
   if (sent === null) return 'null'
   return typeof sent === 'string' ? readKeyText(sent, type, into) : 'unknown'
+}
+
+function fits(type: KeyType, value: number): boolean {
+  return type === 'int8' || (type === 'int4' && value === (value | 0))
 }

@@ -296,7 +296,10 @@ export class RoutePlanner implements PlacedNames {
     const { missing, prepared, whyNotScattered, positional } =
       this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
-    const plan = planShards(prepared, new LiteralValues(text, record.literals, this.#read(values)), map)
+    const { literals } = record
+    const given = this.#read(values)
+    const known = literals.length === 0 ? given : new LiteralValues(text, literals, given)
+    const plan = planShards(prepared, known, map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
-import { readExplain } from '@pgherd/core/sql'
+import { type Catalogue, readExplain } from '@pgherd/core/sql'
 import pg from 'pg'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
@@ -186,6 +186,10 @@ export class ShardRouter {
 
   // ---- statements
 
+  get homeCatalogue(): Catalogue {
+    return this.#home.knowledge.catalogue
+  }
+
   look(text: string): StatementRecord {
     return this.#home.knowledge.book.look(text)
   }
@@ -205,10 +209,7 @@ export class ShardRouter {
     values: readonly unknown[] | undefined,
     near: ReadonlySet<string>,
   ): HerdRoute {
-    return planHerdRoute(planner, {
-      ...{ record, values, near, turn: this.#turn++ },
-      ...{ look: (text) => this.look(text), home: this.#home.knowledge.catalogue },
-    })
+    return planHerdRoute(planner, record, values, near, this.#turn++, this)
   }
 
   /** Runs one statement where it belongs; the call is this one's from now on. Throws what refuses it. */
@@ -238,22 +239,10 @@ export class ShardRouter {
           .catch(reject)
     }
     call.config.trace?.routed?.(route.kind, groupsOf(route))
-    const changed = (answer: Answer): void => {
-      this.#schemaChanged().then(() => call.resolve(answer))
-    }
     switch (route.kind) {
-      case 'group': {
-        const group = this.#groups.get(route.group) as GroupPool
-        call.session = session.inGroup(route.group)
-        const { text = call.text } = route
-        const known = group.knowledge.book.look(text)
-        const isAsGiven = text === call.text && !changesSchema(record)
-        group.run(
-          known,
-          isAsGiven ? call : { ...call, text, ...(changesSchema(record) ? { resolve: changed } : {}) },
-        )
+      case 'group':
+        this.#runInGroup(route, record, call, session)
         return
-      }
       case 'scatter':
         this.#runScattered(route, call, session).then(call.resolve, (error: Error) => call.reject(error))
         return
@@ -269,6 +258,23 @@ export class ShardRouter {
       case 'select insert':
         this.#runSpread(route, record, call, session).then(call.resolve, call.reject)
     }
+  }
+
+  #runInGroup(
+    { group: name, text }: Extract<HerdRoute, { kind: 'group' }>,
+    record: StatementRecord,
+    call: Call,
+    session: Session,
+  ): void {
+    const group = this.#groups.get(name) as GroupPool
+    call.session = session.inGroup(name)
+    if (text !== undefined) group.run(group.knowledge.book.look(text), { ...call, text })
+    else if (changesSchema(record)) {
+      const changed = (answer: Answer): void => {
+        this.#schemaChanged().then(() => call.resolve(answer))
+      }
+      group.run(group.knowledge.book.look(call.text), { ...call, resolve: changed })
+    } else group.run(group.knowledge.book.look(call.text), call)
   }
 
   /** What a session must see wherever it goes on; of groups in which it has written nothing there is nothing. */

@@ -13,6 +13,7 @@ import {
   type StatementRecord,
 } from '@pgherd/client/internal'
 import { HerdError } from '@pgherd/core'
+import type { Catalogue } from '@pgherd/core/sql'
 import type pg from 'pg'
 import type { Credentials } from '../auth/scram-client.js'
 import { DatabaseBook } from '../database-book.js'
@@ -155,6 +156,11 @@ export class ShardedDatabase {
 
   // ---- which group
 
+  /** By what judges the tables of the home group. */
+  get homeCatalogue(): Catalogue {
+    return this.#homeBook.catalogue
+  }
+
   /** What a text is, wherever it goes. */
   look(text: string): StatementRecord {
     return this.#homeBook.look(text)
@@ -170,10 +176,7 @@ export class ShardedDatabase {
     near: ReadonlySet<string>,
     planner: RoutePlanner | null,
   ): HerdRoute {
-    return planHerdRoute(planner ?? (this.#planner as RoutePlanner), {
-      ...{ record, values, near, turn: this.#turn++ },
-      ...{ look: (text) => this.look(text), home: this.#homeBook.catalogue },
-    })
+    return planHerdRoute(planner ?? (this.#planner as RoutePlanner), record, values, near, this.#turn++, this)
   }
 
   /** Where a COPY goes, as `route` says it of others. */
