@@ -61,7 +61,7 @@ const PARTS: Part[] = [
     name: 'routing',
     include: [
       'packages/{client,proxy}/test/**/*.test.ts',
-      'packages/cluster/test/{postgres,sharding}/**/*.test.ts',
+      'packages/cluster/test/{postgres,sharding,state}/**/*.test.ts',
       'examples/*/test/**/*.test.ts',
       'test/**/*.test.ts',
     ],

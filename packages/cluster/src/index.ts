@@ -31,4 +31,5 @@ export { makePrivateFolder, readState, writeDurably } from './state/durable-file
 export { type EventCause, type HerdEvent, readEvents } from './state/event-log.js'
 export { type HerdIdentity, readIdentity, readSecrets, type Secrets } from './state/herd-identity.js'
 export { type HerdPaths, herdPaths, type NodePaths, nodePaths } from './state/herd-paths.js'
+export { NumberedLog } from './state/numbered-log.js'
 export { readSupervisor, type SupervisorRecord } from './state/supervisor-lock.js'

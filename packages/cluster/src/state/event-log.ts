@@ -1,4 +1,4 @@
-import { appendFile, readFile, rename, stat } from 'node:fs/promises'
+import { type LogOptions, NumberedLog, readLog } from './numbered-log.js'
 
 /** Something that happened, as a person reads it. */
 export interface HerdEvent {
@@ -23,71 +23,46 @@ export interface EventCause {
 export type ToldEvent = Omit<HerdEvent, 'id' | 'cause'> & { cause?: EventCause | null }
 
 const ROTATE_BYTES = 4 * 1024 * 1024
-/** The last ones are answered from memory; those before them are read from the files. */
-const REMEMBERED = 1000
+const LACKING = { cause: null }
 
-/** The herd's events: the last ones in memory, all of them in a file, one JSON object a line. */
+/** The herd's events, and who listens to them. */
 export class EventLog {
-  readonly #path: string
+  readonly #log: NumberedLog<HerdEvent>
   readonly #listeners = new Set<(event: HerdEvent) => void>()
-  #recent: HerdEvent[] = []
-  #lastId = 0
-  #written: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
-    this.#path = path
+    const options: LogOptions<HerdEvent> = { path, rotateBytes: ROTATE_BYTES, lacking: LACKING }
+    this.#log = new NumberedLog(options)
   }
 
   /** Reads what earlier supervisors left, so that a person sees what happened before. */
-  async open(): Promise<void> {
-    const events = await readAllEvents(this.#path)
-    this.#recent = events.slice(-REMEMBERED)
-    this.#lastId = events.at(-1)?.id ?? 0
-    const size = await stat(this.#path).then(
-      (found) => found.size,
-      () => 0,
-    )
-    if (size > ROTATE_BYTES) await rename(this.#path, olderFile(this.#path))
+  open(): Promise<void> {
+    return this.#log.open()
   }
 
   /** Of the newest; 0 before there is one. */
   get lastId(): number {
-    return this.#lastId
+    return this.#log.lastId
   }
 
   add({ cause = null, ...told }: ToldEvent): void {
-    const event: HerdEvent = { id: ++this.#lastId, ...told, cause }
-    this.#recent.push(event)
-    if (this.#recent.length > 2 * REMEMBERED) this.#recent.splice(0, REMEMBERED)
-    const line = `${JSON.stringify(event)}\n`
-    // A full disk must not stop a failover: the event is then only in memory.
-    this.#written = this.#written.then(() => appendFile(this.#path, line, { mode: 0o600 })).catch(() => {})
+    const event = this.#log.add({ ...told, cause })
     for (const listener of this.#listeners) listener(event)
   }
 
   /** The last ones, oldest first, as far as they are in memory. */
   recent(count = 200): readonly HerdEvent[] {
-    return count <= 0 ? [] : this.#recent.slice(-count)
+    return this.#log.recent(count)
   }
 
   /** The last `count` of those before this one, oldest first. */
-  async before(id: number, count: number): Promise<readonly HerdEvent[]> {
-    const known = this.#recent.filter((event) => event.id < id)
-    if (count <= 0) return []
-    if (known.length >= count || this.#recent[0]?.id === 1) return known.slice(-count)
-    return (await this.#all()).filter((event) => event.id < id).slice(-count)
+  before(id: number, count: number): Promise<readonly HerdEvent[]> {
+    return this.#log.before(id, count)
   }
 
   /** Those after this one, oldest first. */
-  async after(id: number): Promise<readonly HerdEvent[]> {
-    const [oldest] = this.#recent
-    const all = oldest === undefined || oldest.id <= id + 1 ? this.#recent : await this.#all()
-    return all.filter((event) => event.id > id)
-  }
-
-  async #all(): Promise<HerdEvent[]> {
-    await this.#written
-    return readAllEvents(this.#path)
+  after(id: number): Promise<readonly HerdEvent[]> {
+    return this.#log.after(id)
   }
 
   listen(listener: (event: HerdEvent) => void): () => void {
@@ -95,41 +70,12 @@ export class EventLog {
     return () => this.#listeners.delete(listener)
   }
 
-  async flush(): Promise<void> {
-    await this.#written
+  flush(): Promise<void> {
+    return this.#log.flush()
   }
 }
 
-/** All events in the file, oldest first; a last line cut off by a crash is left out. */
-export async function readEvents(path: string): Promise<HerdEvent[]> {
-  return withIds(await readLines(path))
-}
-
-/** Those of the file before it too. */
-async function readAllEvents(path: string): Promise<HerdEvent[]> {
-  return withIds([...(await readLines(olderFile(path))), ...(await readLines(path))])
-}
-
-function olderFile(path: string): string {
-  return `${path}.1`
-}
-
-async function readLines(path: string): Promise<Partial<HerdEvent>[]> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return text.split('\n').flatMap((line) => {
-    try {
-      return line === '' ? [] : [JSON.parse(line) as Partial<HerdEvent>]
-    } catch {
-      return []
-    }
-  })
-}
-
-/** Files of earlier versions have neither ids nor causes. */
-function withIds(events: readonly Partial<HerdEvent>[]): HerdEvent[] {
-  let lastId = 0
-  return events.map((event) => {
-    lastId = event.id ?? lastId + 1
-    return { cause: null, ...(event as Omit<HerdEvent, 'id' | 'cause'>), id: lastId }
-  })
+/** All events on disk, oldest first; a last line cut off by a crash is left out. */
+export function readEvents(path: string): Promise<HerdEvent[]> {
+  return readLog<HerdEvent>(path, LACKING)
 }

@@ -35,18 +35,4 @@ export const ProblemSchema = z
 
 export type Problem = z.infer<typeof ProblemSchema>
 
-export const AuditEntrySchema = z
-  .strictObject({
-    at: z.string(),
-    who: z.string().describe('The name of the token, or "loopback"'),
-    from: z.string().describe('The address it came from'),
-    method: z.string(),
-    path: z.string(),
-    status: z.int(),
-    what: z.string().nullable(),
-  })
-  .meta({ id: 'AuditEntry' })
-
-export const AuditSchema = z.strictObject({ entries: z.array(AuditEntrySchema) }).meta({ id: 'Audit' })
-
 export const LogSchema = z.strictObject({ node: z.string(), lines: z.array(z.string()) }).meta({ id: 'Log' })

@@ -5,6 +5,7 @@
  * that `Last-Event-ID` resumes): `topology` (a Topology, whenever it has changed), `sample` (a Sample, each
  * second) and `job` (a Job, whenever it has changed). `?only=event,job` leaves the others out.
  */
+export * from './audit-schema.js'
 export * from './events-schema.js'
 export * from './herd-schema.js'
 export * from './jobs-schema.js'

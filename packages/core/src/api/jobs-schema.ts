@@ -6,11 +6,13 @@ const ProblemFields = z.strictObject({
   hint: z.string().nullable(),
 })
 
+export const JOB_KINDS = ['failover', 'switchover', 'add-node', 'remove-node', 'chaos', 'stop'] as const
+
 /** Something that takes longer than an answer may. */
 export const JobSchema = z
   .strictObject({
     id: z.string(),
-    kind: z.enum(['failover', 'switchover', 'add-node', 'remove-node', 'chaos', 'stop']),
+    kind: z.enum(JOB_KINDS),
     title: z.string().describe('What it does, for a person: "Hand main over to main-2"'),
     group: z.string().nullable(),
     node: z.string().nullable(),

@@ -1,4 +1,5 @@
 import type { Herd } from '@pgherd/cluster'
+import type { AuditAction } from '@pgherd/core/api'
 import type { ProxyKeeper } from '../proxy-process/proxy-keeper.js'
 import type { AuditLog } from './access/audit-log.js'
 import type { Caller, Guard } from './access/guard.js'
@@ -35,5 +36,9 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Anybody may see it. */
     isOpen?: boolean
+    /** Only who may act may see it. */
+    isForActors?: boolean
+    /** What the audit log calls it. */
+    action?: AuditAction
   }
 }

@@ -9,11 +9,12 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import { refuseLookers } from './access/guard.js'
+import { NOBODY, refuseLookers } from './access/guard.js'
 import type { ApiParts } from './api-parts.js'
 import { servePage } from './page.js'
 import { answerProblem, Refusal } from './problem.js'
 import { actionRoutes } from './routes/action-routes.js'
+import { auditRoutes } from './routes/audit-routes.js'
 import { eventRoutes } from './routes/event-routes.js'
 import { healthRoutes } from './routes/health-routes.js'
 import { herdRoutes } from './routes/herd-routes.js'
@@ -21,7 +22,8 @@ import { shardRoutes } from './routes/shard-routes.js'
 import { sqlRoutes } from './routes/sql-routes.js'
 
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024
-const NOBODY = { who: 'nobody', from: '', mayAct: false }
+const STRANGER = { who: NOBODY, from: '', mayAct: false }
+const JOB_PATH = /^\/v1\/jobs\/(.+)$/
 
 export interface ServerSettings {
   readonly tls: { readonly cert: string; readonly key: string } | null
@@ -69,7 +71,15 @@ export async function buildApi(
   })
   await describe(api, parts.version)
   const typed = api.withTypeProvider<ZodTypeProvider>()
-  for (const routes of [herdRoutes, eventRoutes, actionRoutes, sqlRoutes, shardRoutes, healthRoutes])
+  for (const routes of [
+    herdRoutes,
+    eventRoutes,
+    actionRoutes,
+    auditRoutes,
+    sqlRoutes,
+    shardRoutes,
+    healthRoutes,
+  ])
     await typed.register(routes(parts))
   await servePage(api, page)
   return api
@@ -89,7 +99,7 @@ function readJson(api: FastifyInstance): void {
 function guard(api: FastifyInstance, { guard, audit, metrics }: ApiParts): void {
   api.decorateRequest('caller')
   api.addHook('onRequest', async (request) => {
-    request.caller = NOBODY
+    request.caller = STRANGER
     const { isOpen } = request.routeOptions.config
     // What is not there is as open as the page: a browser asks for its views so.
     request.caller = await guard.admit(request, isOpen === true || request.is404 || isOfPage(request))
@@ -100,15 +110,18 @@ function guard(api: FastifyInstance, { guard, audit, metrics }: ApiParts): void 
     metrics.requested(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
     if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return
     const { body } = request
-    audit.add({
+    const entry = {
       at: new Date().toISOString(),
+      action: routeOptions.config.action ?? 'other',
       who: caller.who,
       from: caller.from || request.ip || 'socket',
       method,
       path: url,
       status: reply.statusCode,
+      job: JOB_PATH.exec(String(reply.getHeader('location')))?.[1] ?? null,
       what: body === undefined ? null : JSON.stringify(body),
-    })
+    }
+    audit.add(entry)
   })
 }
 

@@ -1,7 +1,6 @@
 import type { HerdStatus } from '@pgherd/core'
-import type { AuditEntrySchema, EventsView, HerdView, Job, SqlAnswer, TableView } from '@pgherd/core/api'
+import type { AuditEntry, AuditView, EventsView, HerdView, Job, SqlAnswer, TableView } from '@pgherd/core/api'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { z } from 'zod'
 import { ask, Described, type ScratchApi, StreamReader, scratchApi, until } from './scratch-api.js'
 
 let scratch: ScratchApi
@@ -305,19 +304,46 @@ describe('what people begin', () => {
     expect((await ask(`${scratch.url}/v1/none`)).status).toBe(404)
   })
 
-  test('what was done is written down, also what was refused', async () => {
-    const { entries } = (
-      await api.ask<{ entries: z.infer<typeof AuditEntrySchema>[] }>('/v1/audit', '/v1/audit?last=1000')
-    ).body
+  async function audit(query = ''): Promise<AuditEntry[]> {
+    return (await api.ask<AuditView>('/v1/audit', `/v1/audit${query}`)).body.entries
+  }
+
+  test('what was done is written down, also what was refused, newest first', async () => {
+    const entries = await audit('?last=1000')
+    expect(entries.map(({ id }) => id)).toEqual(entries.map((_, at) => entries.length - at))
+    const { body } = await api.ask<{ jobs: Job[] }>('/v1/jobs', '/v1/jobs')
     expect(entries).toContainEqual(
       expect.objectContaining({
+        action: 'switchover',
         who: 'loopback',
         path: '/v1/groups/main/switchover',
         status: 202,
+        job: body.jobs.find(({ kind }) => kind === 'switchover')?.id,
         what: '{"to":"main-2"}',
       }),
     )
-    expect(entries).toContainEqual(expect.objectContaining({ path: '/v1/sql', status: 422 }))
+    expect(entries).toContainEqual(expect.objectContaining({ action: 'sql', status: 422, job: null }))
+  })
+
+  test('the audit log is paged by ids, and filtered by action, caller and outcome', async () => {
+    const all = await audit('?last=1000')
+    expect(await audit('?last=2')).toEqual(all.slice(0, 2))
+    expect(await audit(`?last=3&before=${all[1]?.id}`)).toEqual(all.slice(2, 5))
+    expect(await audit('?action=chaos')).toEqual(all.filter(({ action }) => action === 'chaos'))
+    expect((await audit('?action=chaos&outcome=accepted')).map(({ what }) => what)).toEqual([
+      '{"action":"resume"}',
+      '{"action":"pause"}',
+    ])
+    const refused = await audit('?outcome=refused&last=1000')
+    expect(refused.length).toBeGreaterThan(5)
+    expect(refused).toEqual(all.filter(({ status }) => status >= 400 && status < 500))
+    expect(await audit('?who=loopback&last=1000')).toEqual(all)
+    expect(await audit('?who=somebody')).toEqual([])
+    for (const query of ['?action=burn', '?outcome=bad', '?before=0', '?last=1001', '?whom=me'])
+      expect(await api.refused('/v1/audit', `/v1/audit${query}`)).toMatchObject({
+        status: 400,
+        code: 'USAGE',
+      })
   })
 
   test('events are paged by their ids, oldest first', async () => {

@@ -1,70 +1,74 @@
-import { appendFile, readFile, rename, stat } from 'node:fs/promises'
-import type { AuditEntrySchema } from '@pgherd/core/api'
-import type { z } from 'zod'
-
-export type AuditEntry = z.infer<typeof AuditEntrySchema>
+import { NumberedLog } from '@pgherd/cluster'
+import type { AuditEntry, AuditOutcome } from '@pgherd/core/api'
+import { NOBODY } from './guard.js'
 
 const ROTATE_BYTES = 4 * 1024 * 1024
-const REMEMBERED = 1000
 const MOST_WHAT = 10_000
+const MOST_PATH = 300
+const STRANGERS_PER_HOUR = 100
+const HOUR_MS = 3_600_000
 
-/** Who did what through the API: the last entries in memory, all of them in a file, one JSON object a line. */
+/** An entry as it is written down. */
+export type WrittenEntry = Omit<AuditEntry, 'outcome'>
+
+/** What is to be shown of it: the last `count` of those before the id that are wanted. */
+export interface AuditQuestion {
+  readonly before: number
+  readonly count: number
+  readonly isWanted: (entry: AuditEntry) => boolean
+}
+
+/** Who did what through the API. */
 export class AuditLog {
-  readonly #path: string
-  #recent: AuditEntry[] = []
-  #bytes = 0
-  #written: Promise<void> = Promise.resolve()
+  readonly #log: NumberedLog<WrittenEntry>
+  #strangers = { hour: 0, count: 0 }
 
   constructor(path: string) {
-    this.#path = path
+    const lacking = { action: 'other', job: null } as const
+    this.#log = new NumberedLog<WrittenEntry>({ path, rotateBytes: ROTATE_BYTES, lacking })
   }
 
-  async open(): Promise<void> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '')
-    this.#recent = text
-      .split('\n')
-      .slice(-REMEMBERED - 1)
-      .flatMap(readLine)
-    this.#bytes = Buffer.byteLength(text)
+  open(): Promise<void> {
+    return this.#log.open()
   }
 
-  add(entry: AuditEntry): void {
-    const what =
-      entry.what !== null && entry.what.length > MOST_WHAT ? `${entry.what.slice(0, MOST_WHAT)}…` : entry.what
-    const kept = { ...entry, what }
-    this.#recent.push(kept)
-    if (this.#recent.length > 2 * REMEMBERED) this.#recent.splice(0, REMEMBERED)
-    const line = `${JSON.stringify(kept)}\n`
-    this.#written = this.#written.then(() => this.#append(line)).catch(() => {})
+  add(entry: Omit<WrittenEntry, 'id'>): void {
+    if (entry.who === NOBODY && !this.#hasRoomForStranger(Date.parse(entry.at))) return
+    const { what, path } = entry
+    this.#log.add({
+      ...entry,
+      path: cut(path, MOST_PATH),
+      what: what === null ? null : cut(what, MOST_WHAT),
+    })
   }
 
-  /** Oldest first. */
-  recent(count: number): AuditEntry[] {
-    return count <= 0 ? [] : this.#recent.slice(-count)
+  /** Newest first. */
+  async read({ before, count, isWanted }: AuditQuestion): Promise<AuditEntry[]> {
+    const found = await this.#log.before(before, count, (written) => isWanted(withOutcome(written)))
+    return found.map(withOutcome).reverse()
   }
 
-  async flush(): Promise<void> {
-    await this.#written
+  flush(): Promise<void> {
+    return this.#log.flush()
   }
 
-  async #append(line: string): Promise<void> {
-    if (this.#bytes > ROTATE_BYTES) {
-      await rename(this.#path, `${this.#path}.1`)
-      this.#bytes = await stat(this.#path).then(
-        ({ size }) => size,
-        () => 0,
-      )
-    }
-    await appendFile(this.#path, line, { mode: 0o600 })
-    this.#bytes += Buffer.byteLength(line)
+  /** The files have an end: who is not let in must not be able to push out what others did. */
+  #hasRoomForStranger(atMs: number): boolean {
+    const hour = Math.floor(atMs / HOUR_MS)
+    if (hour !== this.#strangers.hour) this.#strangers = { hour, count: 0 }
+    return ++this.#strangers.count <= STRANGERS_PER_HOUR
   }
 }
 
-/** A line cut off by a crash is left out. */
-function readLine(line: string): AuditEntry[] {
-  try {
-    return line === '' ? [] : [JSON.parse(line) as AuditEntry]
-  } catch {
-    return []
-  }
+function withOutcome(written: WrittenEntry): AuditEntry {
+  return { ...written, outcome: outcomeOf(written.status) }
+}
+
+function outcomeOf(status: number): AuditOutcome {
+  if (status < 400) return 'accepted'
+  return status < 500 ? 'refused' : 'failed'
+}
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text
 }

@@ -6,7 +6,7 @@ import type { TokenStore } from './token-store.js'
 
 /** Who asks. */
 export interface Caller {
-  /** The name of the token, or `loopback`. */
+  /** The name of the token, or one of `CALLERS_WITHOUT_TOKEN`. */
   readonly who: string
   readonly from: string
   readonly mayAct: boolean
@@ -22,6 +22,11 @@ export interface GuardOptions {
   /** It came over the herd's socket, which only its owner can open. */
   readonly isOwn: (message: IncomingMessage) => boolean
 }
+
+/** Who has shown no token where one is needed, or was not let in. */
+export const NOBODY = 'nobody'
+/** Commands, who is on this machine, and strangers: no token has such a name. */
+export const CALLERS_WITHOUT_TOKEN: readonly string[] = ['socket', 'loopback', NOBODY]
 
 const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -60,7 +65,7 @@ export class Guard {
     const { authorization } = headers
     if (authorization === undefined) {
       if (!this.#needsToken) return { who: 'loopback', from: ip, mayAct: true }
-      if (isOpen) return { who: 'nobody', from: ip, mayAct: false }
+      if (isOpen) return { who: NOBODY, from: ip, mayAct: false }
       throw new Refusal(401, 'TOKEN_NEEDED', 'A token is needed here.', {
         hint: 'Make one with "pgherd token create NAME" and send it: Authorization: Bearer TOKEN',
       })
@@ -94,8 +99,8 @@ export class Guard {
 
 /** Throws NOT_ALLOWED for who may only look and is about to do more. */
 export function refuseLookers(request: FastifyRequest): void {
-  const { caller } = request
-  if (caller.mayAct || !changes(request)) return
+  const { caller, routeOptions } = request
+  if (caller.mayAct || !(changes(request) || routeOptions.config.isForActors)) return
   throw new Refusal(403, 'NOT_ALLOWED', `The token "${caller.who}" may only look.`, {
     hint: 'Make one that may act: pgherd token create NAME',
   })

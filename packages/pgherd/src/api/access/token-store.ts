@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readState, writeDurably } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
+import { CALLERS_WITHOUT_TOKEN } from './guard.js'
 
 /** A token as the disk has it: whoever reads the file cannot use it. */
 export interface StoredToken {
@@ -38,6 +39,10 @@ export class TokenStore {
         'USAGE',
         `${JSON.stringify(name)} cannot be the name of a token: letters, digits, "-", "_" and "." can, at most 64.`,
       )
+    if (CALLERS_WITHOUT_TOKEN.includes(name))
+      throw new HerdError('USAGE', `"${name}" is what the audit log calls callers without a token.`, {
+        hint: 'Give the token another name.',
+      })
     const tokens = await this.list()
     if (tokens.some((token) => token.name === name))
       throw new HerdError('USAGE', `There is a token "${name}" already.`, {

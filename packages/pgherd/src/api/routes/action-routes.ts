@@ -21,11 +21,11 @@ const ANSWERS = { 202: JobSchema, ...PROBLEMS }
 /** What changes the herd: each is begun as a job. */
 export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
   return async (api) => {
-    const config = rateLimit(20, '10 seconds')
+    const limit = rateLimit(20, '10 seconds')
     api.post(
       '/v1/groups/:group/failover',
       {
-        config,
+        config: { ...limit, action: 'failover' },
         schema: {
           summary: 'Set the primary aside and let a standby take over',
           tags: ['actions'],
@@ -39,7 +39,7 @@ export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
     api.post(
       '/v1/groups/:group/switchover',
       {
-        config,
+        config: { ...limit, action: 'switchover' },
         schema: {
           summary: 'Hand primaryship over in order',
           tags: ['actions'],
@@ -53,7 +53,7 @@ export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
     api.post(
       '/v1/nodes/:node/chaos',
       {
-        config,
+        config: { ...limit, action: 'chaos' },
         schema: {
           summary: 'Disturb a node, to see what happens',
           tags: ['actions'],
@@ -67,7 +67,7 @@ export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
     api.post(
       '/v1/groups/:group/nodes',
       {
-        config,
+        config: { ...limit, action: 'add-node' },
         schema: {
           summary: 'Add standbys to a group',
           tags: ['actions'],
@@ -81,7 +81,7 @@ export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
     api.delete(
       '/v1/nodes/:node',
       {
-        config,
+        config: { ...limit, action: 'remove-node' },
         schema: {
           summary: 'Remove a standby, and delete its copy of the data',
           tags: ['actions'],
@@ -94,7 +94,10 @@ export function actionRoutes({ actions }: ApiParts): FastifyPluginAsyncZod {
     )
     api.post(
       '/v1/stop',
-      { config, schema: { summary: 'Stop the herd; its data stays', tags: ['actions'], response: ANSWERS } },
+      {
+        config: { ...limit, action: 'stop' },
+        schema: { summary: 'Stop the herd; its data stays', tags: ['actions'], response: ANSWERS },
+      },
       (_, reply) => begun(reply, actions.stop()),
     )
   }

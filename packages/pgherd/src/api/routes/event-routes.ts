@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { ApiParts } from '../api-parts.js'
 import { Refusal } from '../problem.js'
 import { STREAM_KINDS, type StreamKind } from '../stream/event-stream.js'
-import { countParameter } from './parameters.js'
+import { countParameter, idParameter } from './parameters.js'
 import { PROBLEMS } from './problems.js'
 
 const MOST_WAIT_MS = 30_000
@@ -22,7 +22,7 @@ export function eventRoutes({ herd, stream, jobs }: ApiParts): FastifyPluginAsyn
           tags: ['herd'],
           querystring: z.strictObject({
             last: countParameter(1000, 50).describe('How many events'),
-            before: z.coerce.number().int().min(1).optional().describe('The id of the first one not wanted'),
+            before: idParameter(),
             only: z
               .string()
               .optional()

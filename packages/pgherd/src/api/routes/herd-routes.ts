@@ -1,11 +1,4 @@
-import {
-  AuditSchema,
-  HerdSchema,
-  type HerdView,
-  LogSchema,
-  SamplesSchema,
-  TopologySchema,
-} from '@pgherd/core/api'
+import { HerdSchema, type HerdView, LogSchema, SamplesSchema, TopologySchema } from '@pgherd/core/api'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { tailOf } from '../../view/tail-of.js'
@@ -15,7 +8,7 @@ import { countParameter } from './parameters.js'
 import { PROBLEMS } from './problems.js'
 
 /** What the herd is and how it does. */
-export function herdRoutes({ herd, version, startedAt, samples, audit }: ApiParts): FastifyPluginAsyncZod {
+export function herdRoutes({ herd, version, startedAt, samples }: ApiParts): FastifyPluginAsyncZod {
   return async (api) => {
     api.get(
       '/v1/herd',
@@ -55,18 +48,6 @@ export function herdRoutes({ herd, version, startedAt, samples, audit }: ApiPart
         },
       },
       ({ query }) => ({ everyMs: SAMPLE_EVERY_MS, samples: [...samples.last(query.seconds)] }),
-    )
-    api.get(
-      '/v1/audit',
-      {
-        schema: {
-          summary: 'Who did what through this API',
-          tags: ['herd'],
-          querystring: z.strictObject({ last: countParameter(1000, 100) }),
-          response: { 200: AuditSchema, ...PROBLEMS },
-        },
-      },
-      ({ query }) => ({ entries: audit.recent(query.last) }),
     )
     api.get(
       '/v1/nodes/:node/log',

@@ -11,7 +11,7 @@ export function sqlRoutes({ herd, sql, asker }: ApiParts): FastifyPluginAsyncZod
     api.post(
       '/v1/sql',
       {
-        config: rateLimit(20, '1 second'),
+        config: { ...rateLimit(20, '1 second'), action: 'sql' },
         schema: {
           summary: 'Run one statement, as the application would',
           description:
