@@ -1,6 +1,7 @@
 import { useEffect } from 'react'
 import { ActionsView } from './actions/actions-view.js'
 import type { EventStream } from './api/event-stream.js'
+import { AuditView } from './audit/audit-view.js'
 import { ChartsView } from './charts/charts-view.js'
 import { HerdView } from './herd/herd-view.js'
 import { LanguageContext, wordsOf } from './i18n/use-words.js'
@@ -54,5 +55,7 @@ function ViewOf({ view, params }: { view: View; params: URLSearchParams }) {
       return <ActionsView selected={params.get('node')} />
     case 'timeline':
       return <TimelineView params={params} />
+    case 'audit':
+      return <AuditView params={params} />
   }
 }

@@ -8,6 +8,7 @@ import { Chart } from './chart.js'
 import { CHARTS } from './charts.js'
 import { pictureDue, rangeOf, samplesIn, type TimeRange, WINDOWS, type Window } from './time-range.js'
 import { useTheme } from './use-theme.js'
+import { ZoomControls } from './zoom-controls.js'
 import 'uplot/dist/uPlot.min.css'
 import './charts.css'
 
@@ -52,13 +53,7 @@ export function ChartsView() {
             </button>
           ))}
         </fieldset>
-        {zoom === null ? (
-          <span className="quiet small">{t('chart.howToZoom')}</span>
-        ) : (
-          <button type="button" className="primary" onClick={() => setZoom(null)}>
-            {t('chart.live')}
-          </button>
-        )}
+        <ZoomControls samples={samples} range={range} isZoomed={zoom !== null} onZoom={setZoom} />
       </header>
       {!hasHeard ? (
         <Loading />

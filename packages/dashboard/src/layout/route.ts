@@ -1,6 +1,14 @@
-export const VIEWS = ['herd', 'charts', 'shards', 'sql', 'actions', 'timeline'] as const
+/** The views of the menu. */
+export const MENU = ['herd', 'charts', 'shards', 'sql', 'actions', 'timeline'] as const
+/** The audit log stands beside the timeline. */
+export const VIEWS = [...MENU, 'audit'] as const
 
 export type View = (typeof VIEWS)[number]
+
+/** The view of the menu under which a view is found. */
+export function menuOf(view: View): (typeof MENU)[number] {
+  return view === 'audit' ? 'timeline' : view
+}
 
 /** What the address after `#` asks for: a view and what it shows of itself. */
 export interface Route {

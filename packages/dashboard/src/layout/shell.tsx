@@ -7,7 +7,7 @@ import { ConnectionBanner } from './connection-banner.js'
 import { HealthBadge } from './health-badge.js'
 import { Icon } from './icon.js'
 import { type Preferences, THEMES, type Theme } from './preferences.js'
-import { linkTo, VIEWS, type View } from './route.js'
+import { linkTo, MENU, menuOf, type View } from './route.js'
 
 /** What is around every view: the herd's name and health, the views, and the page's own switches. */
 export function Shell({
@@ -31,8 +31,8 @@ export function Shell({
         <Switches preferences={preferences} />
       </header>
       <nav aria-label={t('nav.label')}>
-        {VIEWS.map((each) => (
-          <a key={each} href={linkTo(each)} aria-current={each === view ? 'page' : undefined}>
+        {MENU.map((each) => (
+          <a key={each} href={linkTo(each)} aria-current={each === menuOf(view) ? 'page' : undefined}>
             <Icon name={each} />
             <span>{t(`nav.${each}`)}</span>
           </a>

@@ -1,14 +1,14 @@
 import type { HerdEventView } from '@pgherd/core/api'
-import { Fragment } from 'react'
-import { formatDay } from '../format/clock.js'
 import { useWords } from '../i18n/use-words.js'
 import { Empty } from '../layout/empty.js'
 import { Loading } from '../layout/loading.js'
 import { ProblemNote } from '../layout/problem-note.js'
 import { linkTo } from '../layout/route.js'
 import { useStateOf } from '../store/use-state-of.js'
+import { Days } from './days.js'
 import { EventItem } from './event-item.js'
 import { type EventFilter, filterEvents, filterOf } from './filter-events.js'
+import { HistoryTabs } from './history-tabs.js'
 import { useEarlierEvents } from './use-earlier-events.js'
 import './timeline.css'
 
@@ -28,6 +28,7 @@ export function TimelineView({ params }: { params: URLSearchParams }) {
   return (
     <>
       <h1>{t('nav.timeline')}</h1>
+      <HistoryTabs view="timeline" />
       <Filters events={events} filter={filter} />
       {!hasHeard ? (
         <Loading />
@@ -36,7 +37,9 @@ export function TimelineView({ params }: { params: URLSearchParams }) {
           {events.length > 0 && <a href={linkTo('timeline')}>{t('timeline.all')}</a>}
         </Empty>
       ) : (
-        <Days events={shown} selectedId={selectedId} />
+        <Days entries={shown}>
+          {(event) => <EventItem key={event.id} event={event} isSelected={event.id === selectedId} />}
+        </Days>
       )}
       {problem !== null && <ProblemNote problem={problem} />}
       {!isAtStart && events.length > 0 && (
@@ -48,21 +51,6 @@ export function TimelineView({ params }: { params: URLSearchParams }) {
       )}
     </>
   )
-}
-
-function Days({ events, selectedId }: { events: HerdEventView[]; selectedId: number | null }) {
-  const { language } = useWords()
-  const days = Map.groupBy(events, (event) => formatDay(new Date(event.at), language))
-  return [...days].map(([day, those]) => (
-    <Fragment key={day}>
-      <h2 className="day">{day}</h2>
-      <ol className="events card" reversed>
-        {those.map((event) => (
-          <EventItem key={event.id} event={event} isSelected={event.id === selectedId} />
-        ))}
-      </ol>
-    </Fragment>
-  ))
 }
 
 function Filters({ events, filter }: { events: readonly HerdEventView[]; filter: EventFilter }) {

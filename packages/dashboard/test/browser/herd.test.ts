@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { HerdView } from '@pgherd/core/api'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { VIEWS } from '../../src/layout/route.js'
@@ -12,6 +13,7 @@ const SCREENSHOTS = fileURLToPath(new URL('../../screenshots/', import.meta.url)
 /** From the epoch to the screen; the way there is one process and one stream. */
 const ROLE_CHANGE_MS = 200
 const FIRST_PAINT_MS = 1000
+const JSON_HEADERS = { 'content-type': 'application/json' }
 
 let browser: Browser
 let herd: ScratchHerd
@@ -42,7 +44,7 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
   async function runSql(text: string): Promise<void> {
     const response = await fetch(`${herd.url}/v1/sql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: JSON_HEADERS,
       body: JSON.stringify({ text }),
     })
     expect(response.status, await response.clone().text()).toBe(200)
@@ -223,6 +225,91 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     await page.context().close()
     await herd.whole()
   })
+
+  describe('the audit log', () => {
+    const entries = (page: Page) => page.locator('[data-audit]')
+
+    test('shows who did what, the newest first, and what became of it', async () => {
+      await runSql("select 'written down'")
+      const { page, expectCalm } = await openPage(browser, herd.url, 'timeline')
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      const first = entries(page).first()
+      expect(await first.innerText()).toMatch(/Statement.*accepted.*200.*select 'written down'.*loopback/s)
+      const ids = await entries(page).evaluateAll((all) => all.map((each) => Number(each.dataset.audit)))
+      expect(ids).toEqual([...ids].sort((a, b) => b - a))
+      const handedOver = page.locator('[data-audit]', { hasText: 'Switchover' }).last()
+      expect(await handedOver.innerText()).toMatch(/accepted.*202.*done.*\/v1\/groups\/main\/switchover/s)
+      expectCalm()
+      await page.context().close()
+    })
+
+    test('shows only what is asked for, and the address keeps it', async () => {
+      const { page, expectCalm } = await openPage(browser, herd.url, 'audit')
+      await entries(page).first().waitFor()
+      await page.getByLabel('Action').selectOption('Statement')
+      await page.getByLabel('Outcome').selectOption('refused')
+      await page.waitForSelector('[data-outcome=accepted]', { state: 'detached' })
+      expect(await entries(page).count()).toBeGreaterThan(0)
+      for (const text of await entries(page).allInnerTexts()) expect(text).toMatch(/Statement.*refused.*422/s)
+      await page.reload()
+      await entries(page).first().waitFor()
+      expect(await page.getByLabel('Outcome').inputValue()).toBe('refused')
+      await page.getByLabel('Outcome').selectOption('failed')
+      await page.getByText('No entry fits.').waitFor()
+      await page.getByRole('link', { name: 'Show all' }).click()
+      await page.waitForSelector('[data-outcome=accepted]')
+      expectCalm()
+      await page.context().close()
+    })
+
+    test('goes back a page at a time', async () => {
+      for (let times = 0; times < 120; times++) await ignoreAnswer('/v1/none')
+      const { page, expectCalm } = await openPage(browser, herd.url, 'audit')
+      await entries(page).first().waitFor()
+      expect(await entries(page).count()).toBe(100)
+      const oldest = Number(await entries(page).last().getAttribute('data-audit'))
+      await page.getByRole('link', { name: 'Earlier entries' }).click()
+      await page.locator(`[data-audit="${oldest - 1}"]`).waitFor()
+      expect(Number(await entries(page).first().getAttribute('data-audit'))).toBe(oldest - 1)
+      await page.getByRole('link', { name: 'Back to the newest' }).click()
+      await page.locator(`[data-audit="${oldest}"]`).waitFor()
+      expectCalm()
+      await page.context().close()
+    })
+
+    test('says that it cannot be read, and is there when it can be', async () => {
+      const { page } = await openPage(browser, herd.url, 'herd')
+      await page.waitForSelector('[data-node]')
+      await page.route('**/v1/audit?*', (route) => route.abort())
+      await page.goto(`${herd.url}/#/audit`)
+      expect(await page.getByRole('alert').innerText()).toContain('NO_ANSWER')
+      expect(await seriousFindings(page)).toEqual([])
+      await page.unroute('**/v1/audit?*')
+      await page.getByRole('button', { name: 'Refresh' }).click()
+      await entries(page).first().waitFor()
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await page.context().close()
+    })
+
+    test('is not for a token that may only look, which is told so', async () => {
+      const { page, expectCalm } = await openPage(browser, herd.url, 'shards')
+      await page.route('**/v1/herd', async (route) => {
+        const response = await route.fetch()
+        const view = (await response.json()) as HerdView
+        await route.fulfill({ response, json: { ...view, may: { act: false } } })
+      })
+      await page.reload()
+      await page.goto(`${herd.url}/#/audit`)
+      await page.getByText('Your token may only look.').waitFor()
+      expect(await entries(page).count()).toBe(0)
+      expectCalm()
+      await page.context().close()
+    })
+  })
+
+  async function ignoreAnswer(path: string): Promise<void> {
+    await (await fetch(herd.url + path, { method: 'POST', headers: JSON_HEADERS, body: '{}' })).text()
+  }
 
   test('shows a failover from the kill to the new primary, each role change in time', {
     timeout: 180_000,

@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seriousFindings } from './accessibility.js'
 import { hasChromium, launch, openPage } from './chromium.js'
 import { FakeStream } from './fake-stream.js'
 
@@ -53,8 +54,41 @@ describe.skipIf(!hasChromium())('the page under load', () => {
     await page.mouse.down()
     await page.mouse.move(box.x + 150, box.y + 40, { steps: 5 })
     await page.mouse.up()
+    await page.getByText(SHOWN_STRETCH).waitFor()
     await page.getByRole('button', { name: 'Back to now' }).click()
     await page.getByRole('button', { name: '5 min', pressed: true }).waitFor()
+    expectCalm()
+    await page.context().close()
+  })
+
+  test('looks closer, earlier and back to now with the keyboard alone, seen and heard', async () => {
+    await using server = await serve()
+    const { page, expectCalm } = await openPage(browser, server.url, 'charts')
+    await page.locator('[data-chart=lag-ms] .u-over').waitFor()
+    const said = page.locator('header [role=status]')
+    await tabTo(page, 'Look closer')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    const [from, to] = stretchOf(await said.innerText())
+    expect(to - from).toBeCloseTo(75, 0)
+    await tabTo(page, 'Earlier')
+    for (let times = 0; times < 4; times++) await page.keyboard.press('Enter')
+    const [earlierFrom, earlierTo] = stretchOf(await said.innerText())
+    expect(earlierTo - earlierFrom).toBeCloseTo(75, 0)
+    expect(from - earlierFrom).toBeCloseTo(150, 0)
+    // What is shown of the past does not go on, on any chart.
+    const figures = page.locator('.charts .legend dd')
+    await page.waitForTimeout(500)
+    const before = await figures.allInnerTexts()
+    await page.waitForTimeout(2500)
+    expect(await figures.allInnerTexts()).toEqual(before)
+    expect(await seriousFindings(page)).toEqual([])
+    await tabTo(page, 'Back to now')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: '5 min', pressed: true }).waitFor()
+    await expect.poll(() => figures.allInnerTexts()).not.toEqual(before)
+    // Whoever was on the button still is.
+    expect(await focused(page)).toMatchObject({ name: 'Back to now' })
     expectCalm()
     await page.context().close()
   })
@@ -75,6 +109,37 @@ describe.skipIf(!hasChromium())('the page under load', () => {
     await page.context().close()
   })
 })
+
+const SHOWN_STRETCH = /^\d\d:\d\d:\d\d to \d\d:\d\d:\d\d$/
+
+/** Seconds since midnight. */
+function stretchOf(text: string): [number, number] {
+  expect(text).toMatch(SHOWN_STRETCH)
+  const [from = 0, to = 0] = text.split(' to ').map((clock) => {
+    const [hours = 0, minutes = 0, seconds = 0] = clock.split(':').map(Number)
+    return hours * 3600 + minutes * 60 + seconds
+  })
+  return [from, to < from ? to + 86_400 : to]
+}
+
+/** Goes on to the control of this name, which then shows that it has the focus. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let steps = 0; steps < 40; steps++) {
+    await page.keyboard.press('Tab')
+    const now = await focused(page)
+    if (now.name !== name) continue
+    expect(now.outline).toBe('solid')
+    return
+  }
+  throw new Error(`The keyboard does not lead to "${name}".`)
+}
+
+function focused(page: Page): Promise<{ name: string; outline: string }> {
+  return page.evaluate(`({
+    name: document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent,
+    outline: getComputedStyle(document.activeElement).outlineStyle,
+  })`)
+}
 
 interface Pictures {
   perSecond: number

@@ -5,6 +5,7 @@ test.each([
   ['', 'herd', {}],
   ['#/', 'herd', {}],
   ['#/timeline?event=12', 'timeline', { event: '12' }],
+  ['#/audit?who=ana', 'audit', { who: 'ana' }],
   ['#/nowhere', 'herd', {}],
   ['#/herd?node=a%26b', 'herd', { node: 'a&b' }],
 ])('%s shows %s', (hash, view, params) => {
