@@ -145,8 +145,12 @@ export class Tenant {
     if (lanes === null) return null
     const { maxLanes, laneDepth } = this.#limits
     let best: ProxyLane | null = null
-    for (const lane of lanes) if (lane.usable && (best === null || lane.inFlight < best.inFlight)) best = lane
-    if (best !== null && (best.inFlight < laneDepth || lanes.size >= maxLanes)) return best
+    for (const lane of lanes) {
+      if (!lane.usable) continue
+      if (lane.inFlight < laneDepth) return lane
+      if (best === null || lane.inFlight < best.inFlight) best = lane
+    }
+    if (best !== null && lanes.size >= maxLanes) return best
     const opened = new ProxyLane(this.#openLane(name, settings), (lane) => {
       lanes.delete(lane)
       this.#forgetKind(name, settings.answerKey)
