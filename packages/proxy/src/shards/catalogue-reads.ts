@@ -54,7 +54,8 @@ export class CatalogueReads {
   }
 }
 
-function isCatalogueRead({ facts }: StatementRecord): boolean {
+/** All that it reads is PostgreSQL's own. */
+export function isCatalogueRead({ facts }: StatementRecord): boolean {
   return (
     facts.command === 'SELECT' &&
     facts.statements === 1 &&

@@ -1,5 +1,6 @@
 import { type StatementRecord, savepointOf } from '@pgherd/client/internal'
 import type { Seat } from '../session/seat.js'
+import { isAboutRows } from './about-rows.js'
 import type { Unit } from './units.js'
 
 /** Its name, and the query that it is for. */
@@ -29,7 +30,8 @@ export class OpenPortals {
   note(units: readonly Unit[], seat: Seat, isInside: boolean): void {
     for (const { record, portal } of units) {
       if (portal !== null) this.#portals.set(portal, seat)
-      const [, name, hold] = (record === null ? null : CURSOR.exec(record.text)) ?? []
+      if (record === null || isAboutRows(record)) continue
+      const [, name, hold] = CURSOR.exec(record.text) ?? []
       if (name === undefined) continue
       const holds = /^with\s/i.test(hold ?? '')
       this.#cursors.set(savepointOf(name), { seat, holds, isNew: isInside })

@@ -8,6 +8,7 @@ import {
 import { type ListedOrder, listedOrder } from '@pgherd/core/sql'
 import type pg from 'pg'
 import type { Seat } from '../session/seat.js'
+import { isAboutRows } from './about-rows.js'
 import { CatalogueReads } from './catalogue-reads.js'
 import type { HerdTransaction } from './herd-transaction.js'
 import { cursorQuery, type OpenPortals } from './open-portals.js'
@@ -27,6 +28,8 @@ export interface CatalogueRoute {
 
 /** Where a statement of a session goes. */
 export type SessionRoute = HerdRoute | CatalogueRoute
+
+const NOWHERE: ReadonlySet<string> = new Set()
 
 /** Which groups the statements of one session are for, by the schema as its transaction has changed it. */
 export class SessionRoutes {
@@ -53,7 +56,8 @@ export class SessionRoutes {
 
   /** Groups that its transaction has to do with already. */
   get #near(): ReadonlySet<string> {
-    return new Set([...this.#transaction.joined].map(({ place }) => place.group))
+    const { joined } = this.#transaction
+    return joined.size === 0 ? NOWHERE : new Set([...joined].map(({ place }) => place.group))
   }
 
   /** Null: it is a setting, or only prepares something. Throws what refuses it. */
@@ -70,6 +74,7 @@ export class SessionRoutes {
 
   /** A cursor goes where its query does. Throws what refuses it. */
   route(record: StatementRecord, values: readonly WireValue[]): SessionRoute {
+    if (isAboutRows(record)) return this.#database.route(record, values, this.#near, this.#planner)
     const catalogues = this.#routeCatalogues(record, values)
     if (catalogues !== null) return catalogues
     const query = cursorQuery(record.text)

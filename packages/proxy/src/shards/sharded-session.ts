@@ -5,6 +5,7 @@ import type { TransactionStatus } from '../protocol/server-messages.js'
 import { withClientNames } from '../session/batch.js'
 import type { Batch } from '../session/client-batch.js'
 import { Seat } from '../session/seat.js'
+import { isAboutRows } from './about-rows.js'
 import { failed, HerdTransaction } from './herd-transaction.js'
 import { isOtherEpoch, mapChanged, pauseMs } from './map-changes.js'
 import { cursorQuery, OpenPortals } from './open-portals.js'
@@ -226,8 +227,14 @@ export class ShardedSession {
 
   /** `alone`: the batch of which it is all. */
   #whereOf(unit: Unit, alone: Batch | null): Destination {
-    const { record, portal, values } = unit
+    const { record, portal } = unit
     if (record === null) return this.#portals.portal(portal as string) ?? this.#seats.home
+    const where = isAboutRows(record) ? undefined : this.#whereWithoutRows(record, alone)
+    return where === undefined ? this.#whereRouted(record, unit, alone) : where
+  }
+
+  /** What is not about rows alone; undefined: it goes where these are, all the same. */
+  #whereWithoutRows(record: StatementRecord, alone: Batch | null): Destination | undefined {
     if (record.facts.kind === 'transaction') return null
     if (TAKES_ALL_BACK.test(record.shape) && alone !== null && !this.#transaction.isOpen) {
       this.#discard()
@@ -240,8 +247,11 @@ export class ShardedSession {
     const cursor = this.#portals.cursor(record)
     if (cursor !== null) return cursor
     if (this.#isKeptHere(record)) return null
-    if (record.facts.command === 'COPY') return this.#whereToCopy(record, alone)
-    const route = this.#routes.route(record, values)
+    return record.facts.command === 'COPY' ? this.#whereToCopy(record, alone) : undefined
+  }
+
+  #whereRouted(record: StatementRecord, unit: Unit, alone: Batch | null): Destination {
+    const route = this.#routes.route(record, unit.values)
     switch (route.kind) {
       case 'group':
         return route.text === undefined ? this.#seats.in(route.group) : null

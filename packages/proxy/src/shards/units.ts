@@ -24,7 +24,7 @@ const NO_VALUES: readonly WireValue[] = []
 export function unitsOf({ simple, requests }: Batch, look: (text: string) => StatementRecord): Unit[] {
   if (simple !== null)
     return [{ simple, requests, record: look(simple.text), bind: null, values: NO_VALUES, portal: null }]
-  const parts: Request[][] = []
+  const units: Unit[] = []
   let part: Request[] = []
   /** The portal that the part is about. */
   let about: string | null = null
@@ -32,15 +32,15 @@ export function unitsOf({ simple, requests }: Batch, look: (text: string) => Sta
     const portal = portalOf(request)
     const begins = request.kind === 'bind' || (request.kind === 'parse' && about !== null)
     if (about !== null && (begins || (portal !== null && portal !== about))) {
-      parts.push(part)
+      units.push(readUnit(part, about, look))
       part = []
       about = null
     }
     about ??= portal
     part.push(request)
   }
-  if (part.length > 0) parts.push(part)
-  return parts.map((each) => readUnit(each, look))
+  if (part.length > 0) units.push(readUnit(part, about, look))
+  return units
 }
 
 /** The portal that a request is about; null: none. */
@@ -50,7 +50,11 @@ function portalOf(request: Request): string | null {
   return request.step === 'execute' ? readPortal(request.message) : readTarget(request.message).name
 }
 
-function readUnit(requests: readonly Request[], look: (text: string) => StatementRecord): Unit {
+function readUnit(
+  requests: readonly Request[],
+  portal: string | null,
+  look: (text: string) => StatementRecord,
+): Unit {
   const bind = requests.find((request): request is Bind => request.kind === 'bind') ?? null
   const statement = bind?.statement ?? null
   return {
@@ -62,7 +66,7 @@ function readUnit(requests: readonly Request[], look: (text: string) => Statemen
       bind === null || statement === null
         ? NO_VALUES
         : readBindBody(bind.message, bind.rest, statement.types).values,
-    portal: requests.map(portalOf).find((portal) => portal !== null) ?? null,
+    portal,
   }
 }
 

@@ -28,7 +28,6 @@ export interface BindBody {
 export function readBindBody(message: Buffer, rest: number, types: Buffer): BindBody {
   try {
     const count = message.readUInt16BE(rest)
-    const formats = Array.from({ length: count }, (_, index) => message.readUInt16BE(rest + 2 + 2 * index))
     let at = rest + 2 + 2 * count
     const values: WireValue[] = []
     const named = types.readUInt16BE(0)
@@ -38,10 +37,10 @@ export function readBindBody(message: Buffer, rest: number, types: Buffer): Bind
       const length = message.readInt32BE(at)
       at += 4
       if (at + Math.max(length, 0) > message.length) throw new RangeError('too long')
-      const format = formats.length === 1 ? formats[0] : (formats[index] ?? 0)
+      const format = count === 1 ? 0 : index
       values.push({
         bytes: length < 0 ? null : message.subarray(at, at + length),
-        isBinary: format === 1,
+        isBinary: format < count && message.readUInt16BE(rest + 2 + 2 * format) === 1,
         type: index < named ? types.readUInt32BE(2 + 4 * index) : 0,
       })
       at += Math.max(length, 0)
