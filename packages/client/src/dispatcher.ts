@@ -446,8 +446,10 @@ export class Dispatcher {
   }
 }
 
-function queryOf({ config, firstRows }: Statement, done: PgCallback): PgQuery {
-  return firstRows === null ? makeQuery(config, done) : new FirstRowsQuery(config, firstRows, done)
+function queryOf({ config, firstRows, record }: Statement, done: PgCallback): PgQuery {
+  const query = firstRows === null ? makeQuery(config, done) : new FirstRowsQuery(config, firstRows, done)
+  // Its text need not be read again for that.
+  return Object.assign(query, { nature: record.nature })
 }
 
 /** Why it was not a standby that answered, or not on a lane; null: it was. */

@@ -132,8 +132,8 @@ export class StatementBook {
     return { texts, shapes, bytes: textBytes + shapeBytes }
   }
 
-  /** Must be `ready`. */
-  look(text: string): StatementRecord {
+  /** Must be `ready`. `like`: what another book has of the text, which is not read again. */
+  look(text: string, like: StatementRecord | null = null): StatementRecord {
     const known = this.#young.get(text)
     if (known !== undefined) {
       cameAgain(known)
@@ -145,7 +145,7 @@ export class StatementBook {
       this.#keep(older)
       return older
     }
-    const record = this.#read(text)
+    const record = like === null ? this.#read(text) : new StatementRecord(text, this.#judge(like))
     if (text.length <= LONGEST_KEPT && isWorthKeeping(record)) {
       record.forgetLiterals()
       this.#keep(record)
@@ -165,7 +165,11 @@ export class StatementBook {
   }
 
   #read(text: string): StatementRecord {
-    const { shape: shapeText, facts, literals } = this.#reader.factsOf(text)
+    const { shape, facts, literals } = this.#reader.factsOf(text)
+    return new StatementRecord(text, this.#judge({ shape, facts }), literals)
+  }
+
+  #judge({ shape: shapeText, facts }: Pick<StatementRecord, 'shape' | 'facts'>): ShapeRecord {
     let shape = this.#shapes.get(facts)
     if (shape === undefined) {
       const judgement = judgeStatement(facts, this.#catalogue as Catalogue)
@@ -180,7 +184,7 @@ export class StatementBook {
       }
       this.#shapes.set(facts, shape)
     }
-    return new StatementRecord(text, shape, literals)
+    return shape
   }
 
   plan(record: StatementRecord, consistency: Consistency): Plan {

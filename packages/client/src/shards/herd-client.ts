@@ -123,7 +123,7 @@ export interface HerdSource {
   readonly home: string
   look(text: string): StatementRecord
   /** What a statement may do on that group. */
-  natureIn(group: string, text: string): TextNature
+  natureIn(group: string, record: StatementRecord): TextNature
   readonly router: Router
   /** The same by what the schema is to that client of a shard, inside its transaction. */
   routeBy(client: pg.ClientBase): Promise<Router>
@@ -291,7 +291,7 @@ export class HerdClient extends EventEmitter {
     const route = await router.routeCopy(record, new Set(this.#participants.keys()))
     switch (route.kind) {
       case 'group': {
-        const { writes } = this.#source.natureIn(route.group, record.text)
+        const { writes } = this.#source.natureIn(route.group, record)
         const client = this.#participants.get(route.group) ?? (await this.#join(route.group, false))
         if (writes && this.#begun !== null) this.#wrote.add(route.group)
         if (this.#several) this.#makePatient(client)
@@ -332,7 +332,7 @@ export class HerdClient extends EventEmitter {
     switch (route.kind) {
       case 'group': {
         const { text = record.text } = route
-        const nature = this.#source.natureIn(route.group, text)
+        const nature = this.#source.natureIn(route.group, record)
         const client = this.#participants.get(route.group) ?? (await this.#join(route.group, false))
         if (nature.writes && this.#begun !== null) this.#wrote.add(route.group)
         Object.assign(input, { nature })
@@ -424,14 +424,14 @@ export class HerdClient extends EventEmitter {
   /** On one group at least, which says so if it cannot be done at all. */
   async #beginCopy(
     route: Exclude<CopyRoute, { kind: 'group' | 'federation' }>,
-    { nature }: StatementRecord,
+    record: StatementRecord,
   ): Promise<CopySpread> {
     const { text, groups } = route
     const parts = new Map<string, CopyPart>()
     const open = async (group: string): Promise<CopyPart> => {
       const client = this.#participants.get(group) ?? (await this.#join(group, true))
       this.#makePatient(client)
-      const part = new CopyPart(text, nature)
+      const part = new CopyPart(text, this.#source.natureIn(group, record))
       client.query(part)
       await part.ready.catch(sayWhere(group))
       parts.set(group, part)
@@ -543,12 +543,12 @@ export class HerdClient extends EventEmitter {
       case 'federation':
         return this.#readFederated(query)
       case 'group': {
-        const { leavesTraces, writes } = this.#source.natureIn(route.group, query.text)
+        const nature = this.#source.natureIn(route.group, record)
         const isAlone = this.#begun === null && this.#settings.length === 0
-        if (isAlone && !leavesTraces && !near.has(route.group))
+        if (isAlone && !nature.leavesTraces && !near.has(route.group))
           return this.#source.query(query, this.#turns.thrownAway)
-        const config = route.text === undefined ? query.config : { ...query.config, text: route.text }
-        const answer = await this.#runIn(route.group, config, writes)
+        const config = { ...query.config, text: route.text ?? query.text, nature }
+        const answer = await this.#runIn(route.group, config, nature.writes)
         await this.#noteSchema(record)
         return answer
       }
@@ -637,16 +637,16 @@ export class HerdClient extends EventEmitter {
       await this.#noteSchema(record)
       return route.whole ? (answers[0] as pg.QueryResult) : joined(answers)
     }
-    const { nature } = record
-    const running = route.parts.map(({ group, text, values }) =>
-      this.#runIn(group, { ...query.config, text, values, name: undefined, nature }, true, true),
-    )
+    const running = route.parts.map(({ group, text, values }) => {
+      const nature = this.#source.natureIn(group, record)
+      return this.#runIn(group, { ...query.config, text, values, name: undefined, nature }, true, true)
+    })
     // What still runs would go on after the transaction has ended.
     return inOrder(allOf(await Promise.allSettled(running)) as pg.QueryResult[], route.parts)
   }
 
   /** All rows are changed where they are before the first one is moved: none is met twice. */
-  async #move(route: MoveRoute, { nature }: StatementRecord, query: ClientQuery): Promise<Answer> {
+  async #move(route: MoveRoute, record: StatementRecord, query: ClientQuery): Promise<Answer> {
     const text = updateText(route, query.text)
     const answers: pg.QueryResult[] = []
     const leaving: (readonly [group: string, rows: readonly MovedRow[]])[] = []
@@ -655,6 +655,7 @@ export class HerdClient extends EventEmitter {
       const checked = (await this.#runIn(group, check, false).catch(sayWhere(group))) as pg.QueryResult[]
       const { why, columns } = checked.at(-1)?.rows[0] ?? { why: 'there is no such table', columns: [] }
       refuseMove(route, why, columns)
+      const nature = this.#source.natureIn(group, record)
       const config = { ...query.config, text, name: undefined, nature }
       const answer = (await this.#runIn(group, config, true).catch(sayWhere(group))) as pg.QueryResult
       leaving.push([group, takeMoved(route, group, answer)])
@@ -691,7 +692,7 @@ export class HerdClient extends EventEmitter {
   async #pour(
     client: OwnedClient & pg.PoolClient,
     route: SelectInsertRoute,
-    { nature }: StatementRecord,
+    record: StatementRecord,
     { values = [], config }: ClientQuery,
   ): Promise<pg.QueryResult> {
     const { statement, owners } = route
@@ -704,6 +705,7 @@ export class HerdClient extends EventEmitter {
     const insertInto = async (group: string, rows: (string | null)[][]): Promise<pg.QueryResult> => {
       const part = statement.insert(rows.length, named, types)
       const own = { ...config, text: part.text, values: valuesOf(part.parameters, rows, values) }
+      const nature = this.#source.natureIn(group, record)
       return (await this.#runIn(group, { ...own, name: undefined, nature }, true, true)) as pg.QueryResult
     }
     let named: readonly string[] | null = null

@@ -273,8 +273,13 @@ export class ShardRouter {
       const changed = (answer: Answer): void => {
         this.#schemaChanged().then(() => call.resolve(answer))
       }
-      group.run(group.knowledge.book.look(call.text), { ...call, resolve: changed })
-    } else group.run(group.knowledge.book.look(call.text), call)
+      group.run(this.#known(group, record), { ...call, resolve: changed })
+    } else group.run(this.#known(group, record), call)
+  }
+
+  /** What a group knows of a statement. */
+  #known(group: GroupPool, record: StatementRecord): StatementRecord {
+    return group.knowledge.book.look(record.text, record)
   }
 
   /** What a session must see wherever it goes on; of groups in which it has written nothing there is nothing. */
@@ -502,7 +507,7 @@ export class ShardRouter {
       home: this.#placement.home,
       types: this.#context.settings.pool.types ?? pg.types,
       look: (text) => this.look(text),
-      natureIn: (group, text) => (this.#groups.get(group) as GroupPool).knowledge.book.look(text).nature,
+      natureIn: (group, record) => this.#known(this.#groups.get(group) as GroupPool, record).nature,
       router: {
         route: (record, values, near) => this.#routeByLatest(() => this.route(record, values, near)),
         routeCopy: (record, near) => this.#routeByLatest(() => this.#routeCopy(record, near)),
