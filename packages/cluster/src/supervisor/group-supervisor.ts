@@ -316,8 +316,9 @@ export class GroupSupervisor {
     do {
       this.#decideAgain = false
       await this.#decide()
+      // Each time: who looks on hears of an epoch before what follows from it is decided and on disk.
+      this.#options.onChange()
     } while (this.#decideAgain && !this.#closed)
-    this.#options.onChange()
   }
 
   async #decide(): Promise<void> {

@@ -240,3 +240,20 @@ function timelineSql(name: string, primary: string): string {
     ? `select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int as timeline`
     : 'select received_tli as timeline from pg_stat_wal_receiver'
 }
+
+test('who looks on is told of an epoch at once, though more is to be decided', TIMEOUT, async () => {
+  const { herd } = await wholeHerd()
+  const isTold = new Promise<boolean>((resolve) => {
+    herd.onEvent(({ kind }) => {
+      if (kind !== 'failover-finished') return
+      // There is more to decide at this very moment: an order, which is refused.
+      herd.switchover('main', { to: 'main-1' }).catch(() => {})
+      let changes = 0
+      herd.onChange(() => changes++)
+      setImmediate(() => resolve(changes > 0))
+    })
+  })
+  await herd.disturb('main-1', 'kill')
+  expect(await isTold).toBe(true)
+  await becomeWhole(herd)
+})

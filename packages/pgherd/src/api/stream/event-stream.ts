@@ -12,7 +12,7 @@ export type StreamKind = (typeof STREAM_KINDS)[number]
 const KEEP_ALIVE_MS = 15_000
 /** What only flows on (LSNs, lag) is told at most so often; who does what, at once. */
 const FLOW_MS = 1000
-/** Several changes within this are one message. */
+/** The first change is looked at at once; those that follow within this, together. */
 const GATHER_MS = 10
 /** A reader that lets so much pile up is cut off; it comes back by itself and resumes. */
 const MOST_QUEUED_BYTES = 1024 * 1024
@@ -50,6 +50,7 @@ export class EventStream {
   #topology = ''
   #standing = ''
   #sentAtMs = 0
+  #lookedAtMs = 0
   #timer: NodeJS.Timeout | null = null
   #dueMs = 0
 
@@ -60,7 +61,7 @@ export class EventStream {
       herd.events.listen((event) => this.#tell('event', event, event.id)),
       jobs.listen((job) => this.#tell('job', job)),
       samples.listen((sample) => this.#tell('sample', sample)),
-      herd.onChange(() => this.#gather(GATHER_MS)),
+      herd.onChange(() => this.#gather(this.#lookedAtMs + GATHER_MS - performance.now())),
     ]
     this.#beat = setInterval(() => {
       for (const reader of this.#readers) this.#give(reader, STILL_HERE)
@@ -126,7 +127,7 @@ export class EventStream {
   }
 
   #gather(inMs: number): void {
-    const dueMs = performance.now() + inMs
+    const dueMs = performance.now() + Math.max(0, inMs)
     if (this.#readers.size === 0 || (this.#timer !== null && this.#dueMs <= dueMs)) return
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#dueMs = dueMs
@@ -138,6 +139,7 @@ export class EventStream {
   }
 
   async #tellTopology(): Promise<void> {
+    this.#lookedAtMs = performance.now()
     const status = await this.#herd.status({ fresh: false })
     const [text, standing] = [JSON.stringify(status), standingOf(status)]
     if (text === this.#topology) return
