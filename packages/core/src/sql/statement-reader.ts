@@ -1,6 +1,7 @@
 import { BoundedMap } from './bounded-map.js'
+import { foldRows } from './fold-rows.js'
 import { type Lexed, type LiteralSpan, lexStatement } from './lex-statement.js'
-import { readShape } from './read-facts.js'
+import { type FactsReading, readShape } from './read-facts.js'
 import { notUnderstood, type StatementFacts } from './statement-facts.js'
 
 export interface ReaderOptions {
@@ -10,8 +11,10 @@ export interface ReaderOptions {
   maxCacheBytes?: number
   /** A text longer than this is not remembered as it is, only by its shape. */
   maxCachedTextLength?: number
-  /** A shape longer than this is not parsed: it is not understood. */
+  /** A shape longer than this is not parsed: it is not understood. Rows that are alike count once. */
   maxShapeLength?: number
+  /** Nor is one looked at any further that is longer than this with all its rows. */
+  maxLexedLength?: number
 }
 
 /** A statement that was read. */
@@ -39,6 +42,8 @@ const DEFAULTS: Required<ReaderOptions> = {
   maxCachedTextLength: 4096,
   // Parsing takes about 1 us per byte, and nobody else gets a turn meanwhile.
   maxShapeLength: 64 * 1024,
+  // Lexing takes about 10 ns per byte.
+  maxLexedLength: 1024 * 1024,
 }
 
 const NO_LITERALS: readonly LiteralSpan[] = Object.freeze([])
@@ -82,7 +87,8 @@ export class StatementReader {
       this.textHits++
       return known
     }
-    const lexed = lexStatement(text, this.options)
+    const { backslashQuotes, maxLexedLength } = this.options
+    const lexed = lexStatement(text, { backslashQuotes, maxShapeLength: maxLexedLength })
     const { facts, passing } = this.factsOfShape(lexed)
     const literals = lexed.literals.length === 0 ? NO_LITERALS : lexed.literals
     const reading = { shape: lexed.shape, facts, literals }
@@ -99,17 +105,33 @@ export class StatementReader {
     return isFixed && text.length <= this.options.maxCachedTextLength
   }
 
-  private factsOfShape(lexed: Lexed): { facts: StatementFacts; passing: boolean } {
+  private factsOfShape(lexed: Lexed): FactsReading {
     if (lexed.ambiguous !== null) return { facts: notUnderstood(lexed.ambiguous), passing: false }
     const known = this.byShape.get(lexed.shape)
     if (known !== undefined) {
       this.shapeHits++
       return { facts: known, passing: false }
     }
-    this.parsed++
-    const reading = readShape(lexed)
-    if (!reading.passing) this.byShape.set(lexed.shape, reading.facts)
+    const reading = this.factsOfFolded(lexed) ?? this.parse(lexed)
+    const isKept = !reading.passing && lexed.shape.length <= this.options.maxShapeLength
+    if (isKept) this.byShape.set(lexed.shape, reading.facts)
     return reading
+  }
+
+  /** Of rows that are alike one is parsed. */
+  private factsOfFolded(lexed: Lexed): FactsReading | null {
+    const folded = foldRows(lexed)
+    if (folded === null) return null
+    const { facts, passing } = this.factsOfShape(folded.lexed)
+    const unfolded = folded.unfold(facts)
+    return unfolded === null ? null : { facts: unfolded, passing }
+  }
+
+  private parse(lexed: Lexed): FactsReading {
+    if (lexed.shape.length > this.options.maxShapeLength)
+      return { facts: notUnderstood('it is too long to be read'), passing: false }
+    this.parsed++
+    return readShape(lexed)
   }
 }
 
