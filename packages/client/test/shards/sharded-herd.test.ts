@@ -231,14 +231,26 @@ test('ids are unique over processes and shards, and rise with time', async () =>
   await other.end()
 })
 
-test('a transaction over shards leaves its connections to the next one as they are', async () => {
+test.each<[string, (pool: Pool, first: number) => Promise<unknown>]>([
+  [
+    'a transaction',
+    (pool, first) =>
+      pool.transaction(async (transaction) => {
+        for (let id = first; id < first + 20; id++)
+          await transaction.query('insert into users (id) values ($1)', [id])
+      }),
+  ],
+  [
+    'an INSERT of many rows',
+    (pool, first) =>
+      pool.query(
+        `insert into users (id) values ${Array.from({ length: 20 }, (_, at) => `(${200 + first + at})`)}`,
+      ),
+  ],
+])('%s over shards leaves its connections to the next one as they are', async (_, write) => {
   const one = createPool({ nodes: [fixture.dsnOf('home')], max: 1 })
   try {
-    for (let turn = 0; turn < 3; turn++)
-      await one.transaction(async (transaction) => {
-        for (let id = 7000 + 20 * turn; id < 7020 + 20 * turn; id++)
-          await transaction.query('insert into users (id) values ($1)', [id])
-      })
+    for (let turn = 0; turn < 3; turn++) await write(one, 7000 + 20 * turn)
     // What was taken back from them would have to be set up again.
     const last = await fixture.onEach(
       `select query from pg_stat_activity where datname = current_database() and backend_type = 'client backend'`,
@@ -251,3 +263,26 @@ test('a transaction over shards leaves its connections to the next one as they a
     await one.end()
   }
 })
+
+test.each<[string, (count: number) => [text: string, values?: unknown[]]]>([
+  [
+    'literals',
+    (count) => [rowsOf(count, (at) => `(${50_000 + at}, ${at % 9 ? `'u${at}'` : 'null'}, ${at})`)],
+  ],
+  [
+    'parameters',
+    (count) => [
+      rowsOf(count, (at) => `($${3 * at + 1}, $${3 * at + 2}, $${3 * at + 3})`),
+      Array.from({ length: 3 * count }, (_, at) => [50_000 + Math.floor(at / 3), 'u', 1][at % 3]),
+    ],
+  ],
+])('an INSERT takes as many rows as in one database: 20,000 of %s', async (_, statement) => {
+  const { rowCount } = await pool.query(...statement(20_000))
+  expect(rowCount).toBe(20_000)
+  const deleted = await pool.query('delete from users where id between 50000 and 69999')
+  expect(deleted.rowCount).toBe(20_000)
+})
+
+function rowsOf(count: number, row: (at: number) => string): string {
+  return `insert into users (id, name, score) values ${Array.from({ length: count }, (_, at) => row(at)).join(', ')}`
+}

@@ -74,6 +74,12 @@ test('an INSERT of many rows is parted, and what it returns is put together in o
   expect(Math.min(s1.length, s2.length)).toBeGreaterThan(1)
 })
 
+test('an INSERT takes as many rows as in one database', async () => {
+  const client = await there.through()
+  await addUsers(client, 20_000)
+  expect((await client.query('select count(*)::int as n from users')).rows).toEqual([{ n: 20_000 }])
+})
+
 test('what several shards have is read as one table', async () => {
   const client = await there.through()
   await addUsers(client, 30)
