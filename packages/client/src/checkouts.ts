@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lsn } from '@pgherd/core'
-import { type Consistency, lsnForStaleness, type NodeView } from '@pgherd/core/routing'
+import { type Consistency, lsnForStaleness } from '@pgherd/core/routing'
 import { orAborted } from './abort.js'
 import type { GroupWatch } from './group-watch.js'
 import type { NodeFinder } from './node-finder.js'
@@ -141,8 +141,8 @@ export class Checkouts {
   /** Whether a connection, now that it is there, still is what was asked for. */
   suits({ isStandby }: OwnedClient, node: PoolNode, role: 'primary' | 'standby', minLsn: Lsn): boolean {
     if (role === 'primary') return !isStandby
-    const { state, lsn } = this.#watch.view.nodes[node.name] as NodeView
-    return minLsn === 0 || (state === 'in' && lsn >= minLsn)
+    const view = this.#watch.view.nodes[node.name]
+    return minLsn === 0 || (view?.state === 'in' && view.lsn >= minLsn)
   }
 }
 

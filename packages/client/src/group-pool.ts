@@ -7,10 +7,11 @@ import type { QueryInput } from './calls.js'
 import { type Checkout, Checkouts } from './checkouts.js'
 import { Dispatcher, releaseClean } from './dispatcher.js'
 import { encodeValues } from './encode-values.js'
+import { GroupNodes, type ToldGroup } from './group-nodes.js'
 import { GroupWatch } from './group-watch.js'
 import { NodeFinder } from './node-finder.js'
 import { ANY_NATURE, type ClientWatch, type OwnedClient } from './owned-client.js'
-import { PoolNode } from './pool-node.js'
+import { type NodeListener, PoolNode } from './pool-node.js'
 import type { Policy, Settings } from './pool-options.js'
 import { isConnectionLoss } from './server-error.js'
 import { Session } from './session.js'
@@ -64,6 +65,7 @@ export interface ClientNeed {
 export class GroupPool {
   readonly name: string
   readonly nodes: ReadonlyMap<string, PoolNode>
+  readonly #groupNodes: GroupNodes
   readonly watch: GroupWatch
   readonly finder: NodeFinder
   readonly checkouts: Checkouts
@@ -87,21 +89,22 @@ export class GroupPool {
     const watch: ClientWatch = {
       natureOf: (text) => (book.ready && isParserReady() ? book.look(text).nature : ANY_NATURE),
     }
-    this.nodes = new Map(
-      settings.addresses.map((address) => [
-        address.name,
-        new PoolNode(address, settings, watch, {
-          connected: (client) => listener.connected(client as pg.PoolClient),
-          acquired: (client) => listener.acquired(client as pg.PoolClient),
-          released: (error, client) => listener.released(error as Error, client as pg.PoolClient),
-          removed: (client) => listener.removed(client as pg.PoolClient),
-          lost: (node, error, client) => {
-            this.watch.look(node)
-            if (client !== null) listener.lost(error, client as pg.PoolClient)
-          },
-        }),
-      ]),
+    const nodeListener: NodeListener = {
+      connected: (client) => listener.connected(client as pg.PoolClient),
+      acquired: (client) => listener.acquired(client as pg.PoolClient),
+      released: (error, client) => listener.released(error as Error, client as pg.PoolClient),
+      removed: (client) => listener.removed(client as pg.PoolClient),
+      lost: (node, error, client) => {
+        this.watch.look(node)
+        if (client !== null) listener.lost(error, client as pg.PoolClient)
+      },
+    }
+    this.#groupNodes = new GroupNodes(
+      settings.addresses,
+      (address) => new PoolNode(address, settings, watch, nodeListener),
+      () => this.watch.nodesChanged(),
     )
+    this.nodes = this.#groupNodes.byName
     this.watch = new GroupWatch(name, this.nodes, settings)
     this.watch.on('event', (event) => listener.event(event))
     this.finder = new NodeFinder(this.nodes, this.watch, settings)
@@ -120,6 +123,11 @@ export class GroupPool {
   start(): Promise<void> {
     this.watch.start()
     return this.finder.ensureOneCluster()
+  }
+
+  /** Nodes came or went. */
+  learnNodes(groups: readonly ToldGroup[]): void {
+    this.#groupNodes.learn(groups)
   }
 
   /** Callers that wait, for a connection or for a node. */
@@ -231,7 +239,7 @@ export class GroupPool {
   async close(): Promise<void> {
     this.watch.close()
     this.finder.replay.close()
-    await Promise.all([...this.nodes.values()].map((node) => node.close()))
+    await this.#groupNodes.close()
   }
 }
 

@@ -7,6 +7,7 @@ import {
   observeGroup,
   type Probe,
   unseenGroup,
+  withNodes,
 } from '@pgherd/core/routing'
 import { ChangeSignal } from './change-signal.js'
 import type { PoolNode } from './pool-node.js'
@@ -33,8 +34,10 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
   /** Since when nodes have been failing, as long as work that nobody may repeat is under way on them. */
   readonly #failingSinceMs = new Map<PoolNode, number>()
   readonly #whenSeen = new ChangeSignal()
+  #seen = false
   #state: 'idle' | 'watching' | 'closed' = 'idle'
 
+  /** `nodes` may be changed in place: see `nodesChanged`. */
   constructor(name: string, nodes: ReadonlyMap<string, PoolNode>, settings: Settings) {
     super()
     this.#nodes = nodes
@@ -46,18 +49,40 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
     return this.#view
   }
 
-  /** Every node has been asked at least once. */
+  /** Every node that was there at first has been asked at least once. */
   get seen(): boolean {
-    return Object.values(this.#view.nodes).every((node) => node.state !== 'unknown')
+    return this.#seen
   }
 
   start(): void {
     if (this.#state !== 'idle') return
     this.#state = 'watching'
-    for (const node of this.#nodes.values()) {
-      node.probe.onLost = () => this.#startedAgain(node)
-      this.#round(node)
-    }
+    for (const node of this.#nodes.values()) this.#begin(node)
+  }
+
+  #begin(node: PoolNode): void {
+    node.probe.onLost = () => this.#startedAgain(node)
+    this.#round(node)
+  }
+
+  /** Nodes came or went: those that came are watched too, and who waits for a node may choose among them. */
+  nodesChanged(): void {
+    const before = this.#view.nodes
+    this.#view = withNodes(this.#view, [...this.#nodes.keys()])
+    for (const name of Object.keys(before))
+      if (!this.#nodes.has(name)) {
+        clearTimeout(this.#timers.get(name))
+        this.#timers.delete(name)
+      }
+    if (this.#state === 'watching')
+      for (const node of this.#nodes.values()) if (before[node.name] === undefined) this.#begin(node)
+    if (!this.#seen) this.#noteSeen()
+    this.emit('change')
+    this.#changed.notify()
+  }
+
+  #isWatching(node: PoolNode): boolean {
+    return this.#state === 'watching' && this.#nodes.get(node.name) === node
   }
 
   /** Resolves when every node has been asked once, or failed to answer in time. */
@@ -69,14 +94,14 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
 
   /** I4: what a standby had replayed before it started again it may not have now. */
   #startedAgain(node: PoolNode): void {
-    if (this.#state !== 'watching') return
+    if (!this.#isWatching(node)) return
     this.#view = forgetPosition(this.#view, node.name)
     this.#round(node)
   }
 
   /** Asks a node now, because something speaks against what is believed of it. */
   look(node: PoolNode): void {
-    if (this.#state === 'watching') this.#round(node)
+    if (this.#isWatching(node)) this.#round(node)
   }
 
   /** Asks every node now. */
@@ -97,7 +122,7 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
       return
     }
     void node.probe.ask().then((probe) => {
-      if (this.#state !== 'watching') return
+      if (!this.#isWatching(node)) return
       this.#fold(probe)
       this.#roundLater(node)
     })
@@ -131,7 +156,12 @@ export class GroupWatch extends EventEmitter<WatchEvents> {
     const [was, is] = [before.nodes[probe.node], group.nodes[probe.node]]
     if (is?.state !== was?.state || is?.why !== was?.why || group.primary !== before.primary)
       this.#changed.notify()
-    if (this.#whenSeen.waiting > 0 && this.seen) this.#whenSeen.notify()
+    if (!this.#seen) this.#noteSeen()
+  }
+
+  #noteSeen(): void {
+    this.#seen = Object.values(this.#view.nodes).every(({ state }) => state !== 'unknown')
+    if (this.#seen) this.#whenSeen.notify()
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 export { CatalogueLoader, fetchCatalogueWithin } from './catalogue-loader.js'
 export { ChangeSignal } from './change-signal.js'
+export { GroupNodes } from './group-nodes.js'
 export { GroupWatch } from './group-watch.js'
 export { LatencyHistogram, type LatencySnapshot } from './latency-histogram.js'
 export { addressElsewhere, type NodeAddress } from './node-addresses.js'

@@ -37,6 +37,8 @@ export class PoolNode {
   /** Every connection of `#owned`, those that are being opened or closed too. */
   readonly #clients = new Set<OwnedClient>()
   #sweep: NodeJS.Timeout | null = null
+  /** What callers are told who want a connection of a node that is closed. */
+  #whyClosed: Error | null = null
 
   constructor(address: NodeAddress, settings: Settings, watch: ClientWatch, listener: NodeListener) {
     this.name = address.name
@@ -127,6 +129,7 @@ export class PoolNode {
   }
 
   async #take(): Promise<{ client: OwnedClient; release: (error?: Error | boolean) => void }> {
+    if (this.#whyClosed !== null) throw this.#whyClosed
     const client = await new Promise<OwnedClient & pg.PoolClient>((resolve, reject) => {
       this.#waiting.add(reject)
       this.#owned.connect((error, given) => {
@@ -234,11 +237,18 @@ export class PoolNode {
       if (what === 'all' || client.use !== 'owned') internalsOf(client).connection.stream.destroy()
   }
 
-  async close(): Promise<void> {
+  /** It is no node of the group any more: what is under way may end, and who waits gets another one. */
+  letGo(): Promise<void> {
+    return this.close(new Error(`Connection terminated: ${this.name} has left the herd.`))
+  }
+
+  /** What callers have they may keep until they release it; those who wait are told `why`. */
+  async close(why: Error = poolClosed()): Promise<void> {
+    this.#whyClosed = why
     if (this.#sweep !== null) clearTimeout(this.#sweep)
     const lanes = [...this.#lanes]
     this.#lanes.clear()
-    for (const reject of this.#waiting) reject(poolClosed())
+    for (const reject of this.#waiting) reject(why)
     this.#waiting.clear()
     // A server that hangs does not say goodbye. What a caller still has is theirs until they release it.
     const timer = setInterval(() => {

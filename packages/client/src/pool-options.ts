@@ -28,7 +28,7 @@ export interface PoolOptions extends pg.PoolConfig {
   /** What reads may see unless they say otherwise: `session`. */
   consistency?: Consistency
   policies?: Readonly<Record<string, Policy>>
-  /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
+  /** The socket or URL of the herd's supervisor, to hear at once of roles that change and nodes that come and go. */
   supervisor?: string
   lanes?: {
     /** Connections per node on which reads are pipelined: 2. 0: no lanes. */

@@ -14,6 +14,7 @@ import {
   rejectHere,
   signalOf,
 } from './calls.js'
+import type { ToldGroup } from './group-nodes.js'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from './group-pool.js'
 import { LazyClient } from './lazy-client.js'
 import type { OwnedClient } from './owned-client.js'
@@ -87,6 +88,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #group: GroupPool
   #router: ShardRouter | null = null
   readonly #feed: SupervisorFeed | null
+  /** As the supervisor said last. */
+  #told: readonly ToldGroup[] = []
   readonly #statistics = new Statistics()
   readonly #telemetry = Telemetry.find()
   readonly #session = new Session()
@@ -131,8 +134,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#feed =
       supervisor === null
         ? null
-        : new SupervisorFeed(supervisor, () => {
-            for (const group of this.#groups) group.watch.lookAround()
+        : new SupervisorFeed(supervisor, {
+            event: () => {
+              for (const group of this.#groups) group.watch.lookAround()
+            },
+            nodes: (told) => {
+              this.#told = told
+              this.#learnNodes()
+            },
           })
   }
 
@@ -569,6 +578,12 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #findGroups(): Promise<void> {
     await this.#group.start()
     this.#router = await ShardRouter.open(this.#group, this.#context)
+    this.#learnNodes()
+  }
+
+  #learnNodes(): void {
+    if (this.#router === null) this.#group.learnNodes(this.#told)
+    else this.#router.learnNodes(this.#told)
   }
 
   /** The event 'connect'; unlike `pg.Pool` waits for listeners that return promises, and fails with them. */

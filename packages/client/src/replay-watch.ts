@@ -71,7 +71,7 @@ export class ReplayWatch {
       this.#heard(node, lsn)
       if (lsn >= this.#target) this.#arrived.add(node)
       for (const waiter of [...this.#waiters]) if (lsn >= waiter.lsn) this.#finish(waiter, node)
-      if (this.#waiters.size > 0) this.#ask(node)
+      if (this.#waiters.size > 0 && this.#standbys().includes(node)) this.#ask(node)
     })
   }
 

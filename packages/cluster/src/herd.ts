@@ -174,6 +174,19 @@ export class Herd {
     return this.#membership.version
   }
 
+  /** By group, in the order of the spec: the nodes that clients are to use, as `host:port`. */
+  servingNodes(): { name: string; nodes: string[] }[] {
+    return this.#groups.map((group) => ({
+      name: group.name,
+      nodes: this.#membership.serving(group).map(({ server }) => hostAndPort(server.address)),
+    }))
+  }
+
+  /** Connection strings of a superuser to the nodes of a group that clients are to use. Throws UNKNOWN_GROUP. */
+  servingDsns(group: string): string[] {
+    return this.#membership.serving(this.#group(group)).map(({ name }) => this.dsn(name, 'superuser'))
+  }
+
   /** What `addNodes` would call them. Throws UNKNOWN_GROUP, OPERATION_FAILED. */
   namesForNodes(group: string, count: number): string[] {
     return this.#membership.namesFor(this.#group(group), count)

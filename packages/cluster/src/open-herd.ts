@@ -14,6 +14,7 @@ import {
 import { Herd } from './herd.js'
 import { nodesOf } from './herd-nodes.js'
 import { HerdMembership } from './membership/herd-membership.js'
+import { whenUnused } from './membership/when-unused.js'
 import {
   type Binaries,
   chooseServerUser,
@@ -169,6 +170,7 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
       keeper?.groupsChanged()
       changes.fire()
     },
+    whenUnused: ({ server }) => whenUnused(server.address, secrets.superuser),
   })
   const herd = new Herd({
     paths,

@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events'
 import {
   ANY_NATURE,
   addressElsewhere,
+  GroupNodes,
   GroupWatch,
+  type NodeAddress,
   PoolNode,
   ReplayWatch,
   type Session,
@@ -30,6 +32,8 @@ interface KnownNode extends ServerAddress {
 
 interface LinkEvents {
   event: [GroupEvent]
+  /** It is no node of this group any more. */
+  gone: [node: string]
 }
 
 const NOTHING = (): void => {}
@@ -37,24 +41,18 @@ const NOTHING = (): void => {}
 /** What the proxy knows of the herd, learnt over connections of its own. */
 export class HerdLink extends EventEmitter<LinkEvents> {
   readonly settings: Settings
-  readonly #nodes: ReadonlyMap<string, PoolNode>
+  readonly #nodes: GroupNodes
   readonly #watch: GroupWatch
   readonly #feed: SupervisorFeed | null
   readonly stamper: WriteStamper
   readonly #replay: ReplayWatch
-  readonly #known: ReadonlyMap<string, KnownNode>
+  /** Those that went too: who chose one a moment ago may still want to know where it is. */
+  readonly #known = new Map<string, KnownNode>()
 
   /** Of the group whose nodes `settings` has. */
   constructor(settings: Settings) {
     super()
     this.settings = settings
-    this.#known = new Map(
-      this.settings.addresses.map(({ name, config }) => {
-        const client = new pg.Client({ ...this.settings.pool, ...config }) as unknown as KnownNode
-        const { host, port, user, password, database, ssl, sslNegotiation } = client
-        return [name, { host, port, user, password, database, ssl, sslNegotiation } as KnownNode]
-      }),
-    )
     const listener = {
       connected: async () => {},
       acquired: NOTHING,
@@ -62,18 +60,29 @@ export class HerdLink extends EventEmitter<LinkEvents> {
       removed: NOTHING,
       lost: (node: PoolNode) => this.#watch.look(node),
     }
-    this.#nodes = new Map(
-      this.settings.addresses.map((address) => [
-        address.name,
-        new PoolNode(address, this.settings, { natureOf: () => ANY_NATURE }, listener),
-      ]),
+    this.#nodes = new GroupNodes(
+      this.settings.addresses,
+      (address) => {
+        this.#known.set(address.name, this.#read(address))
+        return new PoolNode(address, this.settings, { natureOf: () => ANY_NATURE }, listener)
+      },
+      (gone) => {
+        this.#watch.nodesChanged()
+        for (const { name } of gone) this.emit('gone', name)
+      },
     )
-    this.#watch = new GroupWatch('main', this.#nodes, this.settings)
+    this.#watch = new GroupWatch('main', this.#nodes.byName, this.settings)
     this.#watch.on('event', (event) => this.emit('event', event))
     const { supervisor } = this.settings
-    this.#feed = supervisor === null ? null : new SupervisorFeed(supervisor, () => this.#watch.lookAround())
+    this.#feed =
+      supervisor === null
+        ? null
+        : new SupervisorFeed(supervisor, {
+            event: () => this.#watch.lookAround(),
+            nodes: (groups) => this.#nodes.learn(groups),
+          })
     this.stamper = new WriteStamper(
-      () => (this.view.primary === null ? null : (this.#nodes.get(this.view.primary) ?? null)),
+      () => (this.view.primary === null ? null : this.#nodeNamed(this.view.primary)),
       () => this.#standbys.length > 0,
       (lsn) => this.#replay.follow(lsn),
     )
@@ -86,7 +95,27 @@ export class HerdLink extends EventEmitter<LinkEvents> {
   get #standbys(): PoolNode[] {
     return Object.values(this.view.nodes)
       .filter(({ role, state }) => role === 'standby' && state === 'in')
-      .map(({ name }) => this.#nodes.get(name) as PoolNode)
+      .map(({ name }) => this.#nodeNamed(name) as PoolNode)
+  }
+
+  #nodeNamed(name: string): PoolNode | null {
+    return this.#nodes.byName.get(name) ?? null
+  }
+
+  #read({ config }: NodeAddress): KnownNode {
+    const client = new pg.Client({ ...this.settings.pool, ...config }) as unknown as KnownNode
+    const { host, port, user, password, database, ssl, sslNegotiation } = client
+    return { host, port, user, password, database, ssl, sslNegotiation } as KnownNode
+  }
+
+  /** Makes these its nodes. Of one that is there already nothing changes. */
+  become(addresses: readonly NodeAddress[]): void {
+    this.#nodes.become(addresses)
+  }
+
+  /** Whether it is a node of this group now. */
+  has(node: string): boolean {
+    return this.#nodes.byName.has(node)
   }
 
   get view(): GroupView {
@@ -121,8 +150,8 @@ export class HerdLink extends EventEmitter<LinkEvents> {
 
   /** Something speaks against what is believed of a node. */
   look(node: string): void {
-    const known = this.#nodes.get(node)
-    if (known !== undefined) this.#watch.look(known)
+    const known = this.#nodeNamed(node)
+    if (known !== null) this.#watch.look(known)
   }
 
   waitForChange(wake: () => void): () => void {
@@ -175,6 +204,6 @@ export class HerdLink extends EventEmitter<LinkEvents> {
     this.#feed?.close()
     this.#watch.close()
     this.#replay.close()
-    await Promise.all([...this.#nodes.values()].map((node) => node.close()))
+    await this.#nodes.close()
   }
 }

@@ -16,7 +16,7 @@ export interface ProxyOptions {
   host?: string
   /** 6432; 0: any that is free. */
   port?: number
-  /** The socket or URL of the herd's supervisor, to hear of role changes at once. */
+  /** The socket or URL of the herd's supervisor, to hear at once of roles that change and nodes that come and go. */
   supervisor?: string
   /**
    * Processes that serve clients, each on a core of its own: 1 to 64; `auto` is 1 on fewer than 4 cores, else half

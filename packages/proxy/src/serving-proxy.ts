@@ -48,8 +48,9 @@ export interface ServingProxy extends Administered, EventEmitter<ProxyEvents>, A
   hold(terms: HoldTerms): Promise<boolean>
   release(): void
   /**
-   * Takes over what can be changed while clients are connected: limits, admin users, the certificate. Users and
-   * catalogues are read again. What cannot (nodes, addresses) stays as it is. Throws OPTIONS_INVALID.
+   * Takes over what can be changed while clients are connected: nodes that came or went, limits, admin users, the
+   * certificate. Users and catalogues are read again. What cannot (addresses, workers) stays as it is. Throws
+   * OPTIONS_INVALID.
    */
   reload(options?: ProxyOptions): Promise<void>
   /** Takes no new clients, lets open transactions finish for so long, and ends. */

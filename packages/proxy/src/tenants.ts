@@ -108,6 +108,11 @@ export class Tenants {
     for (const tenant of this.#tenants.values()) tenant.cutOff(node, what)
   }
 
+  /** It is no node of the herd any more. */
+  letGo(node: string): void {
+    for (const tenant of this.#tenants.values()) tenant.letGo(node)
+  }
+
   close(): void {
     for (const tenant of this.#tenants.values()) tenant.close()
   }

@@ -259,7 +259,9 @@ export class WireProxy extends EventEmitter<ProxyEvents> implements ServingProxy
   async reload(options?: ProxyOptions): Promise<void> {
     const given = options ?? (await this.#owner.reload?.())
     if (given !== undefined) {
-      this.#settings = { ...this.#settings, ...reloadable(readProxyOptions(given)) }
+      const settings = readProxyOptions(given)
+      this.#link.become(readOptions(settings.herd, process.env).addresses)
+      this.#settings = { ...this.#settings, ...reloadable(settings) }
       Object.assign(this.#limits, this.#settings.limits)
       this.#admission.limits = this.#settings.clients
       this.#reception.settings = this.#settings

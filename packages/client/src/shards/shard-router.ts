@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import { type Catalogue, readExplain } from '@pgherd/core/sql'
 import pg from 'pg'
+import type { ToldGroup } from '../group-nodes.js'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
 import type { OwnedClient } from '../owned-client.js'
@@ -386,14 +387,13 @@ export class ShardRouter {
   }
 
   async #openFederation(): Promise<GroupPool> {
-    const { home, groups } = this.#placement
+    const { home } = this.#placement
     const { rows } = await this.#home.borrow(
       (client) => client.query<{ name: string }>('select current_database() as name'),
       'standby',
     )
     const database = `${rows[0]?.name}${FEDERATION_SUFFIX}`
-    const nodes = groups.find(({ name }) => name === home)?.nodes ?? []
-    const federation = this.#openGroup(home, nodes, database, false)
+    const federation = this.#openGroup(home, [...this.#home.nodes.keys()], database, false)
     try {
       await federation.start()
       await federation.knowledge.loader.load()
@@ -654,6 +654,11 @@ export class ShardRouter {
     this.#closed = true
     for (const group of this.#all) group.checkouts.close(poolClosed())
     await Promise.allSettled(this.#underWay)
+  }
+
+  /** Nodes came or went. */
+  learnNodes(told: readonly ToldGroup[]): void {
+    for (const group of this.#all) group.learnNodes(told)
   }
 
   get #all(): GroupPool[] {

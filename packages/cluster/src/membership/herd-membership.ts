@@ -27,6 +27,8 @@ export interface MembershipParts {
   readonly tell: (kind: string, group: string, node: string, message: string) => void
   /** Who else has to know which nodes there are. */
   readonly onChange: () => void
+  /** Resolves when nobody uses this node any more who was told that it leaves, or after a while. */
+  readonly whenUnused: (node: Node) => Promise<void>
 }
 
 /**
@@ -38,6 +40,8 @@ export class HerdMembership {
   readonly #parts: MembershipParts
   #identity: HerdIdentity
   #isBusy = false
+  /** Nodes that are being made: nobody is to be sent there yet. */
+  readonly #joining = new Set<string>()
   /** Grows with every change. */
   version = 0
   #isClosed = false
@@ -60,6 +64,18 @@ export class HerdMembership {
 
   close(): void {
     this.#isClosed = true
+  }
+
+  /**
+   * The nodes of a group that clients are to use: not those that are only being made, nor those that leave, unless
+   * a failover has made one the primary.
+   */
+  serving(group: GroupSupervisor): Node[] {
+    const without = new Set([...(this.#identity.leaving ?? []), ...this.#joining])
+    const primary = group.primary()?.name
+    return nodesOf(this.#identity).filter(
+      (node) => node.group === group.name && (node.name === primary || !without.has(node.name)),
+    )
   }
 
   /** Names of standbys that `count` more would be. Throws OPERATION_FAILED when there would be too many. */
@@ -117,6 +133,13 @@ export class HerdMembership {
     return this.#alone(async () => {
       this.refuseRemoval(group, name)
       await this.#write({ leaving: [...new Set([...(this.#identity.leaving ?? []), name])] })
+      this.#parts.tell(
+        'node-leaving',
+        group.name,
+        name,
+        `${name} leaves ${group.name}: it gets no more work.`,
+      )
+      this.#parts.onChange()
       await this.#finishRemoval(group, name, report)
     })
   }
@@ -125,6 +148,7 @@ export class HerdMembership {
     const { members = {}, ports, spec } = this.#identity
     const port = await findFreePorts(spec.host, 1, Math.max(...Object.values(ports)) + 1)
     const present = membersOf(this.#identity, this.#specOf(group))
+    this.#joining.add(name)
     await this.#write({
       members: { ...members, [group.name]: [...present, name] },
       ports: { ...ports, [name]: port },
@@ -151,7 +175,10 @@ export class HerdMembership {
       }
       await this.#parts.changes.next(POLL_MS)
     }
+    this.#joining.delete(name)
+    this.version++
     this.#parts.tell('node-joined', group.name, name, `${name} streams, and ${group.name} counts on it.`)
+    this.#parts.onChange()
   }
 
   async #finishRemoval(group: GroupSupervisor, name: string, report: MembershipReport): Promise<void> {
@@ -166,10 +193,14 @@ export class HerdMembership {
       // Whoever counts on it again must be told so before it is.
       await this.#write({ leaving: (this.#identity.leaving ?? []).filter((each) => each !== name) })
       group.letLeave(this.#leavingOf(group))
+      this.#parts.onChange()
       throw error
     })
-    report(`Stopping ${name}`, null)
     const node = this.#nodeNamed(name)
+    report(`Waiting until nobody uses ${name}`, null)
+    await this.#parts.whenUnused(node)
+    this.#refuseClosed()
+    report(`Stopping ${name}`, null)
     await group.halt(name)
     await this.#until(LET_GO_MS, () =>
       group.hasLetGo(name).slot ? null : 'the primary still keeps WAL for it',
@@ -186,6 +217,7 @@ export class HerdMembership {
       leaving: leaving.filter((each) => each !== name),
     })
     group.forget(name)
+    this.#joining.delete(name)
     this.#parts.tell('node-removed', group.name, name, `${name} is removed from ${group.name}.`)
     this.#parts.onChange()
   }

@@ -82,6 +82,16 @@ export function unseenGroup(name: string, nodes: readonly string[]): GroupView {
   }
 }
 
+/** The same group when nodes came or went: of those that came nothing is known yet. */
+export function withNodes(group: GroupView, nodes: readonly string[]): GroupView {
+  const { primary } = group
+  return {
+    ...group,
+    nodes: Object.fromEntries(nodes.map((name) => [name, group.nodes[name] ?? unseenNode(name)])),
+    primary: primary !== null && nodes.includes(primary) ? primary : null,
+  }
+}
+
 function unseenNode(name: string): NodeView {
   return {
     name,

@@ -7,6 +7,7 @@ export {
   type PrimarySample,
   type Probe,
   unseenGroup,
+  withNodes,
 } from './group-view.js'
 export { type Failure, judgeFailure, type Progress, type Verdict } from './judge-failure.js'
 export { forgetPosition, noteReplay, type Observed, observeGroup, whyMixed } from './observe-group.js'

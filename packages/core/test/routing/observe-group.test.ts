@@ -8,6 +8,7 @@ import {
   type Probe,
   unseenGroup,
   whyMixed,
+  withNodes,
 } from '../../src/routing/index.js'
 
 const LIMITS = { maxLagMs: 1000 }
@@ -275,5 +276,23 @@ describe('positions between probes', () => {
     expect(noteReplay(forgotten, 'b', 1000)).toBe(forgotten)
     const { group } = observeMore(forgotten, standby('b', 10, { lsn: 800 }))
     expect(noteReplay(group, 'b', 900).nodes.b?.lsn).toBe(900)
+  })
+})
+
+describe('nodes that come and go', () => {
+  test('one that came is unknown until it has answered; the others stay as they were', () => {
+    const before = observe(primary('a', 1), standby('b', 1)).group
+    const group = withNodes(before, ['a', 'b', 'd'])
+    expect(group).toMatchObject({ primary: 'a', nodes: { a: before.nodes.a, d: { state: 'unknown' } } })
+    expect(Object.keys(group.nodes)).toEqual(['a', 'b', 'd'])
+    const { group: seen, events } = observeMore(group, standby('d', 2))
+    expect(seen.nodes.d).toMatchObject({ state: 'in', role: 'standby' })
+    expect(events).toEqual([])
+  })
+
+  test('what one that went says afterwards counts for nothing, and it is no primary any more', () => {
+    const gone = withNodes(observe(primary('a', 1), standby('b', 1)).group, ['b'])
+    expect(gone.primary).toBeNull()
+    expect(observeMore(gone, primary('a', 2))).toEqual({ group: gone, events: [] })
   })
 })

@@ -20,8 +20,8 @@ export function addNode(program: Command): void {
   located(node.command('add'))
     .summary('add standbys to a group')
     .description(
-      'Copies the primary, and returns once the new standbys stream and count for durability. The proxy is\n' +
-        'replaced by one that knows them; its clients keep their transactions and connect anew afterwards.',
+      'Copies the primary, and returns once the new standbys stream and count for durability. The proxy reads\n' +
+        'from them then; nobody who is connected is disconnected.',
     )
     .argument('<group>', 'name of the group')
     .option('--count <number>', 'how many (1)', parseCount)
@@ -36,8 +36,9 @@ export function addNode(program: Command): void {
   located(node.command('remove'))
     .summary('remove a standby and delete its copy of the data')
     .description(
-      'Lets nobody count on the standby any more, waits until the others have all that it acknowledged, stops it\n' +
-        'and deletes its copy of the data. Refused for a primary, and where durability would be lost.',
+      'Lets nobody count on the standby any more, waits until the others have all that it acknowledged and what\n' +
+        'reads there has ended (10 s at most), stops it and deletes its copy of the data. Refused for a primary, and\n' +
+        'where durability would be lost.',
     )
     .argument('<node>', 'name of the node')
     .option('-y, --yes', 'really delete its data')

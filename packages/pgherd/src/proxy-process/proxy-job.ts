@@ -36,7 +36,6 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
     tls,
   } = spec.proxy
   const fixed = {
-    nodes: herd.nodesOf(group.name).map((node) => herd.dsn(node, 'superuser')),
     ...proxyAddress,
     supervisor: paths.socket,
     metricsPort,
@@ -45,6 +44,7 @@ export function proxyJobOf(herd: Herd, version: string): ProxyJob | null {
   return {
     options: {
       ...fixed,
+      nodes: herd.servingDsns(group.name),
       maxClients,
       maxClientsPerUser,
       maxClientsPerDatabase,

@@ -20,7 +20,6 @@ const ENDED_POLL_MS = 20
 const LOOK_EVERY_MS = 2000
 const LOOK_MS = 3000
 const MISSES = 4
-const OUTDATED = 'it is for other nodes'
 
 /** A proxy that serves: `ended` says why it does no more. */
 interface Running {
@@ -86,7 +85,6 @@ export class ProxyKeeper {
       const beganMs = performance.now()
       this.#job = this.#jobNow() ?? this.#job
       await this.#serveOnce(this.#job)
-      if (this.#isOutdated()) continue
       if (performance.now() - beganMs > PROVEN_MS) pauseMs = FIRST_PAUSE_MS
       await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {})
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
@@ -112,14 +110,11 @@ export class ProxyKeeper {
       this.#lastFailure = ''
       this.#herd.proxy = running.address
       this.#settle()
-      const renewed = new AbortController()
-      const why = await Promise.race([
-        this.#whenOver(running.ended, new ProxyControlClient(job.socket)),
-        this.#whenOutdated(renewed.signal),
-      ]).finally(() => renewed.abort())
+      const control = new ProxyControlClient(job.socket)
+      const stopTelling = this.#tellOfNodes(control)
+      const why = await this.#whenOver(running.ended, control).finally(stopTelling)
       this.#herd.proxy = null
-      if (why === OUTDATED) this.#tell('proxy-replaced', 'Nodes came or went: another proxy takes over.')
-      else if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
+      if (!this.#closing.signal.aborted) this.#tell('proxy-exited', `The proxy ended (${why}).`)
     } catch (error) {
       this.#herd.proxy = null
       const message = (error as Error).message.replace(/\.$/, '')
@@ -130,21 +125,26 @@ export class ProxyKeeper {
     }
   }
 
-  #isOutdated(): boolean {
-    return this.#jobNow()?.fingerprint !== this.#job?.fingerprint
-  }
-
-  /** Resolves when the proxy that runs is for other nodes than there are. */
-  #whenOutdated(signal: AbortSignal): Promise<string> {
-    return new Promise((resolve) => {
-      let seen = this.#herd.membershipVersion
-      const stop = this.#herd.onChange(() => {
-        if (seen === this.#herd.membershipVersion) return
-        seen = this.#herd.membershipVersion
-        if (this.#isOutdated()) resolve(OUTDATED)
+  /** Tells the proxy that serves of nodes that come and go; returns how to stop. */
+  #tellOfNodes(control: ProxyControlClient): () => void {
+    let told = JSON.stringify(this.#job?.options.nodes)
+    let seen: number | null = null
+    const look = (): void => {
+      if (seen === this.#herd.membershipVersion) return
+      seen = this.#herd.membershipVersion
+      const job = this.#jobNow()
+      const nodes = JSON.stringify(job?.options.nodes)
+      if (job === null || nodes === told) return
+      told = nodes
+      this.#job = job
+      control.reload(job).catch(() => {
+        // Again with whatever happens next.
+        told = ''
+        seen = null
       })
-      signal.addEventListener('abort', stop, { once: true })
-    })
+    }
+    look()
+    return this.#herd.onChange(look)
   }
 
   /** Why it serves no more: it has ended, or was ended because it hung. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { HerdStatus } from '@pgherd/core'
 import type { Job, SqlAnswer } from '@pgherd/core/api'
+import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { abandon, Described, type ScratchApi, StreamReader, scratchApi, until } from './scratch-api.js'
 
@@ -28,7 +29,7 @@ function identity(): { members?: Record<string, string[]>; leaving?: string[] } 
 }
 
 test('a standby is added while the herd runs, its copy is told of, and it counts', async () => {
-  const stream = new StreamReader(`${scratch.url}/v1/events?only=job`)
+  const stream = new StreamReader(`${scratch.url}/v1/events?only=job,nodes`)
   const { body: job } = await api.ask<Job>('/v1/groups/{group}/nodes', '/v1/groups/main/nodes', {
     body: { count: 1 },
   })
@@ -41,7 +42,14 @@ test('a standby is added while the herd runs, its copy is told of, and it counts
     const { step, progress } = data as Job
     return step === 'Copying main-3' && progress !== null ? [progress] : []
   })
+  await until('clients are told', () => stream.of('nodes').length === 2)
   stream.close()
+  const told = stream.of('nodes').map(({ data }) => data as { groups: { name: string; nodes: string[] }[] })
+  expect(told.map(({ groups }) => groups.map(({ name, nodes }) => [name, nodes.length]))).toEqual([
+    [['main', 2]],
+    [['main', 3]],
+  ])
+  expect(told[1]?.groups[0]?.nodes).toContain(`127.0.0.1:${(await nodes())['main-3']?.port}`)
   expect(copying.length).toBeGreaterThan(0)
   expect(copying).toEqual([...copying].sort((one, other) => one - other))
   expect((await nodes())['main-3']).toMatchObject({ role: 'standby', state: 'running', sync: 'quorum' })
@@ -74,11 +82,31 @@ test('neither a primary nor what durability needs is removed, nor anything witho
 
 test('a standby is removed with its data, its slot and its vote, and a restart knows', async () => {
   const folder = scratch.herd.logFile('main-1').replace('/postgres.log', '')
+  const stream = new StreamReader(`${scratch.url}/v1/events?only=nodes,event`)
+  const reader = new pg.Client({ connectionString: scratch.herd.dsn('main-1') })
+  reader.on('error', () => {})
+  await reader.connect()
+  await reader.query('begin read only')
+  await reader.query('select 1')
   const { body: job } = await api.ask<Job>('/v1/nodes/{node}', '/v1/nodes/main-1', {
     method: 'DELETE',
     body: { confirm: 'main-1' },
   })
+  // Clients are told before it goes, and what one of them has begun there may end.
+  await until('clients are told', () => stream.of('nodes').length === 2)
+  const kinds = stream.of('event').map(({ data }) => (data as { kind: string }).kind)
+  expect(kinds).toContain('node-leaving')
+  expect(kinds).not.toContain('node-removed')
+  stream.close()
+  await until('it waits', async () => {
+    const { body } = await api.ask<Job>('/v1/jobs/{id}', `/v1/jobs/${job.id}`)
+    return body.step === 'Waiting until nobody uses main-1'
+  })
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  await reader.query('select count(*) from kept')
+  await reader.query('commit')
   expect(await api.ended(job)).toMatchObject({ state: 'done', error: null })
+  await reader.end().catch(() => {})
   expect(Object.keys(await nodes())).toEqual(['main-2', 'main-3'])
   expect(existsSync(`${folder}/data`)).toBe(false)
   const slots = { text: 'select slot_name from pg_replication_slots', consistency: 'primary' }

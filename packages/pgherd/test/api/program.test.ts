@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { createPool } from '@pgherd/client'
 import type { Sample } from '@pgherd/core/api'
 import pg from 'pg'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { done, newFolder, nodesOf, pgherd, SPEC, start, statusOf, until } from '../scratch-cli.js'
 import { ask } from './scratch-api.js'
 
@@ -42,9 +44,7 @@ test('the program: its page, tokens, figures, and standbys that come and go', {
   })
 
   // What goes through the proxy is in the samples, by node, and in the figures.
-  const client = new pg.Client({ connectionString: (await done(['dsn', '--proxy'], { cwd })).trim() })
-  client.on('error', () => {})
-  await client.connect()
+  const client = await connect((await done(['dsn', '--proxy'], { cwd })).trim())
   await client.query('create table t as select generate_series(1, 1000) g')
   await until('statements are in the samples', async () => {
     for (let n = 0; n < 20; n++) await client.query('select count(*) from t')
@@ -59,24 +59,28 @@ test('the program: its page, tokens, figures, and standbys that come and go', {
   await client.end()
   await expectFigures(url)
 
+  // Who is connected, through the proxy or by a pool, stays connected while a standby comes, and reads there.
+  const proxyDsn = (await done(['dsn', '--proxy'], { cwd })).trim()
+  const open = await connect(proxyDsn)
+  // Each keeps to one of the standbys that are as good.
+  const idle = [await connect(proxyDsn), await connect(proxyDsn), await connect(proxyDsn)]
+  await open.query('begin')
+  await open.query('create table mine as select 1 as n')
+  const pool = createPool({
+    nodes: [(await done(['dsn', 'main-1'], { cwd })).trim(), (await done(['dsn', 'main-2'], { cwd })).trim()],
+    supervisor: join(cwd, '.pgherd/scratch/control.sock'),
+  })
+  await pool.query('select count(*) from t')
+  const proxyPid = proxyPidIn(cwd)
   const added = await pgherd(['node', 'add', 'main'], { cwd })
   expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/main-3 +standby +running/) })
-  const { port, user, password, database } = pgOf((await done(['dsn', '--proxy'], { cwd })).trim())
-  // The proxy was replaced by one that knows it.
-  await until('the proxy reads from the new standby', async () => {
-    const reader = new pg.Client({ host: '127.0.0.1', port, user, password, database })
-    reader.on('error', () => {})
-    try {
-      await reader.connect()
-      await reader.query('select count(*) from t')
-      const { rows } = await reader.query<{ node: string }>('show pgherd.plan')
-      return rows[0]?.node === `127.0.0.1:${(await nodesOf(cwd))['main-3']?.port}`
-    } catch {
-      return false
-    } finally {
-      await reader.end().catch(() => {})
-    }
-  })
+  const third = `127.0.0.1:${(await nodesOf(cwd))['main-3']?.port}`
+  await until('the proxy reads from the new standby', async () => (await readAt(idle)).includes(third))
+  await until('the pool knows it', () => pool.topology.nodes[third]?.state === 'in')
+  await open.query('insert into mine values (2)')
+  await open.query('commit')
+  expect((await open.query('select count(*)::int as n from mine')).rows).toEqual([{ n: 2 }])
+  expect(proxyPidIn(cwd)).toBe(proxyPid)
 
   // I10: the supervisor is killed while it adds one more, and the next one carries on.
   const adding = start(['node', 'add', 'main'], { cwd })
@@ -98,13 +102,56 @@ test('the program: its page, tokens, figures, and standbys that come and go', {
     code: 1,
     stderr: expect.stringContaining('pgherd switchover main'),
   })
+  // While a standby goes nobody loses a connection, and no read fails.
+  const fourth = `127.0.0.1:${(await nodesOf(cwd))['main-4']?.port}`
+  await until('the proxy reads there', async () => (await readAt(idle)).includes(fourth))
+  await until('the pool knows it', () => pool.topology.nodes[fourth]?.state === 'in')
+  const failures: unknown[] = []
+  let isOver = false
+  const readers = [await connect(proxyDsn), await connect(proxyDsn), pool]
+  const load = readers.map(async (reader) => {
+    while (!isOver) {
+      await reader.query('select count(*) from t').catch((error: unknown) => failures.push(error))
+      await sleep(2)
+    }
+  })
   await done(['node', 'remove', 'main-4', '--yes'], { cwd })
   expect(Object.keys(await nodesOf(cwd))).toEqual(['main-1', 'main-2', 'main-3'])
+  isOver = true
+  await Promise.all(load)
+  expect(failures).toEqual([])
+  expect(Object.keys(pool.topology.nodes)).not.toContain(fourth)
+  await readAt(idle)
+  expect(proxyPidIn(cwd)).toBe(proxyPid)
+  await pool.end()
 })
 
-function pgOf(dsn: string): { port: number; user: string; password: string; database: string } {
-  const { port, username, password, pathname } = new URL(dsn)
-  return { port: Number(port), user: username, password, database: pathname.slice(1) }
+const clients: pg.Client[] = []
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})))
+})
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  clients.push(client)
+  await client.connect()
+  return client
+}
+
+/** `host:port` of the nodes that answer their reads through the proxy. */
+function readAt(clients: readonly pg.Client[]): Promise<(string | undefined)[]> {
+  return Promise.all(
+    clients.map(async (client) => {
+      await client.query('select count(*) from t')
+      return (await client.query<{ node: string }>('show pgherd.plan')).rows[0]?.node
+    }),
+  )
+}
+
+function proxyPidIn(cwd: string): number {
+  return JSON.parse(readFileSync(join(cwd, '.pgherd/scratch/proxy.lock'), 'utf8')).pid as number
 }
 
 /** Every figure that the alert rules and the dashboard name is there. */

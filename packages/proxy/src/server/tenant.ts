@@ -234,16 +234,20 @@ export class Tenant {
 
   /** Every connection is replaced by a new one, as soon as nobody uses it. */
   retire(): void {
-    for (const { lanes, own } of this.#nodes.values()) {
-      own.retire()
-      for (const lane of allOf(lanes)) lane.retire()
-    }
+    for (const node of this.#nodes.values()) retireAll(node)
+  }
+
+  /** A node is no part of the herd any more: its connections end as soon as nobody uses them. */
+  letGo(name: string): void {
+    const node = this.#nodes.get(name)
+    if (node !== undefined) retireAll(node)
   }
 
   sweep(sinceMs: number): void {
-    for (const { lanes, own } of this.#nodes.values()) {
+    for (const [name, { lanes, own }] of this.#nodes) {
       own.sweep(sinceMs)
       for (const lane of allOf(lanes)) if (lane.inFlight === 0 && lane.idleSinceMs < sinceMs) lane.close()
+      if (!this.#link.has(name) && own.total + own.waiting + lanes.size === 0) this.#nodes.delete(name)
     }
   }
 
@@ -261,6 +265,11 @@ export class Tenant {
       for (const lane of allOf(lanes)) lane.close()
     }
   }
+}
+
+function retireAll({ lanes, own }: TenantNode): void {
+  own.retire()
+  for (const lane of allOf(lanes)) lane.retire()
 }
 
 function allOf(lanes: ReadonlyMap<string, Set<ProxyLane>>): ProxyLane[] {

@@ -34,6 +34,7 @@ export class HerdGroups {
       if (kind === 'failover' && from && link.view.nodes[from]?.state === 'out') tenants.cutOff(from, 'all')
       this.#heed(event)
     })
+    link.on('gone', (node) => tenants.letGo(node))
   }
 
   get all(): readonly ProxyGroup[] {

@@ -282,6 +282,7 @@ export class Coordinator extends EventEmitter<ProxyEvents> implements ServingPro
     if (given !== undefined) {
       const settings = readProxyOptions(given)
       refuseUnsendable(given)
+      this.#link.become(readOptions(settings.herd, process.env).addresses)
       this.#options = given
       this.#settings = { ...this.#settings, ...reloadable(settings) }
       this.#admission.limits = this.#settings.clients

@@ -18,7 +18,7 @@ export function eventRoutes({ herd, stream, jobs }: ApiParts): FastifyPluginAsyn
         schema: {
           summary: 'What has happened, or with `Accept: text/event-stream` what happens',
           description:
-            'The stream sends `event` (with ids, so that `Last-Event-ID` resumes), `topology`, `sample` and `job`.',
+            'The stream sends `event` (with ids, so that `Last-Event-ID` resumes), `topology`, `nodes`, `sample` and `job`.',
           tags: ['herd'],
           querystring: z.strictObject({
             last: countParameter(1000, 50).describe('How many events'),

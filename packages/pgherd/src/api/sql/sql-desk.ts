@@ -27,7 +27,6 @@ export class SqlDesk {
   readonly #herd: Herd
   readonly #types = new TypeNames()
   #pool: Pool | null = null
-  #key = ''
 
   constructor(herd: Herd) {
     this.#herd = herd
@@ -72,16 +71,11 @@ export class SqlDesk {
     await this.#pool?.end().catch(() => {})
   }
 
-  /** The first group leads to the others. When its nodes change there is another pool. */
+  /** The first group leads to the others; the supervisor says when nodes come or go. */
   #open(): Pool {
     const [group = ''] = this.#herd.groupNames
-    const nodes = this.#herd.nodesOf(group).map((node) => this.#herd.dsn(node))
-    const key = nodes.join(' ')
-    if (this.#pool !== null && key === this.#key) return this.#pool
-    this.#pool?.end().catch(() => {})
-    this.#key = key
-    this.#pool = createPool({
-      nodes,
+    this.#pool ??= createPool({
+      nodes: this.#herd.nodesOf(group).map((node) => this.#herd.dsn(node)),
       application_name: 'pgherd api',
       supervisor: this.#herd.paths.socket,
       max: CONNECTIONS,

@@ -5,7 +5,7 @@ import type { Job, Sample } from '@pgherd/core/api'
 import { Refusal } from '../problem.js'
 
 /** The kinds of messages that there are. */
-export const STREAM_KINDS = ['event', 'topology', 'sample', 'job'] as const
+export const STREAM_KINDS = ['event', 'topology', 'nodes', 'sample', 'job'] as const
 export type StreamKind = (typeof STREAM_KINDS)[number]
 
 /** So that neither side takes a connection on which nothing happens for a dead one. */
@@ -48,6 +48,7 @@ export class EventStream {
   readonly #stops: (() => void)[]
   readonly #beat: NodeJS.Timeout
   #topology = ''
+  #nodes = ''
   #standing = ''
   #sentAtMs = 0
   #lookedAtMs = 0
@@ -93,6 +94,7 @@ export class EventStream {
       'retry: 1000\n\n',
       ...[...missed, ...meanwhile].map((event: HerdEvent) => message('event', event, event.id)),
       message('topology', status),
+      message('nodes', this.#nodesNow()),
       ...this.#jobs.all.filter(({ state }) => state === 'running').map((job) => message('job', job)),
     ]
     const wanted = first.filter(
@@ -133,9 +135,22 @@ export class EventStream {
     this.#dueMs = dueMs
     this.#timer = setTimeout(() => {
       this.#timer = null
+      this.#tellNodes()
       void this.#tellTopology()
     }, inMs)
     this.#timer.unref()
+  }
+
+  #nodesNow(): { groups: ReturnType<Herd['servingNodes']> } {
+    return { groups: this.#herd.servingNodes() }
+  }
+
+  #tellNodes(): void {
+    const nodes = this.#nodesNow()
+    const text = JSON.stringify(nodes)
+    if (text === this.#nodes) return
+    this.#nodes = text
+    this.#tell('nodes', nodes)
   }
 
   async #tellTopology(): Promise<void> {
