@@ -27,6 +27,23 @@ export async function choosePorts(
   return Object.fromEntries(ports)
 }
 
+/** Ports for nodes that a herd gets while it runs, above those it has. Throws PORT_TAKEN. */
+export async function choosePortsForMore(
+  { spec, ports, proxyPort, apiPort }: HerdIdentity,
+  names: readonly string[],
+): Promise<Record<string, number>> {
+  // Also while nobody listens there, as when the proxy is just being replaced.
+  const reserved = [proxyPort, apiPort]
+  const chosen: Record<string, number> = {}
+  let last = Math.max(...Object.values(ports))
+  for (const name of names) {
+    do last = await findFreePorts(spec.host, 1, last + 1)
+    while (reserved.includes(last))
+    chosen[name] = last
+  }
+  return chosen
+}
+
 /**
  * The ports of a herd that exists: those it has, unless others were asked for since, on the command line
  * (`override`) or by a change of the spec. Throws SPEC_CHANGED when its servers run on other ports.

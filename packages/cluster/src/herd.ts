@@ -105,11 +105,8 @@ export class Herd {
     while (!this.isWhole()) {
       if (signal?.aborted) throw new HerdError('INTERRUPTED', 'Interrupted while the herd was coming up.')
       if (this.#keeper?.failure) throw this.#keeper.failure
-      for (const group of this.#groups) {
-        const failure = group.startFailure()
-        const failures = Math.max(...[...group.nodes.values()].map((node) => node.record.failures))
-        if (failure !== null && (FINAL.has(failure.code) || failures >= GIVE_UP_AFTER_FAILURES)) throw failure
-      }
+      const failure = this.#whyHopeless()
+      if (failure !== null) throw failure
       if (performance.now() > deadline) {
         throw new HerdError('OPERATION_FAILED', `The herd is not whole after ${timeoutMs / 1000} s.`, {
           hint: 'See "pgherd status" and "pgherd logs" for which node is missing and why.',
@@ -117,6 +114,18 @@ export class Herd {
       }
       await this.#changes.next(50)
     }
+  }
+
+  /** Why a server will not start. One that is just being added is taken back when it cannot be made. */
+  #whyHopeless(): HerdError | null {
+    const failed = this.#groups
+      .flatMap((group) => group.failedNodes)
+      .filter(({ name }) => !this.#membership.isJoining(name))
+    const hopeless = failed.find(
+      ({ lastFailure, record }) =>
+        FINAL.has(lastFailure?.code ?? '') || record.failures >= GIVE_UP_AFTER_FAILURES,
+    )
+    return hopeless?.lastFailure ?? null
   }
 
   /** Tells of every change of what is known; returns how to stop listening. */

@@ -78,7 +78,7 @@ export async function openHerd({ spec, stateDir, port, proxy, api = false }: Her
     const events = new EventLog(paths.events)
     await events.open()
     const nodes = nodesOf(identity)
-    await prepareNodes(nodes, binaries)
+    await prepareNodes(nodes, binaries, identity.joining ?? [])
     const { herd, groups, keeper, wide, membership } = assemble({
       paths,
       identity,
@@ -168,6 +168,7 @@ function assemble({ paths, identity, secrets, events, lock, nodes, binaries, use
       events.add({ at: new Date().toISOString(), kind, group, node, message }),
     onChange: () => {
       keeper?.groupsChanged()
+      wide?.groupsChanged()
       changes.fire()
     },
     whenUnused: ({ server }) => whenUnused(server.address, secrets.superuser),
@@ -298,12 +299,20 @@ async function linkNodes(paths: HerdPaths, identity: HerdIdentity): Promise<void
   }
 }
 
-/** Looks at every data directory and port before anything is started. */
-async function prepareNodes(nodes: readonly Node[], binaries: Binaries): Promise<void> {
+/**
+ * Looks at every data directory and port before anything is started. One of `joining` that cannot be started is
+ * taken back later, and keeps the herd from nothing.
+ */
+async function prepareNodes(
+  nodes: readonly Node[],
+  binaries: Binaries,
+  joining: readonly string[],
+): Promise<void> {
   const idle: Node[] = []
   for (const node of nodes) {
     await recoverReplaced(node.paths)
     await inspectDataDirectory(node.paths.data, binaries.major)
+    if (joining.includes(node.name)) continue
     if (findServerProcesses(node.paths.data).postmaster === null) idle.push(node)
   }
   await refuseTakenPorts(idle.map((node) => ({ name: node.name, ...node.server.address })))

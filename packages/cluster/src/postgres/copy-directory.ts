@@ -34,9 +34,13 @@ export interface CopyOptions {
   /** Leaves a path (relative to the top, with `/`) out, and all below it. */
   skip?: (relativePath: string) => boolean
   onProgress?: (progress: CopyProgress) => void
+  /** Cuts the copy off; it rejects with the reason. */
+  signal?: AbortSignal
 }
 
 interface Copy extends CopyOptions {
+  /** Also when any file could not be copied: the others need not be. */
+  signal: AbortSignal
   from: string
   to: string
   /** Until the file system says that it cannot share blocks between files. */
@@ -64,11 +68,13 @@ const CONTROL_FILE = 'global/pg_control'
  * A `pg_wal` that is a symbolic link becomes a folder, since two servers must never share one.
  *
  * Throws NO_SPACE or PERMISSION_DENIED with the path, OPERATION_FAILED when there are tablespaces or
- * there is nothing to copy. What was copied until then stays.
+ * there is nothing to copy. What was copied until then stays, and nothing is written any more.
  */
 export async function copyDirectory(from: string, to: string, options: CopyOptions): Promise<void> {
+  const failed = new AbortController()
   const copy: Copy = {
     ...options,
+    signal: AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]),
     from,
     to,
     clones: true,
@@ -81,10 +87,11 @@ export async function copyDirectory(from: string, to: string, options: CopyOptio
   if (statSync(from, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new HerdError('OPERATION_FAILED', `${from} is not there to be copied.`)
   }
+  copy.signal.throwIfAborted()
   copyFolder(copy, '')
   if (copy.onProgress !== undefined) copy.total = sizeOf(copy)
   const big = await copySmallFiles(copy)
-  await forEachAtOnce(big, (path) => copyBigFile(copy, path))
+  await forEachAtOnce(big, failed, (path) => copyBigFile(copy, path))
   if (copy.files.includes(CONTROL_FILE)) copySmallFile(copy, CONTROL_FILE)
 }
 
@@ -143,6 +150,7 @@ async function copySmallFiles(copy: Copy): Promise<string[]> {
   const big: string[] = []
   let turnEnds = performance.now() + TURN_MS
   for (const path of copy.files) {
+    copy.signal.throwIfAborted()
     if (path !== CONTROL_FILE && !copySmallFile(copy, path)) big.push(path)
     if (performance.now() > turnEnds) {
       await nextTurn()
@@ -186,6 +194,7 @@ function writeSmall(copy: Copy, path: string, mode: number, length: number): voi
  * server truncates it meanwhile (seen with Node 20: DROP TABLE does that). This stops at the end of file.
  */
 async function copyBigFile(copy: Copy, path: string): Promise<void> {
+  copy.signal.throwIfAborted()
   const source = await openSourceLater(join(copy.from, path))
   if (source === null) return
   const target = join(copy.to, path)
@@ -200,7 +209,10 @@ async function copyBigFile(copy: Copy, path: string): Promise<void> {
 async function writeBig(copy: Copy, source: FileHandle, path: string, mode: number): Promise<void> {
   const target = await open(path, 'w', mode)
   try {
-    await pour(source, target, (bytes) => note(copy, bytes))
+    await pour(source, target, (bytes) => {
+      note(copy, bytes)
+      copy.signal.throwIfAborted()
+    })
     await target.chmod(mode)
     if (copy.user) await target.chown(copy.user.uid, copy.user.gid)
   } finally {
@@ -234,12 +246,22 @@ function clone(copy: Copy, path: string): boolean {
   }
 }
 
-async function forEachAtOnce(paths: string[], act: (path: string) => Promise<void>): Promise<void> {
+/** Rejects only when all have ended: whoever copies again to the same place must be alone there. */
+async function forEachAtOnce(
+  paths: string[],
+  failed: AbortController,
+  act: (path: string) => Promise<void>,
+): Promise<void> {
   const queue = paths.values()
   const worker = async () => {
-    for (const path of queue) await act(path)
+    for (const path of queue)
+      await act(path).catch((error: unknown) => {
+        failed.abort(error)
+        throw error
+      })
   }
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  await Promise.allSettled(Array.from({ length: CONCURRENCY }, worker))
+  failed.signal.throwIfAborted()
 }
 
 function openSource(path: string): number | null {

@@ -18,7 +18,8 @@ export function readPostmasterPidFile(dataDir: string): PostmasterPidFile | null
     if (!Number.isInteger(pid) || pid <= 0) return null
     return { pid, status: (lines[7] ?? '').trim(), writtenAtMs: statSync(path).mtimeMs }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    // Also where a file is in the way of the folder: no server is there.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
     throw error
   }
 }

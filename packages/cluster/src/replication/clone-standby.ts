@@ -1,5 +1,6 @@
 import { chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import { BASE_BACKUP_SKIP } from '../postgres/base-backup-skip.js'
 import { type CopyProgress, copyDirectory } from '../postgres/copy-directory.js'
@@ -26,6 +27,8 @@ export interface CloneOptions {
   /** What was there may hold acknowledged writes: move it aside instead of deleting it. */
   keep: boolean
   onProgress?: (progress: CopyProgress) => void
+  /** Cuts the copy off. */
+  signal: AbortSignal
 }
 
 const STATEMENT_TIMEOUT_MS = 10 * 60_000
@@ -35,7 +38,8 @@ const STATEMENT_TIMEOUT_MS = 10 * 60_000
  * files (PostgreSQL documentation, "Making a Base Backup Using the Low Level API"). The primary's slot
  * for it must exist already, so that the WAL from the start of the copy on is there when it connects.
  *
- * Resolves to where the data it replaced was kept, or null.
+ * Resolves to where the data it replaced was kept, or null. Throws OPERATION_FAILED as soon as the primary is gone:
+ * its files could be copied to their end, in vain.
  */
 export async function cloneStandby(options: CloneOptions): Promise<string | null> {
   await makeNodeFolder(options.paths, options.user)
@@ -53,16 +57,23 @@ export async function cloneStandby(options: CloneOptions): Promise<string | null
 }
 
 async function copyUnderBackup(client: pg.Client, options: CloneOptions, folder: string): Promise<string> {
+  const gone = new AbortController()
+  client.once('end', () => gone.abort(wentAway(options)))
   await client.query('select pg_backup_start($1, fast => true)', [`pgherd ${options.name}`])
   await copyDirectory(options.primary.dataDir, folder, {
     user: options.user,
     skip: BASE_BACKUP_SKIP,
+    signal: AbortSignal.any([options.signal, gone.signal]),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   })
   const { rows } = await client.query<{ labelfile: string }>(
     'select labelfile from pg_backup_stop(wait_for_archive => false)',
   )
   return rows[0]?.labelfile as string
+}
+
+function wentAway({ primary, name }: CloneOptions): HerdError {
+  return new HerdError('OPERATION_FAILED', `${primary.name} went away while ${name} was copied from it.`)
 }
 
 async function writeOwned(path: string, text: string, user: ServerUser | null): Promise<void> {

@@ -2,8 +2,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodePaths } from '../state/herd-paths.js'
 
-const INCOMPLETE = 'data.incomplete'
-const REPLACED = 'data.replaced'
+export const INCOMPLETE = 'data.incomplete'
+export const REPLACED = 'data.replaced'
 
 /**
  * Puts a new data directory in place of what is there. `fill` makes it under another name; only when

@@ -83,6 +83,11 @@ export class HerdWideKeeper {
     await this.#deafen()
   }
 
+  /** Nodes came or went: the federation is to know how all are reached. */
+  groupsChanged(): void {
+    this.#syncWanted = true
+  }
+
   async #keepFederation(): Promise<void> {
     const { changes, placement } = this.#parts
     while (!this.#closed) {

@@ -21,6 +21,8 @@ export interface HerdIdentity {
   apiPort?: number
   /** Names of the nodes of groups that standbys were added to or removed from; of others the spec says it. */
   members?: Record<string, string[]>
+  /** Those of them that have not streamed yet: they are taken back when they cannot be made. */
+  joining?: string[]
   /** Standbys whose removal was begun. */
   leaving?: string[]
 }

@@ -47,6 +47,12 @@ export class ActionQueue {
     return true
   }
 
+  /** Resolves when nothing exclusive is done to a node any more. */
+  async whenFree(node: string): Promise<void> {
+    for (let last = this.#lastOfNode.get(node); last !== undefined; last = this.#lastOfNode.get(node))
+      await last
+  }
+
   /** Resolves when all is done but copies, which can take long and can be cut off, or after `timeoutMs`. */
   async settle(timeoutMs: number): Promise<void> {
     const short = [...this.#underWay.values()].filter(({ action }) => action.kind !== 'clone')

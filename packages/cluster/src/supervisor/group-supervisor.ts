@@ -179,33 +179,59 @@ export class GroupSupervisor {
     this.#changeSettings({ leaving })
   }
 
-  /** Whether a leaving standby is needed for nothing any more, and its slot is gone once it does not run. */
-  hasLetGo(name: string): { rule: boolean; slot: boolean } {
-    const answer = this.primary()?.record.answer ?? null
-    return {
-      rule: isLetGo(this.#context.settings, this.#memory, name),
-      slot: answer !== null && !answer.recovery && !answer.slots.includes(name),
-    }
+  /** Whether this node streams and counts like the others; as the primary it does more than that. */
+  hasJoined(name: string): boolean {
+    const primary = this.primary()
+    const answer = primary?.record.answer ?? null
+    if (answer === null || answer.recovery || this.#memory.phase !== 'steady') return false
+    if (primary?.name === name) return true
+    const streams = answer.replicas[name]?.streaming && this.#nodes.get(name)?.record.answer?.streaming
+    const [reign, ...olderReigns] = this.#memory.reigns
+    const [rule, ...otherRules] = reign?.rules ?? []
+    const isSettled = olderReigns.length + otherRules.length === 0
+    const isCounted = this.#context.settings.durability === 'fast' || rule?.members.includes(name)
+    return streams === true && isSettled && isCounted === true
   }
 
-  /** Ends every process of a node that was let go. */
+  /** Whether a leaving standby is needed for nothing any more, as far as things go on as they are. */
+  hasLetGo(name: string): boolean {
+    const { settings } = this.#context
+    return !settings.nodes.includes(name) || isLetGo(settings, this.#memory, name)
+  }
+
+  /**
+   * Lets a leaving standby go where it is needed for nothing any more: whatever becomes of the group, it is not
+   * looked after, nor chosen. False: it is still needed.
+   */
+  release(name: string): boolean {
+    if (!this.hasLetGo(name)) return false
+    const { nodes } = this.#context.settings
+    this.#changeSettings({ nodes: nodes.filter((each) => each !== name) })
+    return true
+  }
+
+  /** Ends every process of a node that was let go, once nothing is done to it any more. */
   async halt(name: string): Promise<void> {
     const node = this.#nodes.get(name)
     if (node === undefined) return
     node.stopping = true
+    node.close()
+    await this.#actions.whenFree(name)
     await killAllProcesses(node.node.server)
     node.noteGone()
   }
 
-  /** It is no node of this group any more. */
+  /** Whether the primary is there, and keeps nothing for that node. */
+  hasNoSlotFor(name: string): boolean {
+    const answer = this.primary()?.record.answer ?? null
+    return answer !== null && !answer.recovery && !answer.slots.includes(name)
+  }
+
+  /** Nothing is left of a node that was let go. */
   forget(name: string): void {
-    this.#nodes.get(name)?.close()
     this.#nodes.delete(name)
-    const { nodes, leaving = [] } = this.#context.settings
-    this.#changeSettings({
-      nodes: nodes.filter((each) => each !== name),
-      leaving: leaving.filter((each) => each !== name),
-    })
+    const { leaving = [] } = this.#context.settings
+    this.#changeSettings({ leaving: leaving.filter((each) => each !== name) })
   }
 
   #changeSettings(change: Partial<GroupSettings>): void {
@@ -218,12 +244,9 @@ export class GroupSupervisor {
     return this.#context.settings
   }
 
-  /** The last reason a server of this group did not start, while it does not. */
-  startFailure(): HerdError | null {
-    const failed = [...this.#nodes.values()].find(
-      (node) => node.lastFailure !== null && node.running === null,
-    )
-    return failed?.lastFailure ?? null
+  /** Nodes that did not start when that was tried last. */
+  get failedNodes(): ManagedNode[] {
+    return [...this.#nodes.values()].filter((node) => node.lastFailure !== null && node.running === null)
   }
 
   primary(): ManagedNode | null {
@@ -437,7 +460,9 @@ export class GroupSupervisor {
 
   #begin(action: Action): void {
     const node = this.#nodes.get(action.node)
-    if (node === undefined || this.#closed) return
+    // It may have been let go since that was decided.
+    const isMember = this.#context.settings.nodes.includes(action.node)
+    if (node === undefined || !isMember || this.#closed) return
     const began = this.#actions.begin(
       action,
       () => performAction(this.#context, action),
@@ -454,6 +479,7 @@ export class GroupSupervisor {
     // The others are asked for again at the next decision, which is soon.
     if (this.#closed || !isExclusive(action)) return
     node.noteFailure()
+    node.lastTrouble = error
     if (error instanceof HerdError) node.lastFailure = error
     this.#tell('action-failed', action.node, `${action.kind} ${action.node}: ${messageOf(error)}`, {
       observed: messageOf(error),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HerdError, Lsn } from '@pgherd/core'
+import { HerdError, type Lsn } from '@pgherd/core'
 import {
   forgiveSilence,
   type NodeObservation,
@@ -48,6 +48,9 @@ export class ManagedNode {
   lastProbe: ProbeResult | null = null
   /** Why its last start failed; null once it has answered. */
   lastFailure: HerdError | null = null
+  /** What went wrong last in whatever was done to it. */
+  lastTrouble: unknown = null
+  readonly #end = new AbortController()
   /**
    * From when on its answers tell which rule of acknowledgement is in force: a setting shows in a new
    * answer before every process of the server has read it, and those may still go by the one before.
@@ -77,6 +80,11 @@ export class ManagedNode {
 
   get name(): string {
     return this.node.name
+  }
+
+  /** Nobody looks after it any more: a copy that is being made of it is cut off. */
+  get ended(): AbortSignal {
+    return this.#end.signal
   }
 
   /** Takes over a server that an earlier supervisor left running. */
@@ -157,6 +165,7 @@ export class ManagedNode {
   }
 
   close(): void {
+    this.#end.abort(new HerdError('INTERRUPTED', `The copy of ${this.name} was cut off.`))
     this.#prober.close()
   }
 

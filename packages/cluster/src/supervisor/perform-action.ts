@@ -111,6 +111,7 @@ const PERFORM: Perform = {
       onProgress: (copied) => {
         node.copied = copied
       },
+      signal: node.ended,
     }).finally(() => {
       node.copied = null
     })
@@ -130,7 +131,7 @@ const PERFORM: Perform = {
       node.node.server.address,
       context.secrets.superuser,
       SLOTS_TIMEOUT_MS,
-      (client) => setSlots(client, action.slots, context.settings.nodes),
+      (client) => setSlots(client, action.slots, [...context.nodes.keys()]),
     )
     node.probe(false)
   },
@@ -230,7 +231,7 @@ async function haveSlots(context: GroupContext, primary: ManagedNode): Promise<v
     primary.node.server.address,
     context.secrets.superuser,
     SLOTS_TIMEOUT_MS,
-    (client) => setSlots(client, others, context.settings.nodes),
+    (client) => setSlots(client, others, [...context.nodes.keys()]),
   )
 }
 

@@ -10,6 +10,8 @@ try {
   process.on('message', (order) => {
     if (order === 'stop') herd.stop().then(() => process.exit(0))
     if (order === 'switchover') herd.switchover('main').catch(() => {})
+    if (order === 'add') herd.addNodes('main', 1).catch(() => {})
+    if (order === 'remove') herd.removeNode('main-3').catch(() => {})
   })
 } catch (error) {
   process.send({ kind: 'failed', code: error.code, message: error.message }, () => process.exit(1))

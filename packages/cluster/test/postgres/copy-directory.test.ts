@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { BASE_BACKUP_SKIP, copyDirectory } from '../../src/postgres/index.js'
 import { failureOf, scratchFolder, scratchServer, user } from './scratch-server.js'
@@ -91,4 +92,34 @@ test.each([
   ['postgresql.auto.conf', false],
 ])('a base backup of %s leaves it out: %s', (path, out) => {
   expect(BASE_BACKUP_SKIP(path)).toBe(out)
+})
+
+test('a copy that is cut off, or of which a file cannot be written, writes nothing any more', async () => {
+  const folder = scratchFolder()
+  const from = join(folder, 'from')
+  mkdirSync(from)
+  const names = Array.from({ length: 20 }, (_, at) => `big${at}`)
+  for (const name of names) writeFileSync(join(from, name), Buffer.alloc(4 * 1024 * 1024, 7))
+  const expectStill = async (to: string): Promise<void> => {
+    const sizes = (): (number | undefined)[] =>
+      names.map((name) => statSync(join(to, name), { throwIfNoEntry: false })?.size)
+    const before = sizes()
+    await sleep(200)
+    expect(sizes()).toEqual(before)
+    expect(before).toContain(undefined)
+  }
+
+  const blocked = join(folder, 'blocked')
+  mkdirSync(join(blocked, 'big0'), { recursive: true })
+  await expect(copyDirectory(from, blocked, { user: null })).rejects.toMatchObject({ code: 'EISDIR' })
+  await expectStill(blocked)
+
+  const [cut, reason] = [new AbortController(), new Error('not wanted any more')]
+  const copying = copyDirectory(from, join(folder, 'cut'), {
+    user: null,
+    signal: cut.signal,
+    onProgress: () => cut.abort(reason),
+  })
+  await expect(copying).rejects.toBe(reason)
+  await expectStill(join(folder, 'cut'))
 })

@@ -155,10 +155,13 @@ function start({ settings, memory, node }: Situation): Action {
 
 /** The primary holds a slot for each of the others; a standby holds none, or it would keep WAL for ever. */
 function tendAllSlots(settings: GroupSettings, memory: GroupMemory, seen: GroupObservation): Action[] {
+  // The slot of one that was let go can be dropped only once it does not run any more.
+  const isDone = (name: string): boolean =>
+    isLetGo(settings, memory, name) && seen.nodes[name]?.process !== 'running'
   return settings.nodes.flatMap((name): Action[] => {
     const node = seen.nodes[name]
     if (node === undefined || node.busy !== null || node.vitals !== 'answers') return []
-    const others = settings.nodes.filter((other) => other !== name && !isLetGo(settings, memory, other))
+    const others = settings.nodes.filter((other) => other !== name && !isDone(other))
     return tendSlots(node, name === memory.primary ? others : [], silentNodes(others, seen))
   })
 }
