@@ -28,10 +28,8 @@ export function describeGroup(source: GroupDescriptionSource): GroupStatus {
     durability: settings.durability,
     stalled: source.stalled,
     blocked: source.blocked,
-    nodes: settings.nodes.flatMap((name) => {
-      const node = source.nodes.get(name)
-      return node === undefined ? [] : [describeNode(node, source)]
-    }),
+    // Also of one that was let go, until nothing of it is left.
+    nodes: [...source.nodes.values()].map((node) => describeNode(node, source)),
   }
 }
 

@@ -20,7 +20,7 @@ export function folderOf(stateDir: string, node: string): string {
 export async function expectMembers(herd: Herd, stateDir: string, names: readonly string[]): Promise<void> {
   await until('nobody is on the way', () => {
     const { joining = [], leaving = [] } = identityIn(stateDir)
-    return joining.length + leaving.length === 0
+    return joining.length + leaving.length === 0 && herd.nodesOf('main').length === names.length
   })
   await becomeWhole(herd)
   expect(Object.keys(nodesIn(await herd.status()))).toEqual(names)
