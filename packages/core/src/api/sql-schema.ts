@@ -49,7 +49,7 @@ export const TableSchema = z
     kind: z.enum(['table', 'view', 'materialized view', 'partitioned table', 'foreign table']),
     placement: z.enum(['home', 'sharded', 'reference']),
     key: z.array(z.string()).describe('The shard key; empty unless sharded'),
-    rows: z.number().nullable().describe("PostgreSQL's estimate, over all shards; null: never analysed"),
+    rows: z.number().nullable().describe("PostgreSQL's estimate, over all shards; null: not known"),
     bytes: z.number().nullable().describe('With its indexes, over all shards'),
     columns: z.array(
       z.strictObject({

@@ -34,6 +34,11 @@ export function chartData(
   return { times, lines: [...lines].map(([name, line]) => ({ name, values: line.result(gather) })) }
 }
 
+/** The lines of nodes in the order of the nodes, whichever was heard of first; other lines stay as they are. */
+export function inOrder({ times, lines }: ChartData, nodes: readonly string[]): ChartData {
+  return { times, lines: lines.toSorted((one, other) => nodes.indexOf(one.name) - nodes.indexOf(other.name)) }
+}
+
 /** The values of one line on their way to its points. */
 class Gathered {
   readonly #values: (number | null)[]

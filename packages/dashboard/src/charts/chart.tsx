@@ -3,15 +3,14 @@ import { useEffect, useRef, useState } from 'react'
 import type uPlot from 'uplot'
 import { useWidth } from '../herd/use-width.js'
 import { useWords } from '../i18n/use-words.js'
-import { type ChartData, chartData } from './chart-data.js'
+import { type ChartData, chartData, inOrder } from './chart-data.js'
 import type { ChartOf } from './charts.js'
 import { drawSoon } from './draw-queue.js'
 import { Legend } from './legend.js'
 import { lookOf } from './line-look.js'
 import { makePlot, showData } from './plot.js'
+import { tickSteps } from './tick-steps.js'
 import { MAX_POINTS, type TimeRange } from './time-range.js'
-
-const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power)
 
 /** What is worked out for one drawing, in its own turn. */
 interface Shown {
@@ -49,9 +48,15 @@ export function Chart({
 
   useEffect(() => {
     if (element.current === null || width === 0 || theme === '') return
-    const steps = chart.unit === 'bytes' ? POWERS_OF_TWO : undefined
     const looks = names === '' ? [] : names.split('\n').map((name, index) => lookOf(name, index, nodes))
-    const made = makePlot(element.current, { width, looks, format, steps, onZoom, onPoint: setPoint })
+    const made = makePlot(element.current, {
+      width,
+      looks,
+      format,
+      steps: tickSteps(chart.unit),
+      onZoom,
+      onPoint: setPoint,
+    })
     plot.current = made
     return () => {
       plot.current = null
@@ -61,9 +66,9 @@ export function Chart({
 
   useEffect(() => {
     drawSoon(chart.id, () =>
-      setShown({ data: chartData(samples, chart.pick, chart.gather, MAX_POINTS), range }),
+      setShown({ data: inOrder(chartData(samples, chart.pick, chart.gather, MAX_POINTS), nodes), range }),
     )
-  }, [chart, samples, range])
+  }, [chart, samples, range, nodes])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a plot that was made anew is empty
   useEffect(() => {

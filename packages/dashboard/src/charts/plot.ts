@@ -8,8 +8,8 @@ export interface PlotOptions {
   width: number
   looks: LineLook[]
   format: (value: number) => string
-  /** The steps that look round in this unit, where they are not those of ten. */
-  steps?: number[] | undefined
+  /** The steps that look round in this unit. */
+  steps: number[]
   /** A stretch of time was marked with the pointer: seconds since 1970. */
   onZoom: (from: number, to: number) => void
   /** Under the pointer is the point of this number; null: nothing. */
@@ -43,7 +43,7 @@ export function makePlot(element: HTMLElement, options: PlotOptions): uPlot {
           ...axis,
           size: 62,
           values: (_, ticks) => ticks.map((tick) => format(tick)),
-          ...(steps && { incrs: steps }),
+          incrs: steps,
         },
       ],
       series: [

@@ -24,9 +24,6 @@ export function ZoomControls({
 }) {
   const { t } = useWords()
   const all = { from: (samples[0]?.at ?? 0) / 1000, to: (samples.at(-1)?.at ?? 0) / 1000 }
-  const shown = isZoomed
-    ? t('chart.shown', { from: clockOf(range.from), to: clockOf(range.to) })
-    : t('chart.howToZoom')
   return (
     <>
       <fieldset className="windows">
@@ -47,7 +44,11 @@ export function ZoomControls({
         </button>
       </fieldset>
       <p className="quiet small" role="status">
-        {shown}
+        {isZoomed ? (
+          t('chart.shown', { from: clockOf(range.from), to: clockOf(range.to) })
+        ) : (
+          <span className="with-pointer">{t('chart.howToZoom')}</span>
+        )}
       </p>
     </>
   )

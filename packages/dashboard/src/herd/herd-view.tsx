@@ -3,6 +3,7 @@ import { Empty } from '../layout/empty.js'
 import { Loading } from '../layout/loading.js'
 import { groupOfNode } from '../store/topology.js'
 import { useStateOf } from '../store/use-state-of.js'
+import { Connect } from './connect.js'
 import { GroupCard } from './group-card.js'
 import { NodePanel } from './node-panel.js'
 import './herd.css'
@@ -21,14 +22,17 @@ export function HerdView({ selected }: { selected: string | null }) {
       ) : topology.groups.length === 0 ? (
         <Empty title={t('herd.empty')} />
       ) : (
-        <div className="herd">
-          <div className="groups">
-            {topology.groups.map((each) => (
-              <GroupCard key={each.name} group={each} selected={selected} />
-            ))}
+        <>
+          <Connect />
+          <div className="herd">
+            <div className="groups">
+              {topology.groups.map((each) => (
+                <GroupCard key={each.name} group={each} selected={selected} />
+              ))}
+            </div>
+            {group !== null && node !== undefined && <NodePanel key={node.name} group={group} node={node} />}
           </div>
-          {group !== null && node !== undefined && <NodePanel key={node.name} group={group} node={node} />}
-        </div>
+        </>
       )}
     </>
   )

@@ -5,6 +5,7 @@ export const en = {
   again: 'Refresh',
   skip: 'Skip to the content',
   'problem.code': 'Code',
+  'problem.noAnswer': 'The control API did not answer.',
 
   'nav.label': 'Views',
   'nav.herd': 'Herd',
@@ -50,6 +51,8 @@ export const en = {
   'state.stopped': 'stopped',
   'state.absent': 'has no data',
 
+  'herd.connect': 'For any PostgreSQL client:',
+  'herd.password': '“pgherd dsn” says it with the password.',
   'herd.empty': 'This herd has no groups.',
   'herd.epoch': 'epoch',
   'herd.durability': 'durability',

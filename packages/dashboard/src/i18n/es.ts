@@ -7,6 +7,7 @@ export const es: Messages = {
   again: 'Actualizar',
   skip: 'Saltar al contenido',
   'problem.code': 'Código',
+  'problem.noAnswer': 'La API de control no respondió.',
 
   'nav.label': 'Vistas',
   'nav.herd': 'Rebaño',
@@ -52,6 +53,8 @@ export const es: Messages = {
   'state.stopped': 'parado',
   'state.absent': 'sin datos',
 
+  'herd.connect': 'Para cualquier cliente de PostgreSQL:',
+  'herd.password': '«pgherd dsn» lo dice con la contraseña.',
   'herd.empty': 'Este rebaño no tiene grupos.',
   'herd.epoch': 'época',
   'herd.durability': 'durabilidad',

@@ -1,4 +1,5 @@
 import type { Problem } from '@pgherd/core/api'
+import { NO_ANSWER } from '../api/api-error.js'
 import { useWords } from '../i18n/use-words.js'
 import { Icon } from './icon.js'
 
@@ -9,7 +10,7 @@ export function ProblemNote({ problem }: { problem: Pick<Problem, 'detail' | 'hi
     <div className="problem" role="alert">
       <Icon name="warning" />
       <div>
-        <p lang="en">{problem.detail}</p>
+        {problem.code === NO_ANSWER ? <p>{t('problem.noAnswer')}</p> : <p lang="en">{problem.detail}</p>}
         {problem.hint !== null && (
           <p className="quiet" lang="en">
             {problem.hint}

@@ -1,7 +1,8 @@
 import type { Problem } from '@pgherd/core/api'
 import { useCallback, useEffect, useState } from 'react'
-import { problemOf } from '../api/api-error.js'
+import { NO_ANSWER, problemOf } from '../api/api-error.js'
 import { request } from '../api/request.js'
+import { useStateOf } from '../store/use-state-of.js'
 
 export interface Answer<T> {
   /** The last one there was; it stays while it is asked again. */
@@ -12,7 +13,7 @@ export interface Answer<T> {
   again: () => void
 }
 
-/** What the API answers to a GET of this path; null asks nothing. Asked again when the path changes. */
+/** What the API answers to a GET of this path; null asks nothing. Asked again when the path changes, or the API is back. */
 export function useAnswer<T>(path: string | null): Answer<T> {
   const [answer, setAnswer] = useState<T | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
@@ -39,5 +40,11 @@ export function useAnswer<T>(path: string | null): Answer<T> {
     return () => attempt.abort()
   }, [path, asked])
   const again = useCallback(() => setAsked((count) => count + 1), [])
+  const isLive = useStateOf((state) => state.connection === 'live')
+  const hadNoAnswer = problem?.code === NO_ANSWER
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once the API is back, and not each time it is silent
+  useEffect(() => {
+    if (isLive && hadNoAnswer) again()
+  }, [isLive])
   return { answer, problem, isAsking, again }
 }

@@ -1,6 +1,7 @@
 import type { AddedShard } from '@pgherd/core/api'
 import { useId, useState } from 'react'
 import { useWords } from '../i18n/use-words.js'
+import { FiguresTable } from '../layout/figures-table.js'
 import { Loading } from '../layout/loading.js'
 import { ProblemNote } from '../layout/problem-note.js'
 import { useAnswer } from '../layout/use-answer.js'
@@ -39,35 +40,14 @@ function Moves({ answer }: { answer: AddedShard }) {
           shards: answer.shards,
         })}
       </p>
-      <div className="table-scroll">
-        <table>
-          <caption className="visually-hidden">{t('shards.oneMore')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('shards.shard')}</th>
-              <th scope="col" className="number">
-                {t('shards.before')}
-              </th>
-              <th scope="col" className="number">
-                {t('shards.after')}
-              </th>
-              <th scope="col" className="number">
-                {t('shards.gives')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {answer.perShard.map((shard) => (
-              <tr key={shard.name}>
-                <th scope="row">{shard.name}</th>
-                <td className="number">{share(shard.before)}</td>
-                <td className="number">{share(shard.after)}</td>
-                <td className="number">{share(shard.gives)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <FiguresTable
+        caption={t('shards.oneMore')}
+        columns={[t('shards.shard'), t('shards.before'), t('shards.after'), t('shards.gives')]}
+        rows={answer.perShard.map(({ name, before, after, gives }) => ({
+          name,
+          figures: [before, after, gives].map(share),
+        }))}
+      />
     </>
   )
 }

@@ -1,6 +1,7 @@
 import type { SqlAnswer } from '@pgherd/core/api'
 import { useWords } from '../i18n/use-words.js'
 
+const LONG = 40
 const NUMBERS = /^(?:smallint|integer|bigint|int[248]|numeric|real|double precision|float[48]|oid|money)/
 
 /** What a statement gave. A cell is text, whatever stands in it; NULL is told from a text that is empty. */
@@ -28,20 +29,22 @@ export function RowsTable({ answer }: { answer: SqlAnswer }) {
             <tr key={index}>
               {row.map((cell, column) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: see above
-                <td key={column} className={isNumber[column] ? 'number' : undefined}>
-                  {cell === null ? (
-                    <i className="null">NULL</i>
-                  ) : cell === '' ? (
-                    <i className="null">''</i>
-                  ) : (
-                    cell
-                  )}
-                </td>
+                <Cell key={column} text={cell} isNumber={isNumber[column] === true} />
               ))}
             </tr>
           ))}
         </tbody>
       </table>
     </section>
+  )
+}
+
+function Cell({ text, isNumber }: { text: string | null; isNumber: boolean }) {
+  // What is too long for its column is shown whole under the pointer.
+  const whole = text !== null && text.length > LONG ? text : undefined
+  return (
+    <td className={isNumber ? 'number' : undefined} title={whole}>
+      {text === null || text === '' ? <i className="null">{text === null ? 'NULL' : "''"}</i> : text}
+    </td>
   )
 }

@@ -67,7 +67,7 @@ export function SqlView() {
             </div>
           )}
         </div>
-        <TableBrowser onSelect={setText} />
+        <TableBrowser onSelect={setText} outcome={outcome} />
       </div>
     </>
   )

@@ -1,5 +1,5 @@
 import type { TablesSchema, TableView } from '@pgherd/core/api'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useWords } from '../i18n/use-words.js'
 import { Empty } from '../layout/empty.js'
 import { Loading } from '../layout/loading.js'
@@ -7,14 +7,30 @@ import { ProblemNote } from '../layout/problem-note.js'
 import { useAnswer } from '../layout/use-answer.js'
 import { quoteName } from './quote-name.js'
 import { TableDetails } from './table-details.js'
+import type { Outcome } from './use-sql.js'
+
+/** Commands after which everything is as it was. */
+const ONLY_READ = new Set(['SELECT', 'SHOW', 'EXPLAIN', 'VALUES'])
 
 type Tables = (typeof TablesSchema)['_output']
 
 /** What there is in the database; a click on a table writes a statement that shows it. */
-export function TableBrowser({ onSelect }: { onSelect: (text: string) => void }) {
+export function TableBrowser({
+  onSelect,
+  outcome,
+}: {
+  onSelect: (text: string) => void
+  /** Of the last statement: what changed something may have changed what there is. */
+  outcome: Outcome | null
+}) {
   const { t } = useWords()
   const { answer, problem, again } = useAnswer<Tables>('v1/tables')
   const [wanted, setWanted] = useState('')
+  const command = outcome?.answer?.command ?? 'SELECT'
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same command again is another outcome
+  useEffect(() => {
+    if (!ONLY_READ.has(command)) again()
+  }, [outcome, again])
   const fitting = answer?.tables.filter(({ schema, name }) => `${schema}.${name}`.includes(wanted))
   const schemas = Map.groupBy(fitting ?? [], ({ schema }) => schema)
   return (

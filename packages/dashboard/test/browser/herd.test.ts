@@ -66,6 +66,7 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     const nodes = await page.$$eval('[data-node]', (all) => all.map((node) => node.getAttribute('data-node')))
     expect(nodes.sort()).toEqual(['main-1', 'main-2', 'main-3', 's1-1', 's2-1'])
     expect(await page.locator('[data-arrow]').count()).toBe(2)
+    expect(await page.locator('.connect').innerText()).toContain(`postgres://app@127.0.0.1:`)
     expectCalm()
     await page.context().close()
   })
@@ -167,6 +168,22 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     expect(await page.getByRole('textbox', { name: 'Statement' }).inputValue()).toBe(
       'select * from public.orders limit 100',
     )
+    await page.context().close()
+  })
+
+  test('shows a table that was just made among the others', async () => {
+    const { page, expectCalm } = await openPage(browser, herd.url, 'sql')
+    await page.locator('.table-item', { hasText: 'orders' }).waitFor()
+    const editor = page.getByRole('textbox', { name: 'Statement' })
+    for (const [statement, state] of [
+      ['create table made_now (id int)', 'visible'],
+      ['drop table made_now', 'detached'],
+    ] as const) {
+      await editor.fill(statement)
+      await editor.press('Control+Enter')
+      await page.locator('.table-item', { hasText: 'made_now' }).waitFor({ state })
+    }
+    expectCalm()
     await page.context().close()
   })
 
@@ -365,8 +382,14 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     expect(await page.locator('.banner').innerText()).toContain('What you see is from')
     expect(await page.locator('[data-node]').count()).toBe(5)
     expect(await seriousFindings(page)).toEqual([])
+    await page.goto(`${herd.url}/#/shards`)
+    expect(await page.getByRole('alert').innerText()).toContain('The control API did not answer.')
     await herd.up()
     await page.locator('.banner').waitFor({ state: 'detached', timeout: 15_000 })
+    await page.waitForSelector('svg.ring')
+    expect(await page.getByRole('alert').count()).toBe(0)
+    await page.goto(`${herd.url}/#/herd`)
+    await page.waitForSelector('[data-node]')
     expect(await page.locator('[data-node][data-state=running]').count()).toBe(5)
     await page.context().close()
   })

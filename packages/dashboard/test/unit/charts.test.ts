@@ -1,8 +1,10 @@
 import type { Sample } from '@pgherd/core/api'
 import { describe, expect, test } from 'vitest'
-import { chartData } from '../../src/charts/chart-data.js'
+import { chartData, inOrder } from '../../src/charts/chart-data.js'
 import { CHARTS } from '../../src/charts/charts.js'
+import { tickSteps } from '../../src/charts/tick-steps.js'
 import { pictureDue, rangeOf, samplesIn } from '../../src/charts/time-range.js'
+import { formatCount } from '../../src/format/count.js'
 
 function sampleOf(second: number, over: Partial<Sample> = {}): Sample {
   return {
@@ -47,6 +49,16 @@ describe('lines', () => {
     ])
   })
 
+  test('stand in the order of the nodes, whichever was heard of first', () => {
+    const lines = ['b', 'a', 'other', 'c'].map((name) => ({ name, values: [] }))
+    expect(inOrder({ times: [], lines }, ['a', 'b', 'c']).lines.map(({ name }) => name)).toEqual([
+      'other',
+      'a',
+      'b',
+      'c',
+    ])
+  })
+
   test('of no samples are none', () => {
     expect(chartData([], pick, 'mean', 10)).toEqual({ times: [], lines: [] })
   })
@@ -81,4 +93,10 @@ describe('what is seen', () => {
       new Set(SAMPLES.slice(60).map((_, index) => pictureDue(SAMPLES.slice(0, 61 + index), 60))).size,
     ).toBe(40)
   })
+})
+
+test.each(['count', 'duration'] as const)('every tick of a %s is written as it is', (unit) => {
+  for (const step of tickSteps(unit).filter((each) => each <= 100))
+    for (const tick of [step, 2 * step, 3 * step])
+      expect(Number.parseFloat(formatCount(tick, 'en'))).toBeCloseTo(tick, 10)
 })

@@ -1,4 +1,5 @@
 import type { PlacedTable } from '@pgherd/core/sharding'
+import { estimatedRows } from './estimated-rows.js'
 import { type PlacedHerd, quoteTable, sortedTables } from './placed-herd.js'
 
 /** One table on one shard. */
@@ -6,20 +7,20 @@ export interface TableOnShard {
   readonly shard: string
   readonly table: string
   readonly kind: PlacedTable['kind']
-  /** Null: the shard has no such table, or it was never analysed. */
+  /** Null: the shard has no such table, or nothing is known of its rows. */
   readonly rows: number | null
   readonly bytes: number | null
 }
 
-/** Partitions count for the table they belong to; what was never analysed is known by -1. */
+/** Partitions count for the table they belong to. */
 const SIZES = `
 with parts as (
   select to_regclass($1)::oid as oid union
   select relid::oid from pg_partition_tree(to_regclass($1)) where isleaf)
 select sum(pg_total_relation_size(oid))::text as bytes,
-  case when bool_and(reltuples >= 0) filter (where relkind <> 'p') then
-    sum(reltuples) filter (where relkind <> 'p') end::text as rows
-from parts join pg_class using (oid)`
+  case when bool_and(${estimatedRows('c')} is not null) filter (where relkind <> 'p') then
+    sum(${estimatedRows('c')}) filter (where relkind <> 'p') end::text as rows
+from parts join pg_class c using (oid)`
 
 /** What a shard holds of each placed table. `exact`: the rows are counted. */
 export async function tablesOn(

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddedShard, KeyPlace, ShardsView, SqlAnswer, TableView } from '@pgherd/core/api'
 import { beforeAll, expect, test } from 'vitest'
-import { Described, type ScratchApi, scratchApi } from './scratch-api.js'
+import { Described, type ScratchApi, scratchApi, until } from './scratch-api.js'
 
 const SPEC = `groups: [{ name: s, count: 2, nodes: 1 }]
 sharding:
@@ -39,6 +40,9 @@ test('a statement by key goes to one shard, one of all to each, and says so', as
   expect([...(all.plan?.groups ?? [])].sort()).toEqual(['s1', 's2'])
   const moved = await sql("update users set name = 'x' where id < 10")
   expect(moved).toMatchObject({ rowCount: 10, plan: { kind: 'several groups', node: null } })
+  const spread = await sql("insert into users select g, 'y' from generate_series(1000, 1020) g")
+  expect(spread).toMatchObject({ rowCount: 21, plan: { kind: 'several groups', groups: ['s1', 's2'] } })
+  expect(await sql('delete from users where id >= 1000')).toMatchObject({ rowCount: 21 })
   const joined = await sql('select count(*) from users u join notes n on n.id = u.id')
   expect(joined).toMatchObject({ rows: [['0']], plan: { kind: 'federation' } })
 })
@@ -54,6 +58,19 @@ test('what cannot be done over shards is refused with its code', async () => {
   expect(
     await api.refused('/v1/sql', '/v1/sql', { body: { text: "insert into users (name) values ('nobody')" } }),
   ).toMatchObject({ status: 422, code: 'SHARD_KEY_MISSING' })
+})
+
+test('rows are known, about, before anything was analysed', async () => {
+  const rowsOf = async (): Promise<(number | null)[]> => {
+    // What is costly may be asked five times a second.
+    await sleep(250)
+    const { shards } = (await api.ask<ShardsView>('/v1/shards', '/v1/shards')).body
+    return shards.map(({ rows }) => rows)
+  }
+  // PostgreSQL's own counts come a second late.
+  await until('each shard says', async () => (await rowsOf()).every((rows) => rows !== null && rows > 50))
+  const { tables } = (await api.ask<{ tables: TableView[] }>('/v1/tables', '/v1/tables')).body
+  expect(tables.find(({ name }) => name === 'users')?.rows).toBeGreaterThanOrEqual(200)
 })
 
 test('the map, what each shard holds, and what one more would move', async () => {

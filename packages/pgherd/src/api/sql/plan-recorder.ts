@@ -9,10 +9,13 @@ export class PlanRecorder implements StatementTrace {
   /** By `host:port`. */
   readonly #nodes: ReadonlyMap<string, { readonly node: string; readonly group: string }>
   readonly #firstGroup: string
+  readonly #shards: readonly string[]
   readonly #answered: Answered[] = []
   #route: { kind: string; groups: readonly string[] } | null = null
 
-  constructor({ groups }: HerdStatus) {
+  /** `shards`: where rows go whose shard is known only from the rows. */
+  constructor({ groups }: HerdStatus, shards: readonly string[]) {
+    this.#shards = shards
     this.#firstGroup = groups[0]?.name ?? ''
     this.#nodes = new Map(
       groups.flatMap(({ name, nodes }) =>
@@ -37,7 +40,8 @@ export class PlanRecorder implements StatementTrace {
     if (first === undefined && this.#route === null) return null
     const nodes = this.#answered.map(([{ node }]) => this.#nodes.get(node))
     const heard = nodes.flatMap((known) => (known === undefined ? [] : [known.group]))
-    const groups = [...new Set(this.#route?.groups.length ? this.#route.groups : heard)]
+    const unnamed = kind === 'several groups' ? this.#shards : heard
+    const groups = [...new Set(this.#route?.groups.length ? this.#route.groups : unnamed)]
     const isAlone = first !== undefined && others.length === 0 && kind !== 'several groups'
     return {
       kind,

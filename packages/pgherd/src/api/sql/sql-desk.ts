@@ -35,7 +35,10 @@ export class SqlDesk {
   /** Throws SQL_FAILED with what PostgreSQL says, and what the pool refuses with. */
   async run(request: Request, signal: AbortSignal): Promise<SqlAnswer> {
     const pool = this.#open()
-    const plan = new PlanRecorder(await this.#herd.status({ fresh: false }))
+    const plan = new PlanRecorder(
+      await this.#herd.status({ fresh: false }),
+      this.#herd.placement()?.map.shards ?? [],
+    )
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
     const config = {
       text: request.text,

@@ -1,10 +1,12 @@
+import { estimatedRows } from '../../shards/estimated-rows.js'
+
 /** Tables, views and what they have, of everything a person has made, as the superuser sees it. */
 export const TABLES_SQL = `
 select n.nspname as schema, c.relname as name, c.relkind as kind,
   case when c.relkind in ('r', 'm', 'p') then
-    (select case when bool_and(p.reltuples >= 0) then sum(p.reltuples)::float8 end
+    (select case when bool_and(${estimatedRows('p')} is not null) then sum(${estimatedRows('p')}) end
       from pg_partition_tree(c.oid) t join pg_class p on p.oid = t.relid where t.isleaf) end as tree_rows,
-  case when c.reltuples >= 0 then c.reltuples::float8 end as own_rows,
+  ${estimatedRows('c')} as own_rows,
   case when c.relkind in ('r', 'm') then pg_total_relation_size(c.oid)::float8
     when c.relkind = 'p' then
       (select sum(pg_total_relation_size(t.relid))::float8 from pg_partition_tree(c.oid) t where t.isleaf)
