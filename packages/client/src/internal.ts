@@ -16,7 +16,8 @@ export { isHarmless } from './server-error.js'
 export { Session } from './session.js'
 export { commitTogether, type PartClient, type Participant } from './shards/commit-together.js'
 export type { CopyRoute } from './shards/copy-route.js'
-export { type HerdRoute, LOCK_PATIENCE, type Route, type StatementPart } from './shards/herd-client.js'
+export type { HerdRoute, Route, StatementPart } from './shards/herd-route.js'
+export { LOCK_PATIENCE } from './shards/herd-transaction.js'
 export {
   checkMovable,
   deleteMoved,

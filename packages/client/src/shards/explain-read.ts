@@ -9,7 +9,7 @@ import {
 } from '@pgherd/core/sql'
 import type pg from 'pg'
 import { AS_TEXT, sayShard } from './herd-answers.js'
-import type { Route } from './herd-client.js'
+import type { Route } from './herd-route.js'
 import { columnsOf, RowMaker, type TextRow } from './row-maker.js'
 import { givenValues, type ScatterRoute, textOf } from './scatter-runs.js'
 

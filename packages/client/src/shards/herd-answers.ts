@@ -1,6 +1,7 @@
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
-import type { StatementPart } from './herd-client.js'
+import { isHarmless } from '../server-error.js'
+import type { StatementPart } from './herd-route.js'
 
 /** As the server says it, to be said to another. */
 export const AS_TEXT = {
@@ -78,4 +79,20 @@ export function sayShard(group: string): (error: Error) => never {
   return (error) => {
     throw named(error, group)
   }
+}
+
+/** Of what is done on each of several groups, which of them would not. */
+export function sayWhere(group: string): (error: Error) => never {
+  return (error) => {
+    if (isHarmless(error)) error.message += ` (on ${group})`
+    throw error
+  }
+}
+
+/** What all of them came to; throws the first failure, when all have ended. */
+export function allOf<T>(ended: readonly PromiseSettledResult<T>[]): T[] {
+  return ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
 }

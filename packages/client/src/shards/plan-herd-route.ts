@@ -1,7 +1,7 @@
 import { HerdError } from '@pgherd/core'
 import type { Catalogue } from '@pgherd/core/sql'
 import type { StatementRecord } from '../statement-book.js'
-import type { HerdRoute } from './herd-client.js'
+import type { HerdRoute } from './herd-route.js'
 import { KeyChange } from './move-rows.js'
 import type { RoutePlanner } from './route-planner.js'
 

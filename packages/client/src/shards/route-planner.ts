@@ -37,7 +37,7 @@ import {
 import type { StatementRecord } from '../statement-book.js'
 import { ClientValues } from './client-values.js'
 import type { CopyRoute } from './copy-route.js'
-import type { Route, StatementPart } from './herd-client.js'
+import type { Route, StatementPart } from './herd-route.js'
 import { KeyChange, type MoveRoute } from './move-rows.js'
 import { type FullPlacement, type PlacedCatalogue, shardedTablesOf } from './placed-columns.js'
 import { ownedByAll, ownedByKey, type SelectInsertRoute } from './select-insert-route.js'

@@ -16,7 +16,7 @@ import type { Call } from '../group-pool.js'
 import { encodeValue } from '../pg-internals.js'
 import type { Answer } from '../statement.js'
 import { AS_TEXT, joined, sayShard } from './herd-answers.js'
-import type { Route } from './herd-client.js'
+import type { Route } from './herd-route.js'
 import { columnsOf, RowMaker, type TextRow } from './row-maker.js'
 
 export type ScatterRoute = Extract<Route, { kind: 'scatter' }>

@@ -16,17 +16,21 @@ import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
 import { type ExplainedRead, explainRead } from './explain-read.js'
-import { type ClientQuery, HerdClient, type HerdRoute, type Router, type SpreadRoute } from './herd-client.js'
+import { HerdClient } from './herd-client.js'
+import {
+  type ClientQuery,
+  type HerdRoute,
+  MOST_ROUTES,
+  OTHER_EPOCH,
+  type Router,
+  type SpreadRoute,
+} from './herd-route.js'
 import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { planHerdRoute } from './plan-herd-route.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
 import { type ScatterRoute, ScatterRuns } from './scatter-runs.js'
 
-/** What a group says to whom is under another epoch of the shard map, or took it for another group. */
-const OTHER_EPOCH = 'PH001'
-/** How often a statement is planned again because the map has changed meanwhile. */
-const MOST_PLANS = 5
 /** Of the federation, beside the database whose tables it puts together. */
 const FEDERATION_SUFFIX = '_herd'
 const NONE: ReadonlySet<string> = new Set()
@@ -233,7 +237,7 @@ export class ShardRouter {
       return
     }
     call.reject = (error) => {
-      if (sqlStateOf(error) !== OTHER_EPOCH || plans >= MOST_PLANS) reject(error)
+      if (sqlStateOf(error) !== OTHER_EPOCH || plans >= MOST_ROUTES) reject(error)
       else
         this.#reload()
           .then(() => this.#dispatch(call, session, reject, plans + 1))
