@@ -16,6 +16,7 @@ import { StatementKnowledge } from '../statement-knowledge.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
 import { type ExplainedRead, explainRead } from './explain-read.js'
+import { awaitFederation, FederationPool } from './federation-pool.js'
 import { HerdClient } from './herd-client.js'
 import {
   type ClientQuery,
@@ -36,12 +37,6 @@ const FEDERATION_SUFFIX = '_herd'
 const NONE: ReadonlySet<string> = new Set()
 /** A table that is not there may have been made since. */
 const LEARN_AGAIN_MS = 100
-/** How long a change of the schema waits for the federation to follow. */
-const FEDERATION_WAIT_MS = 5000
-const FEDERATION_POLL_MS = 10
-/** How often a read is tried again that lost its session, and what says so: there, or on a shard. */
-const FEDERATION_AGAIN_MS = 50
-const SESSION_ENDED = /^(57P01|08001|08003|08006)$/
 /** How often it is tried again to end what is prepared. */
 const PREPARED_POLL_MS = 50
 const UNDEFINED_OBJECT = '42704'
@@ -64,7 +59,7 @@ export class ShardRouter {
   readonly #shards: StatementKnowledge
   #placement: FullPlacement
   #planner: RoutePlanner | null = null
-  #federation: GroupPool | null = null
+  readonly #federation = new FederationPool(() => this.#openFederation())
   #reloading: Promise<void> | null = null
   #turn = 0
   readonly #scatters: ScatterRuns
@@ -357,55 +352,18 @@ export class ShardRouter {
     })
   }
 
-  /**
-   * On the primary, which knows the schema of now. Again where a session was ended or refused, there or on a shard:
-   * a map that changes does that, and so does a failover.
-   */
-  async #runFederated(call: Call, session: Session): Promise<void> {
-    const { config, startedAtMs, policy } = call
-    const deadlineMs = startedAtMs + (policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs)
-    for (;;) {
-      try {
-        this.#federation ??= await this.#openFederation()
-        call.resolve(await this.#readFederation(this.#federation, call, session))
-        return
-      } catch (error) {
-        const isOver = performance.now() > deadlineMs || config.signal?.aborted === true
-        if (isOver || this.#closed || !SESSION_ENDED.test(sqlStateOf(error as Error) ?? '')) throw error
-      }
-      await sleep(FEDERATION_AGAIN_MS)
-    }
-  }
-
-  #readFederation(federation: GroupPool, call: Call, session: Session): Promise<Answer> {
-    const record = federation.knowledge.book.look(call.text)
-    return new Promise((resolve, reject) => {
-      federation.run(record, {
-        ...call,
-        config: { ...call.config, consistency: 'primary' },
-        session: session.inGroup(federation.name),
-        resolve,
-        reject,
-      })
-    })
+  #runFederated(call: Call, session: Session): Promise<void> {
+    const failoverWaitMs = call.policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs
+    return this.#federation.run(call, session, call.startedAtMs + failoverWaitMs)
   }
 
   async #openFederation(): Promise<GroupPool> {
-    const { home } = this.#placement
     const { rows } = await this.#home.borrow(
       (client) => client.query<{ name: string }>('select current_database() as name'),
       'standby',
     )
     const database = `${rows[0]?.name}${FEDERATION_SUFFIX}`
-    const federation = this.#openGroup(home, [...this.#home.nodes.keys()], database, false)
-    try {
-      await federation.start()
-      await federation.knowledge.loader.load()
-    } catch (error) {
-      await federation.close()
-      throw error
-    }
-    return federation
+    return this.#openGroup(this.#placement.home, [...this.#home.nodes.keys()], database, false)
   }
 
   /** In a transaction over all its groups. */
@@ -481,27 +439,12 @@ export class ShardRouter {
    * itself is done: it does not fail because somebody cannot be asked about it now.
    */
   async #schemaChanged(): Promise<void> {
-    await this.#awaitFederation().catch(() => {})
+    await awaitFederation(this.#home).catch(() => {})
     const loading = [this.#home.knowledge.loader.loadAnew(), this.#shards.loader.loadAnew()]
     await Promise.allSettled(loading)
     await this.#learn().catch(() => {
       this.#learntAtMs = 0
     })
-  }
-
-  /** Tells whoever keeps the federation, and gives it a while to follow: without a supervisor nobody does. */
-  async #awaitFederation(): Promise<void> {
-    await this.#home.borrow(async (client) => {
-      const { rows } = await client.query<{ noted: string }>('select pgherd.note_schema_change() as noted')
-      const deadlineMs = performance.now() + FEDERATION_WAIT_MS
-      for (;;) {
-        const { rowCount } = await client.query('select from pgherd.schema_change where done >= $1', [
-          rows[0]?.noted,
-        ])
-        if (rowCount === 1 || performance.now() > deadlineMs) return
-        await sleep(FEDERATION_POLL_MS)
-      }
-    }, 'primary')
   }
 
   // ---- clients
@@ -523,8 +466,8 @@ export class ShardRouter {
       connect: (group, holds) =>
         holds ? this.#connectInTime(group, session, policy) : this.connect(group, session, policy),
       connectFederation: async () => {
-        this.#federation ??= await this.#openFederation()
-        return this.#checkout(this.#federation, session.inGroup(this.#federation.name), policy, null)
+        const federation = await this.#federation.group()
+        return this.#checkout(federation, session.inGroup(federation.name), policy, null)
       },
       endPrepared: (group, statement) => this.#endPrepared(group, statement, session),
     })
@@ -656,6 +599,7 @@ export class ShardRouter {
   /** Lets what clients have under way finish; nothing new is taken. */
   async drain(): Promise<void> {
     this.#closed = true
+    this.#federation.stopTrying()
     for (const group of this.#all) group.checkouts.close(poolClosed())
     await Promise.allSettled(this.#underWay)
   }
@@ -666,12 +610,14 @@ export class ShardRouter {
   }
 
   get #all(): GroupPool[] {
-    return [...this.#groups.values(), ...(this.#federation === null ? [] : [this.#federation])]
+    const { opened } = this.#federation
+    return [...this.#groups.values(), ...(opened === null ? [] : [opened])]
   }
 
   /** All but the group whose nodes were named. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#federation.stopTrying()
     await Promise.all(this.#all.filter((group) => group !== this.#first).map((group) => group.close()))
   }
 }
