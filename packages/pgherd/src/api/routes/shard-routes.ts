@@ -10,6 +10,8 @@ import { fractionOf, readShards } from '../shards/read-shards.js'
 import { rateLimit } from './limits.js'
 import { PROBLEMS } from './problems.js'
 
+const NOTHING = z.strictObject({})
+
 /** How rows are spread. Without shards each of them is refused. */
 export function shardRoutes({ herd, asker }: ApiParts): FastifyPluginAsyncZod {
   return async (api) => {
@@ -22,6 +24,7 @@ export function shardRoutes({ herd, asker }: ApiParts): FastifyPluginAsyncZod {
         schema: {
           summary: 'The shard map, and what each shard holds',
           tags: ['shards'],
+          querystring: NOTHING,
           response: { 200: ShardsSchema, ...PROBLEMS },
         },
       },
@@ -60,6 +63,7 @@ export function shardRoutes({ herd, asker }: ApiParts): FastifyPluginAsyncZod {
         schema: {
           summary: 'What one more shard would move',
           tags: ['shards'],
+          querystring: NOTHING,
           response: { 200: AddedShardSchema, ...PROBLEMS },
         },
       },

@@ -5,6 +5,7 @@ import {
   locateKey,
   moduloMap,
   moveStretches,
+  type PlacedTable,
   type Placement,
   positionOf,
   proposeMoves,
@@ -17,8 +18,8 @@ import { keyTypesOf } from '../../shards/find-key.js'
 import { type PlacedHerd, quoteTable, sortedTables } from '../../shards/placed-herd.js'
 
 const MADE_UP = 100_000
-/** Keys read from each shard to know how they lie. */
-const SAMPLED = 5000
+/** Keys read from all shards, about, to know how they lie. */
+const SAMPLED = 50_000
 
 /** What one more shard would move: the same keys, placed by the map in force and by the one that would follow. */
 export async function addedShard(herd: PlacedHerd, sharding: ShardingSpec): Promise<AddedShard> {
@@ -72,17 +73,54 @@ function newName({ map, groups }: Placement): string {
 /** On a line of keys only the rows tell how full which part is. Throws OPERATION_FAILED without any. */
 async function sampleKeys(herd: PlacedHerd): Promise<SampleKeys> {
   const { map } = herd.placement
-  for (const [table, placed] of sortedTables(herd.placement)) {
-    const [column] = placed.key
-    if (placed.kind !== 'sharded' || column === undefined || placed.key.length > 1) continue
-    const [type] = await keyTypesOf(herd, table, placed)
-    const name = `"${column.replaceAll('"', '""')}"`
-    const text = `select ${name}::text as key from ${quoteTable(table)} tablesample bernoulli (10) limit ${SAMPLED}`
-    const found = await Promise.all(map.shards.map((shard) => herd.ask<{ key: string | null }>(shard, text)))
-    const keys = found.flat().flatMap(({ key }) => (key === null ? [] : [key]))
-    if (type !== undefined && keys.length >= map.shards.length) return { type, keys }
+  const { table, rows } = await largestTable(herd)
+  const [type] = await keyTypesOf(herd, table.name, table.placed)
+  const column = `"${(table.placed.key[0] as string).replaceAll('"', '""')}"`
+  // The same part of each shard, or a shard with few rows would count for as much as one with many.
+  const percent = Math.min(100, (100 * SAMPLED) / rows)
+  const text = `select ${column}::text as key from ${quoteTable(table.name)} tablesample system (${percent})`
+  const found = await Promise.all(map.shards.map((shard) => herd.ask<{ key: string }>(shard, text)))
+  const keys = found.flat().map(({ key }) => key)
+  if (type === undefined || keys.length <= map.shards.length) throw tooFewRows()
+  return { type, keys }
+}
+
+interface SampledTable {
+  readonly name: string
+  readonly placed: PlacedTable
+}
+
+/** Of those that are on every shard. Throws OPERATION_FAILED where there is none. */
+async function largestTable(herd: PlacedHerd): Promise<{ table: SampledTable; rows: number }> {
+  const tables = sortedTables(herd.placement)
+    .filter(([, { kind, key }]) => kind === 'sharded' && key.length === 1)
+    .map(([name, placed]) => ({ table: { name, placed }, rows: 0 }))
+  for (const each of tables) {
+    const { shards } = herd.placement.map
+    const counts = await Promise.all(shards.map((shard) => estimateRows(herd, shard, each.table.name)))
+    each.rows = counts.some((count) => count === null)
+      ? 0
+      : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
   }
-  throw new HerdError('OPERATION_FAILED', 'There are too few rows to tell by how keys lie.', {
+  const [largest] = tables.sort((one, other) => other.rows - one.rows)
+  if (largest === undefined || largest.rows === 0) throw tooFewRows()
+  return largest
+}
+
+/** As the planner sees it, also where the table was never analysed; null: there is no such table. */
+async function estimateRows(herd: PlacedHerd, shard: string, table: string): Promise<number | null> {
+  const name = quoteTable(table)
+  const [found] = await herd.ask<{ is: boolean }>(shard, 'select to_regclass($1) is not null as is', [name])
+  if (found?.is !== true) return null
+  const [row] = await herd.ask<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
+    shard,
+    `explain (format json) select from ${name}`,
+  )
+  return row?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0
+}
+
+function tooFewRows(): HerdError {
+  return new HerdError('OPERATION_FAILED', 'There are too few rows to tell by how keys lie.', {
     hint: 'By ranges, what a shard would get depends on the keys that are there.',
   })
 }
