@@ -91,6 +91,7 @@ function NodeActions({
           type="button"
           aria-label={labelFor(t('action.remove-node'))}
           disabled={!mayAct || node.role === 'primary'}
+          title={node.role === 'primary' ? t('action.isPrimary') : undefined}
           onClick={() => onChoose({ kind: 'remove-node', node: node.name })}
         >
           {t('action.remove-node')}

@@ -1,10 +1,20 @@
+import type { ReactNode } from 'react'
 import type { MessageKey } from '../i18n/translate.js'
 import { useWords } from '../i18n/use-words.js'
 import { linkTo } from '../layout/route.js'
 import { ACTIONS, type AuditFilter, askedFor, OUTCOMES } from './audit-filter.js'
 
 /** Which entries are wanted; a choice begins with the newest again. */
-export function AuditFilters({ filter, callers }: { filter: AuditFilter; callers: readonly string[] }) {
+export function AuditFilters({
+  filter,
+  callers,
+  children,
+}: {
+  filter: AuditFilter
+  callers: readonly string[]
+  /** What stands beside them. */
+  children: ReactNode
+}) {
   const { t } = useWords()
   const named = (names: Readonly<Record<string, MessageKey>>) =>
     Object.entries(names).map(([value, key]): [string, string] => [value, t(key)])
@@ -35,6 +45,7 @@ export function AuditFilters({ filter, callers }: { filter: AuditFilter; callers
         callers.map((each) => [each, each]),
       )}
       {choice('outcome', named(OUTCOMES))}
+      {children}
     </search>
   )
 }

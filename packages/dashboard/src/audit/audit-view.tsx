@@ -45,15 +45,16 @@ function Entries({ filter }: { filter: AuditFilter }) {
   const hasEarlier = entries.length === PAGE_ENTRIES && oldest !== undefined && oldest.id > 1
   return (
     <>
-      <AuditFilters filter={filter} callers={callers} />
+      <AuditFilters filter={filter} callers={callers}>
+        <button type="button" disabled={isAsking} onClick={again}>
+          {t('again')}
+        </button>
+      </AuditFilters>
       {problem !== null && <ProblemNote problem={problem} />}
       {answer === null && problem === null && <Loading />}
       {answer !== null && entries.length === 0 && <NothingFits filter={filter} />}
       <Days entries={entries}>{(entry) => <AuditItem key={entry.id} entry={entry} />}</Days>
       <p className="more row">
-        <button type="button" disabled={isAsking} onClick={again}>
-          {t('again')}
-        </button>
         {filter.before !== '' && (
           <a href={linkTo('audit', askedFor({ ...filter, before: '' }))}>{t('audit.newest')}</a>
         )}

@@ -1,4 +1,5 @@
 import type { LogSchema } from '@pgherd/core/api'
+import { useLayoutEffect, useRef } from 'react'
 import { useWords } from '../i18n/use-words.js'
 import { ProblemNote } from '../layout/problem-note.js'
 import { useAnswer } from '../layout/use-answer.js'
@@ -11,6 +12,12 @@ const LINES = 60
 export function NodeLog({ node }: { node: string }) {
   const { t } = useWords()
   const { answer, problem, again } = useAnswer<Log>(`v1/nodes/${encodeURIComponent(node)}/log?lines=${LINES}`)
+  const element = useRef<HTMLPreElement>(null)
+  // What came last is seen first, also each time it is asked again.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another answer has another end
+  useLayoutEffect(() => {
+    if (element.current !== null) element.current.scrollTop = element.current.scrollHeight
+  }, [answer])
   return (
     <section>
       <header className="row">
@@ -22,7 +29,7 @@ export function NodeLog({ node }: { node: string }) {
       {problem !== null && <ProblemNote problem={problem} />}
       {answer !== null && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
-        <pre className="log" tabIndex={0} lang="en">
+        <pre className="log" ref={element} tabIndex={0} lang="en">
           {answer.lines.length === 0 ? t('node.logEmpty') : answer.lines.join('\n')}
         </pre>
       )}

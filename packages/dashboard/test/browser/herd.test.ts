@@ -111,6 +111,10 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     const panel = page.getByRole('complementary', { name: 'About main-2' })
     await panel.locator('.log').waitFor()
     expect(await panel.locator('.log').innerText()).toMatch(/LOG: {2}/)
+    const unseen = await panel
+      .locator('.log')
+      .evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop)
+    expect(Math.abs(unseen)).toBeLessThan(2)
     const main2 = (await herd.status()).groups[0]?.nodes.find(({ name }) => name === 'main-2')
     expect(await panel.innerText()).toContain(`${main2?.host}:${main2?.port}`)
     expect(await seriousFindings(page)).toEqual([])
