@@ -57,7 +57,7 @@ export const AddedShardSchema = z
   .strictObject({
     shards: z.int().describe('How many there would be'),
     movedShare: z.number().describe('Of all keys, 0 to 1'),
-    ideal: z.number().describe('The least that could move: 1 / shards'),
+    ideal: z.number().describe('An even share for the new one: 1 / shards'),
     perShard: z.array(
       z.strictObject({ name: z.string(), before: z.number(), after: z.number(), gives: z.number() }),
     ),

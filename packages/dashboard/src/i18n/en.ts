@@ -283,7 +283,8 @@ export const en = {
   'shards.position': 'Position {position}',
   'shards.oneMore': 'With one more shard',
   'shards.workOut': 'Work it out',
-  'shards.moves': 'With {shards} shards {share} of all keys would move; the least possible is {ideal}.',
+  'shards.moves':
+    'With {shards} shards {share} of all keys would move; an even share for the new one is {ideal}.',
   'shards.before': 'Before',
   'shards.after': 'After',
   'shards.gives': 'Gives away',

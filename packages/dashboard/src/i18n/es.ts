@@ -287,7 +287,8 @@ export const es: Messages = {
   'shards.position': 'Posición {position}',
   'shards.oneMore': 'Con un fragmento más',
   'shards.workOut': 'Calcularlo',
-  'shards.moves': 'Con {shards} fragmentos se movería {share} de las claves; lo mínimo posible es {ideal}.',
+  'shards.moves':
+    'Con {shards} fragmentos se movería {share} de las claves; una parte pareja para el nuevo es {ideal}.',
   'shards.before': 'Antes',
   'shards.after': 'Después',
   'shards.gives': 'Cede',

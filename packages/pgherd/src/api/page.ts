@@ -25,8 +25,9 @@ export async function servePage(api: FastifyInstance, folder: string | null): Pr
   const config = { isOpen: true }
   if (folder !== null)
     await api.register(fastifyStatic, {
-      root: folder,
-      wildcard: false,
+      root: join(folder, 'assets'),
+      // Looked for when asked for: a newer version that is installed meanwhile brings files of other names.
+      prefix: '/assets/',
       index: false,
       setHeaders: (reply, path) => {
         reply.header('content-security-policy', POLICY)
@@ -38,12 +39,12 @@ export async function servePage(api: FastifyInstance, folder: string | null): Pr
     api.get('/', { config, schema: { hide: true } }, (_, reply) =>
       reply.type('text/plain; charset=utf-8').send(NO_PAGE),
     )
-  else api.get('/', { config, schema: { hide: true } }, (_, reply) => reply.sendFile('index.html'))
+  else api.get('/', { config, schema: { hide: true } }, (_, reply) => reply.sendFile('index.html', folder))
   api.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '/'
     const navigates = request.method === 'GET' && /\btext\/html\b/.test(request.headers.accept ?? '')
     if (folder !== null && navigates && !NOT_PAGES.test(path) && !/\.[a-z0-9]+$/i.test(path))
-      return reply.sendFile('index.html')
+      return reply.sendFile('index.html', folder)
     throw new Refusal(404, 'USAGE', `There is no ${request.method} ${path}.`, {
       hint: 'What there is, is described at /docs.',
     })

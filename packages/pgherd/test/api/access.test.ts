@@ -118,7 +118,15 @@ describe('the page', () => {
       expect((await ask(scratch.url + path, { headers: { accept: 'text/html' } })).text, path).not.toContain(
         'root:',
       )
-    expect((await ask(`${scratch.url}/v1/none`, { headers: { accept: 'text/html' } })).status).toBe(404)
+    for (const path of ['/v1/none', '/assets/none.js'])
+      expect((await ask(scratch.url + path, { headers: { accept: 'text/html' } })).status, path).toBe(404)
+  })
+
+  test('is the one of a version that was installed meanwhile, whole', async () => {
+    writeFileSync(join(page, 'index.html'), '<!doctype html><script src="assets/newer.js"></script>')
+    writeFileSync(join(page, 'assets/newer.js'), 'newer()')
+    expect((await ask(`${scratch.url}/`)).text).toContain('newer.js')
+    expect(await ask(`${scratch.url}/assets/newer.js`)).toMatchObject({ status: 200, text: 'newer()' })
   })
 })
 
