@@ -1,7 +1,6 @@
 import { HerdError } from '@pgherd/core'
 import type pg from 'pg'
 import { isHarmless } from '../server-error.js'
-import type { StatementPart } from './herd-route.js'
 
 /** As the server says it, to be said to another. */
 export const AS_TEXT = {
@@ -25,7 +24,7 @@ export function joined(answers: readonly pg.QueryResult[]): pg.QueryResult {
 /** The same of parts, with the rows in the order of the whole. */
 export function inOrder(
   answers: readonly pg.QueryResult[],
-  parts: readonly Pick<StatementPart, 'rows'>[],
+  parts: readonly { readonly rows: readonly number[] }[],
 ): pg.QueryResult {
   const rows: unknown[] = []
   const isWhole = answers.every(({ rows: part }, at) => part.length === parts[at]?.rows.length)

@@ -23,12 +23,12 @@ export { isParserReady, loadParser } from './parser.js'
 export { readFacts } from './read-facts.js'
 export { returningMore } from './returning-more.js'
 export { RowMerge } from './row-merge.js'
-export { type RowCompare, type RowText, rowOrder } from './row-order.js'
+export { type RowCompare, rowOrder } from './row-order.js'
+export type { Gathered } from './scatter-draft.js'
 export { type CountedRows, countRows, type RowCount } from './scatter-order.js'
 export {
   comparesValues,
   EACH,
-  type Gathered,
   type GroupGathering,
   MOST_GROUPS,
   type NotScattered,
@@ -43,4 +43,4 @@ export { type InsertRows, nameColumns, splitInsert, splitPlainInsert } from './s
 export type * from './statement-facts.js'
 export { type ReaderOptions, type ReaderStats, type Reading, StatementReader } from './statement-reader.js'
 export { type StatementPart, StatementText } from './statement-text.js'
-export { compareValuesAs } from './value-order.js'
+export { compareValuesAs, type RowText } from './value-order.js'

@@ -1,5 +1,6 @@
+import type { Gathered } from './scatter-draft.js'
 import type { CountedRows } from './scatter-order.js'
-import type { Gathered, GroupGathering } from './scatter-read.js'
+import type { GroupGathering } from './scatter-read.js'
 import type { StatementPart } from './statement-text.js'
 
 /** A column of the answers that are to be merged. */

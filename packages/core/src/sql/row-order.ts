@@ -1,15 +1,7 @@
 import type { AnswerColumn } from './merge-statement.js'
 import type { Row } from './row-merge.js'
 import type { RowGathering } from './scatter-read.js'
-import { compareValuesAs } from './value-order.js'
-
-/** What is known of the text in which a server says values. */
-export interface RowText {
-  /** Text sorts by its bytes in UTF-8: the database's collation is "C" or the like. */
-  readonly bytewise: boolean
-  /** Floats are said with all their digits, dates as ISO 8601 has them, bytes in hex. */
-  readonly exact: boolean
-}
+import { compareValuesAs, type RowText } from './value-order.js'
 
 export type RowCompare = (one: Row, other: Row) => number
 

@@ -1,8 +1,17 @@
 import type { Fields } from './parser.js'
-import type { Gathered } from './scatter-read.js'
 import { ShapeLiterals } from './shape-literals.js'
 import { assemble, type Piece, type StatementPart, type StatementText } from './statement-text.js'
 import { asNode, isFields, listOf, nameOf, openNode, textOf } from './tree.js'
+
+/** How a value of a group comes of the columns that the shards have answered; `at`: of which. */
+export type Gathered =
+  | {
+      readonly how: 'key' | 'count' | 'sum' | 'min' | 'max' | 'bool_and' | 'bool_or'
+      readonly at: number
+    }
+  | { readonly how: 'avg'; readonly sumAt: number; readonly countAt: number }
+  /** An aggregate of values that are in the answers once for each group and shard. */
+  | { readonly how: 'distinct'; readonly call: string; readonly at: number }
 
 /** A read is not taken apart; the message says why. */
 export class CannotScatter extends Error {}

@@ -1,5 +1,5 @@
 import { type Fields, parseSql } from './parser.js'
-import { CannotScatter, ScatterDraft } from './scatter-draft.js'
+import { CannotScatter, type Gathered, ScatterDraft } from './scatter-draft.js'
 import {
   findTarget,
   type RowCount,
@@ -60,16 +60,6 @@ export interface GroupGathering {
   readonly limit: RowCount | null
   readonly offset: RowCount | null
 }
-
-/** How a value of a group comes of the columns that the shards have answered; `at`: of which. */
-export type Gathered =
-  | {
-      readonly how: 'key' | 'count' | 'sum' | 'min' | 'max' | 'bool_and' | 'bool_or'
-      readonly at: number
-    }
-  | { readonly how: 'avg'; readonly sumAt: number; readonly countAt: number }
-  /** An aggregate of values that are in the answers once for each group and shard. */
-  | { readonly how: 'distinct'; readonly call: string; readonly at: number }
 
 /** Why a read is not taken apart. */
 export interface NotScattered {

@@ -1,4 +1,10 @@
-import type { RowText } from './row-order.js'
+/** What is known of the text in which a server says values. */
+export interface RowText {
+  /** Text sorts by its bytes in UTF-8: the database's collation is "C" or the like. */
+  readonly bytewise: boolean
+  /** Floats are said with all their digits, dates as ISO 8601 has them, bytes in hex. */
+  readonly exact: boolean
+}
 
 /** Below 0: the first is before the other in PostgreSQL's order. */
 type Compare = (one: string, other: string) => number
