@@ -305,6 +305,7 @@ export class Dispatcher {
       if (ended) return
       ended = true
       client.removeListener('error', onError)
+      if (config.noticed !== undefined) client.removeListener('notice', config.noticed)
       signal?.removeEventListener('abort', cancel)
       statement.underWay = false
       // What failed may have written before it did: several statements, or a procedure that commits.
@@ -326,6 +327,7 @@ export class Dispatcher {
       return
     }
     client.once('error', onError)
+    if (config.noticed !== undefined) client.on('notice', config.noticed)
     try {
       if (synchronousCommit === null) client.query(queryOf(statement, done))
       else if (isPlainWrite(statement)) {

@@ -18,6 +18,7 @@ import { Session } from './session.js'
 import type { Answer, Statement } from './statement.js'
 import type { StatementRecord } from './statement-book.js'
 import { type Borrow, StatementKnowledge } from './statement-knowledge.js'
+import { noticeListener } from './statement-trace.js'
 import type { Statistics } from './statistics.js'
 import type { Telemetry } from './telemetry.js'
 
@@ -156,6 +157,7 @@ export class GroupPool {
         binary: config.binary,
         name: config.name,
         query_timeout: config.query_timeout,
+        noticed: noticeListener(config.trace),
         // Of several statements, or of nobody knows how many, only the simple protocol takes the text.
         ...(record.facts.statements !== 1 && values === undefined ? {} : { queryMode: 'extended' }),
       },

@@ -58,6 +58,6 @@ export {
   withSetting,
 } from './shards/session-steps.js'
 export { StatementBook, type StatementRecord } from './statement-book.js'
-export type { InternalOptions, StatementTrace } from './statement-trace.js'
+export type { InternalOptions, Notice, StatementTrace } from './statement-trace.js'
 export { SupervisorFeed } from './supervisor-feed.js'
 export { WriteStamper } from './write-stamper.js'

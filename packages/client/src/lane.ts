@@ -61,6 +61,10 @@ export class Lane {
     internalsOf(this.#client).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'in_hot_standby') this.isStandby = parameterValue === 'on'
     })
+    this.#client.on('notice', (notice) => {
+      const query = internalsOf(this.#client)._activeQuery as Pick<PgQueryConfig, 'noticed'> | null
+      query?.noticed?.(notice)
+    })
     this.#client.on('error', () => this.#end())
     this.#client.once('end', () => this.#end())
     this.#opened = this.#open(patienceMs, setUp)
@@ -124,7 +128,10 @@ export class Lane {
         finish({ kind: isFatal(error) ? 'cut-off' : 'refused', error })
       }
     }
-    this.#client.query(makeLaneQuery(config, prepared, callback))
+    const query = makeLaneQuery(config, prepared, callback)
+    this.#client.query(
+      config.noticed === undefined ? query : Object.assign(query, { noticed: config.noticed }),
+    )
   }
 
   /**

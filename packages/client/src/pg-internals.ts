@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 // @ts-expect-error: not in the published types
 import pgUtils from 'pg/lib/utils.js'
+import type { NoticeListener } from './statement-trace.js'
 
 /**
  * What we use of `pg` beyond its published types: its query object, the connection under a client, and
@@ -76,6 +77,8 @@ export interface PgQueryConfig {
   query_timeout?: number | undefined
   /** The most rows the server is to make. */
   firstRows?: number | undefined
+  /** Hears what the server says beside the answer. */
+  noticed?: NoticeListener | undefined
   /** Anything but the simple protocol, also without values. */
   queryMode?: 'extended'
 }

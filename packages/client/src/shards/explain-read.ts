@@ -11,7 +11,7 @@ import type pg from 'pg'
 import { AS_TEXT, sayShard } from './herd-answers.js'
 import type { Route } from './herd-route.js'
 import { columnsOf, RowMaker, type TextRow } from './row-maker.js'
-import { givenValues, type ScatterRoute, textOf } from './scatter-runs.js'
+import { givenValues, NOT_COUNTED, type ScatterRoute, STRANGE_TYPES, textOf } from './scatter-runs.js'
 
 /** EXPLAIN of a read that no shard has all of. */
 export interface ExplainedRead {
@@ -19,8 +19,11 @@ export interface ExplainedRead {
   readonly of: Extract<Route, { kind: 'scatter' | 'federation' }>
 }
 
-/** Who says plans, as text. `null`: the federation. */
-export type AskForPlan = (group: string | null, config: pg.QueryConfig) => Promise<pg.QueryResult>
+/** Whose plan it is: a group's, or that of the federation, and why that is needed. */
+type Planner = { readonly group: string } | { readonly federated: string }
+
+/** Who says plans, as text. */
+export type AskForPlan = (planner: Planner, config: pg.QueryConfig) => Promise<pg.QueryResult>
 
 /** What would be asked of whom, with their plans, and how the answers would become one. */
 export async function explainRead(
@@ -30,31 +33,27 @@ export async function explainRead(
   { rowMode, types }: Pick<pg.QueryConfig, 'types'> & { readonly rowMode?: 'array' | undefined },
   ask: AskForPlan,
 ): Promise<pg.QueryResult> {
-  const plan = async (
-    group: string | null,
-    text: string,
-    given: readonly unknown[],
-  ): Promise<pg.QueryResult> =>
-    ask(group, { ...AS_TEXT, text, values: [...given] } as unknown as pg.QueryConfig)
+  const plan = async (planner: Planner, text: string, given: readonly unknown[]): Promise<pg.QueryResult> =>
+    ask(planner, { ...AS_TEXT, text, values: [...given] } as unknown as pg.QueryConfig)
   const tell = (first: pg.QueryResult, lines: readonly string[]): pg.QueryResult => {
     const maker = new RowMaker(first.fields, 0, rowMode, types)
     return Object.assign(first, { rows: lines.map((line) => maker.make([line])), rowCount: lines.length })
   }
   const tellFederated = async (why: string): Promise<pg.QueryResult> => {
-    const answer = await plan(null, whole, values)
+    const answer = await plan({ federated: why }, whole, values)
     return tell(answer, [`Federation, since ${why}`, ...linesOf(answer).map((line) => `  ${line}`)])
   }
   if (of.kind === 'federation') return tellFederated(of.why)
   const { groups, read } = of
   const counted = countRows(read.gather, (parameter) => textOf(values[parameter - 1]))
-  if (counted === null) return tellFederated('its LIMIT or OFFSET is no number of rows')
+  if (counted === null) return tellFederated(NOT_COUNTED)
   const given = givenValues(read, counted, values)
   const [any] = groups as [string]
-  const described = await plan(any, `select * from (${read.partial.text}) as p limit 0`, given)
+  const described = await plan({ group: any }, `select * from (${read.partial.text}) as p limit 0`, given)
   const merge = sayMerge(of, counted, columnsOf(described.fields))
-  if (merge === null) return tellFederated('its columns have types that are not put together here')
+  if (merge === null) return tellFederated(STRANGE_TYPES)
   const answers = await Promise.all(
-    groups.map((group) => plan(group, explain.prefix + read.partial.text, given).catch(sayShard(group))),
+    groups.map((group) => plan({ group }, explain.prefix + read.partial.text, given).catch(sayShard(group))),
   )
   const lines = answers.flatMap((answer, at) => [
     `  ->  ${groups[at]}`,

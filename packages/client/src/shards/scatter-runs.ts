@@ -33,9 +33,13 @@ export interface ScatterGroups {
   ask(group: string, asked: Asked): Promise<pg.QueryResult>
   /** Whichever shard. */
   askAny(asked: Asked): Promise<pg.QueryResult>
-  /** The whole read, where it cannot be put together. */
-  federate(): Promise<Answer>
+  /** The whole read, where it cannot be put together; `why` not. */
+  federate(why: string): Promise<Answer>
 }
+
+/** Why a read is not put together here after all. */
+export const NOT_COUNTED = 'its LIMIT or OFFSET is no number of rows'
+export const STRANGE_TYPES = 'its columns have types that are not put together here'
 
 /** Runs reads that each shard is asked by itself, and puts the answers together. */
 export class ScatterRuns {
@@ -57,7 +61,9 @@ export class ScatterRuns {
     const counted = countRows(read.gather, (parameter) => textOf(values[parameter - 1]))
     // Of a parameter too many no shard would say so.
     const isCounted = counted !== null && values.length === facts.maxParameter
-    if (!isCounted || this.#hopeless.has(facts)) return groups.federate()
+    if (!isCounted)
+      return groups.federate(counted === null ? NOT_COUNTED : 'it is given too many values or too few')
+    if (this.#hopeless.has(facts)) return groups.federate(STRANGE_TYPES)
     const given = givenValues(read, counted, values)
     if (isPlain(read.gather)) return joined(await this.#askAll(route, given, config, config, groups))
     const { signal, consistency, trace } = config
@@ -66,7 +72,7 @@ export class ScatterRuns {
     const firstRows = isOfFirst ? config.firstRows : undefined
     // What is asked for in binary is not ours to read.
     if (config.binary === true || (this.#pool as { binary?: boolean }).binary === true)
-      return groups.federate()
+      return groups.federate('it is to be answered in binary')
     const asText = { signal, consistency, trace, firstRows, ...AS_TEXT } as unknown as Call['config']
     const answers = await this.#askAll(route, given, config, asText, groups)
     const { gather } = read
@@ -75,8 +81,9 @@ export class ScatterRuns {
         ? this.#mergeRows(route, gather, counted, answers, config)
         : await this.#mergeGroups(gather, counted, answers, { values, config }, groups)
     if (answer !== null) return answer
-    if (!isTooMuch(read, answers)) this.#hopeless.add(facts)
-    return groups.federate()
+    if (isTooMuch(read, answers)) return groups.federate(`a shard has more than ${MOST_GROUPS} groups`)
+    this.#hopeless.add(facts)
+    return groups.federate(STRANGE_TYPES)
   }
 
   /** When one has failed, the others need not go on. */

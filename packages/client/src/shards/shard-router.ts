@@ -13,6 +13,7 @@ import type { Positions, Session } from '../session.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
+import { type NoticeListener, noticeListener } from '../statement-trace.js'
 import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
 import { type ExplainedRead, explainRead } from './explain-read.js'
@@ -238,7 +239,7 @@ export class ShardRouter {
           .then(() => this.#dispatch(call, session, reject, plans + 1))
           .catch(reject)
     }
-    call.config.trace?.routed?.(route.kind, groupsOf(route))
+    call.config.trace?.routed?.(route.kind, groupsOf(route), null)
     switch (route.kind) {
       case 'group':
         this.#runInGroup(route, record, call, session)
@@ -248,7 +249,7 @@ export class ShardRouter {
         return
       case 'federation': {
         const explained = this.#explained(record, call)
-        if (explained === null) this.#runFederated(call, session).catch(reject)
+        if (explained === null) this.#runFederated(call, session, route.why).catch(reject)
         else this.#explain(explained, call, session).then(call.resolve, (error: Error) => call.reject(error))
         return
       }
@@ -305,9 +306,9 @@ export class ShardRouter {
           this.#ask(group, text, [...given], { ...call, config: how }, session),
         askAny: ({ text, values: given, config: how }) =>
           this.#ask(shard, text, [...given], { ...call, config: how }, session),
-        federate: () =>
+        federate: (why) =>
           new Promise((resolve, reject) => {
-            this.#runFederated({ ...call, resolve, reject }, session).catch(reject)
+            this.#runFederated({ ...call, resolve, reject }, session, why).catch(reject)
           }),
       },
     )
@@ -323,16 +324,16 @@ export class ShardRouter {
 
   #explain(read: ExplainedRead, call: Call, session: Session): Promise<Answer> {
     const { text, values = [], config } = call
+    const { signal, consistency, trace } = config
     const types = config.types ?? this.#context.settings.pool.types
-    return explainRead(read, text, values, { rowMode: config.rowMode, types }, (group, asked) => {
-      const how = { ...asked, signal: config.signal, consistency: config.consistency } as Call['config']
-      if (group !== null)
-        return this.#ask(group, asked.text, asked.values ?? [], { ...call, config: how }, session)
+    trace?.routed?.(read.of.kind, groupsOf(read.of), null)
+    return explainRead(read, text, values, { rowMode: config.rowMode, types }, (to, asked) => {
+      const how = { ...asked, signal, consistency, trace } as Call['config']
+      if ('group' in to)
+        return this.#ask(to.group, asked.text, asked.values ?? [], { ...call, config: how }, session)
       return new Promise((resolve, reject) => {
-        this.#runFederated(
-          { ...call, config: how, resolve: resolve as Call['resolve'], reject },
-          session,
-        ).catch(reject)
+        const federated = { ...call, config: how, resolve: resolve as Call['resolve'], reject }
+        this.#runFederated(federated, session, to.federated).catch(reject)
       })
     })
   }
@@ -352,7 +353,9 @@ export class ShardRouter {
     })
   }
 
-  #runFederated(call: Call, session: Session): Promise<void> {
+  /** `why`: the federation is needed. */
+  #runFederated(call: Call, session: Session, why: string): Promise<void> {
+    call.config.trace?.routed?.('federation', [this.#placement.home], why)
     const failoverWaitMs = call.policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs
     return this.#federation.run(call, session, call.startedAtMs + failoverWaitMs)
   }
@@ -374,12 +377,15 @@ export class ShardRouter {
     session: Session,
   ): Promise<Answer> {
     const query: ClientQuery = { text, values, config: { ...config, text, values } }
-    if (route.kind === 'each' && route.apart) return this.#runApart(route.groups, query, policy, session)
+    const noticed = noticeListener(config.trace)
+    if (route.kind === 'each' && route.apart)
+      return this.#runApart(route.groups, query, policy, session, noticed)
     const opening = openingOf({}, policy?.synchronousCommit ?? null)
     const deadlineMs = startedAtMs + (policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs)
     for (;;) {
       config.signal?.throwIfAborted()
       const client = this.client(session, policy)
+      if (noticed !== undefined) client.on('notice', noticed)
       const run = (): Promise<Answer> => {
         client.open()
         return client.runSpread(route, record, query)
@@ -412,13 +418,16 @@ export class ShardRouter {
     query: ClientQuery,
     policy: Policy | null,
     session: Session,
+    noticed: NoticeListener | undefined,
   ): Promise<Answer> {
     const answers = await Promise.allSettled(
       groups.map(async (group) => {
         const client = await this.connect(group, session, policy)
+        if (noticed !== undefined) client.on('notice', noticed)
         try {
           return await client.query(query.config as pg.QueryConfig)
         } finally {
+          if (noticed !== undefined) client.removeListener('notice', noticed)
           client.release()
         }
       }),

@@ -1,7 +1,8 @@
-import { appendFile, readFile, rename, stat } from 'node:fs/promises'
+import { appendFile, readFile, rename } from 'node:fs/promises'
 
 /** The last ones are answered from memory; those before them are read from the files. */
 const REMEMBERED = 1000
+const NEWLINE = 0x0a
 
 export interface LogOptions<Entry> {
   readonly path: string
@@ -19,6 +20,8 @@ export class NumberedLog<Entry extends { readonly id: number }> {
   /** Nothing is on disk that is not in memory. */
   #hasAll = true
   #bytes = 0
+  /** The last line was cut off by a crash: what is written next is not to be part of it. */
+  #isTorn = false
   /** Writing and reading of the files, one after the other: none is read while it is set aside. */
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -33,7 +36,9 @@ export class NumberedLog<Entry extends { readonly id: number }> {
     this.#recent = all.slice(-REMEMBERED)
     this.#hasAll = all.length <= REMEMBERED
     this.#lastId = all.at(-1)?.id ?? 0
-    this.#bytes = await sizeOf(path)
+    const written = await readFile(path).catch(() => Buffer.alloc(0))
+    this.#bytes = written.length
+    this.#isTorn = written.length > 0 && written.at(-1) !== NEWLINE
   }
 
   /** Of the newest; 0 before there is one. */
@@ -92,10 +97,12 @@ export class NumberedLog<Entry extends { readonly id: number }> {
   async #append(line: string): Promise<void> {
     const { path, rotateBytes } = this.#options
     if (this.#bytes > rotateBytes) {
-      await rename(path, olderFile(path))
+      // Where it cannot be set aside it goes on growing: entries are not to be lost for that.
+      await rename(path, olderFile(path)).catch(() => {})
       this.#bytes = 0
     }
-    await appendFile(path, line, { mode: 0o600 })
+    await appendFile(path, this.#isTorn ? `\n${line}` : line, { mode: 0o600 })
+    this.#isTorn = false
     this.#bytes += Buffer.byteLength(line)
   }
 
@@ -132,11 +139,4 @@ async function readLines<Entry>(path: string): Promise<Partial<Entry>[]> {
       return []
     }
   })
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  )
 }

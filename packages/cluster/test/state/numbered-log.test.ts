@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -53,6 +53,11 @@ describe('a numbered log', () => {
     expect(again.lastId).toBe(1200)
     expect(idsOf(await again.before(3, 5))).toEqual([1, 2])
     expect(again.add({ text: 'next' }).id).toBe(1201)
+    await again.flush()
+    expect((await openLog()).recent(2)).toEqual([
+      { id: 1200, text: 'other' },
+      { id: 1201, text: 'next' },
+    ])
   })
 
   test('keeps two files at most, for its owner alone, and misses nothing of them while one is set aside', async () => {
@@ -67,6 +72,20 @@ describe('a numbered log', () => {
       expect(statSync(file).size).toBeLessThan(10_100)
       expect(statSync(file).mode & 0o777).toBe(0o600)
     }
+  })
+
+  test('goes on where a file cannot be set aside, or was taken away by somebody', async () => {
+    mkdirSync(join(`${path}.1`, 'not', 'empty'), { recursive: true })
+    const log = await openLog(1000)
+    fill(log, 100)
+    await log.flush()
+    expect(statSync(path).size).toBeGreaterThan(2000)
+    rmSync(`${path}.1`, { recursive: true })
+    rmSync(path)
+    fill(log, 200)
+    await log.flush()
+    expect(statSync(path).size).toBeLessThan(1100)
+    expect((await openLog()).lastId).toBe(300)
   })
 
   test('numbers lines that have no id, and fills in what they lack', async () => {

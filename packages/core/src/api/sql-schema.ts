@@ -33,7 +33,7 @@ export const SqlAnswerSchema = z
     columns: z.array(z.strictObject({ name: z.string(), type: z.string() })),
     rows: z.array(z.array(z.string().nullable())).describe("Cells as PostgreSQL's text"),
     isTruncated: z.boolean().describe('There are more rows than were asked for'),
-    notices: z.array(z.string()),
+    notices: z.array(z.string()).describe('What servers said beside the answer, as `WARNING: …`'),
     plan: SqlPlanSchema.nullable(),
     explain: z.string().nullable(),
     elapsedMs: z.number(),

@@ -202,6 +202,7 @@ export const en = {
   'sql.empty': 'Rows and the way to them appear here.',
   'sql.outcome': 'Result',
   'sql.rows': 'Rows',
+  'sql.notices': 'What the server said',
   'sql.rowCount': '{count} rows',
   'sql.truncated': 'only the first {count} are shown',
   'sql.line': 'Line {line}',

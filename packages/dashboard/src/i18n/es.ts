@@ -206,6 +206,7 @@ export const es: Messages = {
   'sql.empty': 'Aquí aparecen las filas y el camino hasta ellas.',
   'sql.outcome': 'Resultado',
   'sql.rows': 'Filas',
+  'sql.notices': 'Lo que dijo el servidor',
   'sql.rowCount': '{count} filas',
   'sql.truncated': 'solo se muestran las primeras {count}',
   'sql.line': 'Línea {line}',

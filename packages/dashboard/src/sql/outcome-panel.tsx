@@ -17,11 +17,7 @@ export function OutcomePanel({ outcome }: { outcome: Outcome }) {
       {answer !== null && (
         <>
           <Summary answer={answer} />
-          {answer.notices.map((notice) => (
-            <p key={notice} className="warning" lang="en">
-              {notice}
-            </p>
-          ))}
+          {answer.notices.length > 0 && <Notices notices={answer.notices} />}
           {answer.plan !== null && <PlanPicture plan={answer.plan} />}
           <div className={answer.explain === null ? undefined : 'beside'}>
             {answer.columns.length > 0 && <RowsTable answer={answer} />}
@@ -38,6 +34,20 @@ export function OutcomePanel({ outcome }: { outcome: Outcome }) {
         </>
       )}
     </section>
+  )
+}
+
+function Notices({ notices }: { notices: readonly string[] }) {
+  const { t } = useWords()
+  return (
+    <ul className="notices" aria-label={t('sql.notices')}>
+      {notices.map((notice, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a server may say the same twice
+        <li key={index} lang="en" className={notice.startsWith('WARNING') ? 'warning' : undefined}>
+          {notice}
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -148,6 +148,18 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     await page.context().close()
   })
 
+  test('shows what the server said beside the answer', async () => {
+    const { page, expectCalm } = await openPage(browser, herd.url, 'sql')
+    const editor = page.getByRole('textbox', { name: 'Statement' })
+    await editor.fill("do $$ begin raise notice 'one'; raise warning '<b>two</b>'; end $$")
+    await editor.press('Control+Enter')
+    const said = page.getByRole('list', { name: 'What the server said' })
+    await said.waitFor()
+    expect(await said.getByRole('listitem').allTextContents()).toEqual(['NOTICE: one', 'WARNING: <b>two</b>'])
+    expectCalm()
+    await page.context().close()
+  })
+
   test('shows where a statement is wrong, and brings it back with Ctrl+Up', async () => {
     const { page } = await openPage(browser, herd.url, 'sql')
     const editor = page.getByRole('textbox', { name: 'Statement' })

@@ -1,5 +1,6 @@
 import type { HerdStatus } from '@pgherd/core'
 import type { AuditEntry, AuditView, EventsView, HerdView, Job, SqlAnswer, TableView } from '@pgherd/core/api'
+import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ask, Described, type ScratchApi, StreamReader, scratchApi, until } from './scratch-api.js'
 
@@ -158,6 +159,47 @@ describe('statements', () => {
     const answer = await sql({ text: 'select * from notes where id = $1', values: ['7'], explain: true })
     expect(answer.explain).toMatch(/Scan .*on notes/)
     expect((await sql({ text: 'show work_mem', explain: true })).explain).toBeNull()
+  })
+
+  test('what the server says beside the answer comes with it, whichever connection it was on', async () => {
+    const said = `raise notice 'one'; raise notice 'one'; raise warning 'two' using detail = 'more', hint = 'less'`
+    const onOwn = await sql({ text: `do $$ begin ${said}; end $$` })
+    expect(onOwn.notices).toEqual(['NOTICE: one', 'NOTICE: one', 'WARNING: two (more) HINT: less'])
+    expect(onOwn.plan).toMatchObject({ connection: 'own' })
+    const shared = await sql({ text: "select to_tsquery('english', 'the')" })
+    expect(shared.notices).toEqual([
+      expect.stringMatching(/^NOTICE: text-search query contains only stop words/),
+    ])
+    expect(shared.plan).toMatchObject({ connection: 'shared' })
+    // What one statement was told is not told to the next.
+    expect((await sql({ text: 'select 1' })).notices).toEqual([])
+    expect((await sql({ text: 'drop table if exists nowhere' })).notices).toHaveLength(1)
+    expect((await sql({ text: 'create table somewhere (id int)' })).notices).toEqual([])
+  })
+
+  test('of more notices than a person reads the first come, cut short, with how many more there are', async () => {
+    const said = `raise notice '% %', n, repeat('x', 3000)`
+    const { notices } = await sql({ text: `do $$ begin for n in 1..250 loop ${said}; end loop; end $$` })
+    expect(notices).toHaveLength(101)
+    expect(notices[99]).toMatch(/^NOTICE: 100 x+…$/)
+    expect(notices[99]?.length).toBeLessThan(2010)
+    expect(notices[100]).toBe('… and 150 more')
+  })
+
+  test('of a table that somebody else has made a moment ago it is said why the primary answers', async () => {
+    const client = new pg.Client({ connectionString: scratch.herd.dsn('main-1') })
+    await client.connect()
+    await client.query('create table made_elsewhere (id int)')
+    await client.end()
+    expect((await sql({ text: 'select * from made_elsewhere' })).plan).toMatchObject({
+      role: 'primary',
+      why: 'the table made_elsewhere is not known yet, perhaps because it is new, so that the primary answers to be on the safe side',
+    })
+    // What was made here is known at once.
+    await sql({ text: 'create table made_here (id int)' })
+    expect((await sql({ text: 'select * from made_here' })).plan).toMatchObject({
+      why: 'it only reads, so a standby answers',
+    })
   })
 
   test('what PostgreSQL refuses keeps its state, position and hint', async () => {

@@ -47,6 +47,51 @@ test('a statement by key goes to one shard, one of all to each, and says so', as
   expect(joined).toMatchObject({ rows: [['0']], plan: { kind: 'federation' } })
 })
 
+test('what was really done is said, also where it is known only by the answers, and of EXPLAIN as it explains', async () => {
+  const texts = [
+    'select count(*) from users',
+    'select id, name from users order by id limit 3',
+    'select u.id from users u join notes n on n.id = u.id',
+    'select array_agg(name) from users',
+    // Records are in no order that is known here.
+    'select (name, id) as both from users order by 1',
+  ]
+  const seen = new Set<string>()
+  for (const text of texts) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const { body } = await api.ask<SqlAnswer>('/v1/sql', '/v1/sql', { body: { text, explain: true } })
+    const isFederated = /^Federation, since (.*)/.exec(body.explain ?? '')
+    const kind = isFederated === null ? 'scatter' : 'federation'
+    if (isFederated === null) expect(body.explain, text).toMatch(/^Shards s1, s2, put together here/)
+    else expect(body.plan?.why, text).toBe(`one server asks all shards, since ${isFederated[1]}`)
+    expect(body.plan, text).toMatchObject({ kind, role: kind === 'scatter' ? null : 'primary' })
+    const explained = await sql(`explain ${text}`)
+    expect(explained.plan?.kind, `explain ${text}`).toBe(kind)
+    expect(explained.rows[0]?.[0]).toBe(body.explain?.split('\n')[0])
+    seen.add(kind)
+  }
+  expect([...seen].sort()).toEqual(['federation', 'scatter'])
+})
+
+test('what several groups say alike is told once, what they say of different things each time', async () => {
+  const again = await sql('create table if not exists users (id bigint primary key, name text)')
+  expect(again).toMatchObject({
+    notices: ['NOTICE: relation "users" already exists, skipping'],
+    plan: {
+      kind: 'several groups',
+      groups: ['s1', 's2'],
+      why: 'each of these groups does it, in one transaction over them where that is possible',
+    },
+  })
+  await sql(
+    "create function say() returns trigger language plpgsql as $$ begin raise notice '% changes', new.id; return new; end $$",
+  )
+  await sql('create trigger say after insert on users for each row execute function say()')
+  const { notices } = await sql("insert into users values (1001, 'a'), (1002, 'b'), (1003, 'c'), (1004, 'd')")
+  expect(notices.sort()).toEqual([1001, 1002, 1003, 1004].map((id) => `NOTICE: ${id} changes`))
+  await sql('drop trigger say on users')
+})
+
 test('of rows of all shards no more come than are asked for', async () => {
   const body = { text: 'select id from users order by id', maxRows: 5 }
   const answer = (await api.ask<SqlAnswer>('/v1/sql', '/v1/sql', { body })).body

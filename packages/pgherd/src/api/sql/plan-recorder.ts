@@ -1,6 +1,12 @@
-import type { StatementTrace } from '@pgherd/client/internal'
+import type { Notice, StatementTrace } from '@pgherd/client/internal'
 import type { HerdStatus } from '@pgherd/core'
 import type { SqlPlan } from '@pgherd/core/api'
+
+/** A function can say as many as it likes; a person reads the first ones. */
+const MOST_NOTICES = 100
+const LONGEST_NOTICE = 2000
+/** As the client says of names that were not in the catalogue when it read that last. */
+const UNKNOWN = / is not known$/
 
 type Answered = Parameters<NonNullable<StatementTrace['answered']>>
 
@@ -11,7 +17,9 @@ export class PlanRecorder implements StatementTrace {
   readonly #firstGroup: string
   readonly #shards: readonly string[]
   readonly #answered: Answered[] = []
-  #route: { kind: string; groups: readonly string[] } | null = null
+  #notices: string[] = []
+  #moreNotices = 0
+  #route: { kind: string; groups: readonly string[]; why: string | null } | null = null
 
   /** `shards`: where rows go whose shard is known only from the rows. */
   constructor({ groups }: HerdStatus, shards: readonly string[]) {
@@ -24,13 +32,29 @@ export class PlanRecorder implements StatementTrace {
     )
   }
 
-  routed(kind: string, groups: readonly string[]): void {
-    this.#route = { kind, groups }
+  routed(kind: string, groups: readonly string[], why: string | null): void {
+    this.#route = { kind, groups, why }
     this.#answered.length = 0
+    this.#notices = []
+    this.#moreNotices = 0
   }
 
   answered(...said: Answered): void {
     this.#answered.push(said)
+  }
+
+  /** Groups that all do the same say the same: it is told once. */
+  noticed(notice: Notice): void {
+    const text = inWords(notice)
+    const isRepeated = this.#kind()[0] !== 'one group' && this.#notices.includes(text)
+    if (isRepeated) return
+    if (this.#notices.length < MOST_NOTICES) this.#notices.push(text)
+    else this.#moreNotices++
+  }
+
+  /** What servers said beside the answer. */
+  get notices(): string[] {
+    return this.#moreNotices === 0 ? this.#notices : [...this.#notices, `… and ${this.#moreNotices} more`]
   }
 
   /** Null when nobody has answered. */
@@ -63,7 +87,12 @@ export class PlanRecorder implements StatementTrace {
       case 'federation':
         return [
           'federation',
-          "it is not proven that shards' parts could be put together: one server asks them all",
+          `one server asks all shards, since ${this.#route.why ?? 'nothing else is proven right'}`,
+        ]
+      case 'each':
+        return [
+          'several groups',
+          'each of these groups does it, in one transaction over them where that is possible',
         ]
       default:
         return ['several groups', 'its rows are in several groups: one transaction over them']
@@ -74,6 +103,14 @@ export class PlanRecorder implements StatementTrace {
     const said = this.#answered.at(-1)
     if (said === undefined) return ''
     const [{ role }, why] = said
+    if (why !== null && UNKNOWN.test(why))
+      return `${why} yet, perhaps because it is new, so that the primary answers to be on the safe side`
     return why ?? (role === 'standby' ? 'it only reads, so a standby answers' : 'the primary answers')
   }
+}
+
+/** As psql shows it, on one line. */
+function inWords({ severity = 'NOTICE', message = '', detail, hint }: Notice): string {
+  const text = `${severity}: ${message}${detail ? ` (${detail})` : ''}${hint ? ` HINT: ${hint}` : ''}`
+  return text.length > LONGEST_NOTICE ? `${text.slice(0, LONGEST_NOTICE)}…` : text
 }

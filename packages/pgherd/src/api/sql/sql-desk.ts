@@ -49,7 +49,6 @@ export class SqlDesk {
       firstRows: request.maxRows + 1,
       signal: limit,
     }
-    const notices: string[] = []
     const startedAtMs = performance.now()
     const traced = { ...config, trace: plan } satisfies InternalOptions
     const answer = await pool.query<(string | null)[]>(traced as pg.QueryArrayConfig).catch(failedBy(limit))
@@ -63,7 +62,7 @@ export class SqlDesk {
       columns: await this.#types.describe(pool, last.fields),
       rows: refuseHuge(last.rows.slice(0, request.maxRows)),
       isTruncated,
-      notices,
+      notices: plan.notices,
       plan: plan.read(),
       explain,
       elapsedMs,
