@@ -197,6 +197,7 @@ export const en = {
   'sql.statement': 'Statement',
   'sql.keys': 'Ctrl+Enter runs it, Ctrl+↑ and Ctrl+↓ bring back what was run before.',
   'sql.run': 'Run',
+  'sql.mayNot': 'Your token may only look: statements need one that may act.',
   'sql.running': 'Running…',
   'sql.consistency': 'What a read may see',
   'sql.empty': 'Rows and the way to them appear here.',

@@ -201,6 +201,7 @@ export const es: Messages = {
   'sql.statement': 'Sentencia',
   'sql.keys': 'Ctrl+Intro la ejecuta, Ctrl+↑ y Ctrl+↓ recuperan las anteriores.',
   'sql.run': 'Ejecutar',
+  'sql.mayNot': 'Su token solo permite mirar: las sentencias necesitan uno que permita actuar.',
   'sql.running': 'Ejecutando…',
   'sql.consistency': 'Qué puede ver una lectura',
   'sql.empty': 'Aquí aparecen las filas y el camino hasta ellas.',

@@ -2,6 +2,7 @@ import type { SqlRequest } from '@pgherd/core/api'
 import { useState } from 'react'
 import { useWords } from '../i18n/use-words.js'
 import { Empty } from '../layout/empty.js'
+import { useStateOf } from '../store/use-state-of.js'
 import { Editor } from './editor.js'
 import { keepHistory, readHistory, remember } from './history.js'
 import { OutcomePanel } from './outcome-panel.js'
@@ -16,12 +17,13 @@ type Consistency = NonNullable<SqlRequest['consistency']>
 export function SqlView() {
   const { t } = useWords()
   const { outcome, isRunning, run } = useSql()
+  const mayAct = useStateOf((state) => state.herd?.may.act !== false)
   const [history, setHistory] = useState(readHistory)
   const [text, setText] = useState(() => history.at(-1) ?? '')
   const [consistency, setConsistency] = useState<Consistency>('session')
   const [explain, setExplain] = useState(false)
   const runText = (statement: string) => {
-    if (statement.trim() === '') return
+    if (!mayAct || statement.trim() === '') return
     const next = remember(history, statement)
     setHistory(next)
     keepHistory(next)
@@ -30,12 +32,18 @@ export function SqlView() {
   return (
     <>
       <h1>{t('nav.sql')}</h1>
+      {!mayAct && <p className="warning">{t('sql.mayNot')}</p>}
       <div className="sql">
         <div className="stack">
           <div className="card stack">
             <Editor text={text} history={history} onChange={setText} onRun={() => runText(text)} />
             <div className="row">
-              <button type="button" className="primary" disabled={isRunning} onClick={() => runText(text)}>
+              <button
+                type="button"
+                className="primary"
+                disabled={isRunning || !mayAct}
+                onClick={() => runText(text)}
+              >
                 {t(isRunning ? 'sql.running' : 'sql.run')}
               </button>
               <select

@@ -33,11 +33,11 @@ export class ScratchHerd {
   #supervisor: ChildProcess | null = null
   url = ''
 
-  constructor() {
+  constructor(spec = SPEC) {
     this.#folder = mkdtempSync(join(tmpdir(), 'seen-'))
     // Run as root, servers belong to another account, which must be able to pass.
     chmodSync(this.#folder, 0o755)
-    writeFileSync(join(this.#folder, 'herd.yaml'), SPEC)
+    writeFileSync(join(this.#folder, 'herd.yaml'), spec)
   }
 
   /** Brings it up, or back; resolves when the API answers. */

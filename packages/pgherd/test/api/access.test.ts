@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import type { HerdStatus } from '@pgherd/core'
 import type { AuditView, EventsView, HerdView } from '@pgherd/core/api'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { TokenStore } from '../../src/api/access/token-store.js'
@@ -88,6 +89,40 @@ describe('tokens', () => {
       await expect(tokens.create(name, { readOnly: true, expiresAt: null })).rejects.toMatchObject({
         code: 'USAGE',
       })
+  })
+
+  test('one that is read-only gets nothing done by any route, and is told why', async () => {
+    const headers = {
+      authorization: `Bearer ${await tokens.create('watching', { readOnly: true, expiresAt: null })}`,
+    }
+    const before = (await api.ask<object>('/v1/topology', '/v1/topology', { headers })).body
+    const acting = Object.entries(api.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).flatMap((method) =>
+        method === 'get' ? [] : [{ path, method: method.toUpperCase() }],
+      ),
+    )
+    expect(acting.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+      'DELETE /v1/nodes/{node}',
+      'POST /v1/groups/{group}/failover',
+      'POST /v1/groups/{group}/nodes',
+      'POST /v1/groups/{group}/switchover',
+      'POST /v1/nodes/{node}/chaos',
+      'POST /v1/sql',
+      'POST /v1/stop',
+    ])
+    for (const { path, method } of acting) {
+      const named = path.replace('{group}', 'main').replace('{node}', 'main-1')
+      for (const body of [{}, { confirm: 'main-1' }, { action: 'kill' }, { text: 'select 1' }])
+        expect(await api.refused(path, named, { method, headers, body }), `${method} ${path}`).toMatchObject({
+          status: 403,
+          code: 'NOT_ALLOWED',
+          detail: 'The token "watching" may only look.',
+          hint: expect.stringContaining('pgherd token create'),
+        })
+    }
+    const after = (await api.ask<object>('/v1/topology', '/v1/topology', { headers })).body
+    expect(rolesOf(after)).toEqual(rolesOf(before))
+    expect((await api.ask<{ jobs: unknown[] }>('/v1/jobs', '/v1/jobs', { headers })).body.jobs).toEqual([])
   })
 
   test.each([
@@ -243,3 +278,10 @@ describe('on a loopback address', () => {
     )
   })
 })
+
+function rolesOf(topology: object): string[] {
+  const { groups } = topology as HerdStatus
+  return groups.flatMap(({ nodes }) =>
+    nodes.map(({ name, role, state, pid }) => `${name} ${role} ${state} ${pid}`),
+  )
+}
