@@ -18,12 +18,16 @@ import { startPgherdProxy } from './peers/pgherd-proxy.mjs'
 import { runProgram } from './proxy/run-program.mjs'
 import { makeScratch } from './scratch.mjs'
 
-const CASES = ['keyed', 'keyed-proxy', 'scatter', 'first-rows', 'ordered-rows', 'two-phase', 'insert', 'copy']
+const CASES = [
+  ...['keyed', 'keyed-proxy', 'scatter', 'first-rows', 'ordered-rows'],
+  ...['two-phase', 'insert', 'large-insert', 'copy'],
+]
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
 const ROWS = 200_000
 const ROWS_AN_INSERT = 1000
+const ROWS_A_LARGE_INSERT = 10_000
 const ROWS_A_COPY = 200_000
 const COPY_PIECE_BYTES = 65_536
 /** Rows that are sorted, and what the process that reads them may need more than before. */
@@ -178,6 +182,14 @@ async function orderedRate(name) {
 
 let next = ROWS
 
+function insertRate(name, rows) {
+  return rateOf(4, async () => {
+    const first = next
+    next += rows
+    await pools[name].query(insertOf(first, rows))
+  })
+}
+
 /** Rows as text, in pieces as a file is read. */
 function makeCopyPieces() {
   const rows = Array.from(
@@ -222,15 +234,8 @@ const PLAYS = {
       }),
   },
   'keyed-proxy': { names: [SHARDED, PLAIN], play: proxyRate },
-  insert: {
-    names: [SHARDED, PLAIN],
-    play: (name) =>
-      rateOf(4, async () => {
-        const first = next
-        next += ROWS_AN_INSERT
-        await pools[name].query(insertOf(first, ROWS_AN_INSERT))
-      }),
-  },
+  insert: { names: [SHARDED, PLAIN], play: (name) => insertRate(name, ROWS_AN_INSERT) },
+  'large-insert': { names: [SHARDED, PLAIN], play: (name) => insertRate(name, ROWS_A_LARGE_INSERT) },
   copy: {
     names: [SHARDED, PLAIN],
     play: (name) => {
@@ -277,6 +282,7 @@ const LEAST = {
   keyed: 0.95,
   'keyed-proxy': 0.95,
   insert: 0.9,
+  'large-insert': 0.9,
   copy: 0.9,
   scatter: 1 / 1.2,
   'first-rows': 1 / 1.2,
