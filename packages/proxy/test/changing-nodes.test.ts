@@ -97,6 +97,9 @@ test.each([1, 2])(
     await inTransaction.query('select count(*) from goods')
     await inTransaction.query('commit')
     await until('nobody is left', async () => (await reading()) === 0)
+    await until('nothing is shown of it', async () =>
+      (await proxy.look('pools')).pools.every(({ node }) => node !== host(leaving)),
+    )
     expect(await answeredBy(inTransaction)).not.toBe(host(leaving))
   },
 )

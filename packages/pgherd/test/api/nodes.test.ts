@@ -147,6 +147,30 @@ test('I10: a supervisor that ends while a standby is being removed leaves that t
   await scratch.herd.whenWhole()
 })
 
+test('whoever does not end what they read on a standby that leaves holds it up for some 10 s, not for ever', async () => {
+  const { body: adding } = await api.ask<Job>('/v1/groups/{group}/nodes', '/v1/groups/main/nodes', {
+    body: { count: 1 },
+  })
+  expect(await api.ended(adding)).toMatchObject({ state: 'done' })
+  const reader = new pg.Client({ connectionString: scratch.herd.dsn(adding.node) })
+  let ended = false
+  reader.on('error', () => {})
+  reader.once('end', () => {
+    ended = true
+  })
+  await reader.connect()
+  await reader.query('begin read only')
+  await reader.query('select 1')
+  const beganMs = performance.now()
+  const { body: removing } = await api.ask<Job>('/v1/nodes/{node}', `/v1/nodes/${adding.node}`, {
+    method: 'DELETE',
+    body: { confirm: adding.node },
+  })
+  expect(await api.ended(removing)).toMatchObject({ state: 'done' })
+  expect(performance.now() - beganMs).toBeGreaterThan(10_000)
+  await until('its connection is gone', () => ended)
+})
+
 test('a spec may say how many nodes there are now', async () => {
   await abandon(scratch)
   await expect(scratchApi('groups: [{ nodes: 5 }]\n', { stateDir: scratch.stateDir })).rejects.toMatchObject({
