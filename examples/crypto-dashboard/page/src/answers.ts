@@ -1,107 +1,21 @@
-// What the API answers; /docs describes it.
+// What the API answers, as its schemas promise it (../../src/http/schemas.ts); /docs shows the same.
+import type { Static } from 'typebox'
+import type * as schemas from '../../src/http/schemas.js'
+import type { Frame as SentFrame } from '../../src/replication/live-feed.js'
 
-export interface From {
-  node: string
-  role: 'primary' | 'standby' | 'supervisor'
-}
+export type Candles = Static<typeof schemas.Candles>
+export type Candle = Candles['candles'][number]
+export type Volume = Static<typeof schemas.Volume>
+export type Portfolio = Static<typeof schemas.Portfolio>
+export type Trade = Portfolio['trades'][number]
+export type TradeMade = Static<typeof schemas.TradeMade>
+export type Replication = Static<typeof schemas.Replication>
+export type HerdNode = Replication['nodes'][number]
+export type Probe = Static<typeof schemas.Probe>
+export type Status = Static<typeof schemas.Status>
 
-export interface Price {
-  coin: string
-  name: string
-  price: number | null
-  at: string | null
-  volume: number | null
-  priceBefore: number | null
-}
+export type Frame = SentFrame
+export type Price = NonNullable<Frame['market']>['rows'][number]
 
-export interface Candle {
-  at: string
-  open: number
-  high: number
-  low: number
-  close: number
-  volume: number
-  prices: number
-}
-
-export interface Candles extends From {
-  coin: string
-  interval: string
-  candles: Candle[]
-}
-
-export interface Volume extends From {
-  window: string
-  volume: { coin: string; volume: number }[]
-}
-
-export interface Trade {
-  id: string
-  at: string
-  side: 'buy' | 'sell'
-  coin: string
-  quantity: number
-  price: number
-  total: number
-}
-
-export interface Portfolio extends From {
-  cash: number
-  holdings: { coin: string; quantity: number; cost: number; value: number | null }[]
-  trades: Trade[]
-}
-
-export interface TradeMade extends From {
-  trade: Trade
-  session: string
-}
-
-export interface HerdNode {
-  name: string
-  role: 'primary' | 'standby' | 'none'
-  state: string
-  lsn: string | null
-  lagBytes: number | null
-  lagMs: number | null
-  sync: string | null
-}
-
-export interface Replication extends From {
-  epoch: number
-  phase: string
-  stalled: string | null
-  nodes: HerdNode[]
-}
-
-export interface Probe extends From {
-  writtenOn: string
-  writtenAt: string
-  writeMs: number
-  appeared: boolean
-  visibleAfterMs: number
-  polls: number
-}
-
-export interface Collector {
-  source: string
-  state: string
-  troubles: string[]
-}
-
-export interface Frame {
-  at: string
-  market: (From & { rows: Price[] }) | null
-  replication: Replication | null
-  collector: Collector
-  troubles: string[]
-}
-
-export interface Status {
-  start: {
-    prices: number
-    since: string | null
-    standby: string | null
-    standbyLsn: string | null
-  }
-  collector: Collector
-}
+/** Whose word an answer is. */
+export type From = Pick<NonNullable<Frame['market'] | Frame['replication']>, 'node' | 'role'>

@@ -147,7 +147,7 @@ export const SessionHeader = Type.Object({
 
 export const Replication = Type.Object({
   node: Type.String({ description: 'The herd, whose supervisor answered' }),
-  role: Type.String(),
+  role: Type.Literal('supervisor'),
   epoch: Type.Integer(),
   phase: Type.String(),
   stalled: nullable(Type.String()),
