@@ -1,15 +1,10 @@
-import { execFile } from 'node:child_process'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { dsnOf, type LeftHerd, readLeftHerd, readSupervisor } from '@pgherd/cluster'
 import { HerdError } from '@pgherd/core'
-import { ControlClient } from 'pgherd'
+import { type ControlClient, findRunningHerd, runPgherd } from 'pgherd'
 import { keptFolder, temporaryFolder } from '../state-folder.js'
 
 const SPEC = fileURLToPath(new URL('../../users.yaml', import.meta.url))
 const NAME = 'ecomarket-users'
-const PROGRAM = join(dirname(fileURLToPath(import.meta.resolve('pgherd'))), 'bin.js')
 
 /** The herd of the users service, and a line to its supervisor. */
 export interface FoundHerd {
@@ -46,7 +41,7 @@ async function startHerd(
   isTemporary: boolean,
 ): Promise<FoundHerd> {
   const close = async (): Promise<void> => {
-    await pgherd(
+    await runPgherd(
       'down',
       '--state',
       state.path,
@@ -57,7 +52,7 @@ async function startHerd(
     await state.remove()
   }
   try {
-    await pgherd('up', SPEC, '--detach', '--state', state.path)
+    await runPgherd('up', SPEC, '--detach', '--state', state.path)
     const running = await readRunning(state.path)
     if (running === null) throw new HerdError('HERD_NOT_RUNNING', 'The herd ended again at once.')
     return { ...running, wasRunning: false, close }
@@ -78,24 +73,6 @@ export async function requireHerd(): Promise<Pick<FoundHerd, 'dsn' | 'control'>>
 
 /** Null: none runs. */
 async function readRunning(stateDir: string): Promise<Pick<FoundHerd, 'dsn' | 'control'> | null> {
-  const herd = await readLeftHerd(stateDir, NAME).catch(noneIfNotFound)
-  const supervisor = herd === null ? null : readSupervisor(herd.paths.lock)
-  if (herd === null || supervisor === null || supervisor.socket === '') return null
-  return { dsn: await dsnOf(herd, null, 'application'), control: new ControlClient(supervisor) }
-}
-
-function noneIfNotFound(error: unknown): LeftHerd | null {
-  if (error instanceof HerdError && error.code === 'HERD_NOT_FOUND') return null
-  throw error
-}
-
-async function pgherd(...args: string[]): Promise<void> {
-  try {
-    await promisify(execFile)(process.execPath, [PROGRAM, ...args])
-  } catch (error) {
-    const { stderr } = error as { stderr?: string }
-    throw new HerdError('OPERATION_FAILED', `pgherd ${args[0]} failed: ${stderr?.trim() || error}`, {
-      cause: error,
-    })
-  }
+  const running = await findRunningHerd(stateDir, NAME)
+  return running === null ? null : { dsn: await running.dsnOf(null), control: running.control }
 }
