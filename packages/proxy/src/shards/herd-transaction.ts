@@ -134,8 +134,10 @@ export class HerdTransaction {
         'A transaction over several groups is READ COMMITTED: their snapshots are not of one moment.',
       )
     await this.#pin(seat)
+    const begins = [...this.#begun.map(textOf), ...(isSecond ? [LOCK_PATIENCE] : [])]
     try {
-      for (const step of this.#begun) await askOn(seat, textOf(step))
+      // At once: each by itself would be a round trip. A comment at the end of one must not hide the next.
+      await askOn(seat, begins.join('\n;'))
     } catch (error) {
       if (seat.traces.keeps) await askOn(seat, 'ROLLBACK').catch(() => seat.own?.destroy())
       else seat.release()
@@ -145,6 +147,7 @@ export class HerdTransaction {
     if (seat.own === null) throw transactionLost(new Error('the server ended the session'))
     this.#joined.add(seat)
     if (!isSecond) return
+    this.#patient.add(seat)
     for (const each of this.#joined) await this.#makePatient(each)
   }
 

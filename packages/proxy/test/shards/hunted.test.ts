@@ -219,6 +219,23 @@ test('who waits for locks on several shards gives up also after ROLLBACK TO', as
   await client.query('rollback')
 })
 
+test('what a transaction has set holds on each shard that joins it, whatever comment is behind it', async () => {
+  const client = await there.through()
+  await client.query('begin')
+  await client.query(`set local work_mem = '7MB' -- for sorting`)
+  await client.query('savepoint a -- here')
+  await client.query(`set local statement_timeout = '50s' /* enough */;`)
+  for (const id of [A, B])
+    expect(
+      await one(
+        client,
+        `select current_setting('work_mem') || ' ' || current_setting('statement_timeout') from users where id = ${id}`,
+      ),
+    ).toBe('7MB 50s')
+  await client.query('rollback to a')
+  await client.query('rollback')
+})
+
 test('who listens hears what its own transaction says', async () => {
   const client = await there.through()
   const heard: string[] = []
