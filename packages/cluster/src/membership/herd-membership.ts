@@ -15,6 +15,9 @@ const POLL_MS = 100
 const MOST_FAILURES = 4
 const LET_GO_MS = 60_000
 
+/** Why a node that was removed while it was being added is taken back. */
+const UNWANTED = 'it was removed before it was done'
+
 /** Hears how far a change is; `progress` from 0 to 1, null where it cannot be said. */
 export type MembershipReport = (step: string, progress: number | null) => void
 
@@ -242,7 +245,7 @@ export class HerdMembership {
   }
 
   #whyTakenBack(group: GroupSupervisor, name: string): unknown {
-    if (this.#isLeaving(name)) return 'it was removed before it was done'
+    if (this.#isLeaving(name)) return UNWANTED
     const node = group.nodes.get(name)
     if (node === undefined || node.record.failures < MOST_FAILURES) return null
     return node.lastTrouble ?? node.lastFailure ?? 'it could not be copied or started'
@@ -393,7 +396,7 @@ function takenBack({ name: group }: GroupSupervisor, name: string, cause: unknow
   const code = cause instanceof HerdError ? cause.code : 'OPERATION_FAILED'
   const why = cause instanceof Error ? cause.message : String(cause)
   return new HerdError(code, `${name} was taken back: ${why.replace(/\.$/, '')}.`, {
-    hint: `To try it again: pgherd node add ${group}`,
+    ...(cause === UNWANTED ? {} : { hint: `To try it again: pgherd node add ${group}` }),
     cause,
   })
 }

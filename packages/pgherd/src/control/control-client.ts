@@ -88,11 +88,16 @@ export class ControlClient {
         (response) => {
           const chunks: Buffer[] = []
           response.on('data', (chunk: Buffer) => chunks.push(chunk))
-          response.on('error', reject)
+          response.on('error', (cause) => reject(this.#unreachable(cause)))
           response.on('end', () => {
-            const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-            if ((response.statusCode ?? 500) < 300) resolve(value)
-            else reject(asHerdError(value))
+            const status = response.statusCode ?? 500
+            try {
+              const value = readAnswer(status, Buffer.concat(chunks).toString('utf8'))
+              if (status < 300) resolve(value)
+              else reject(asHerdError(value))
+            } catch (error) {
+              reject(error)
+            }
           })
         },
       )
@@ -111,6 +116,21 @@ export class ControlClient {
       : new HerdError('HERD_NOT_RUNNING', `The supervisor (process ${pid}) does not answer on ${socket}.`, {
           cause,
         })
+  }
+}
+
+/** `Request Header Fields Too Large`, which the path counts among. */
+const TOO_LONG = 431
+
+/** What is refused before it is read is refused without a body. */
+function readAnswer(status: number, text: string): unknown {
+  if (status === TOO_LONG) throw new HerdError('USAGE', 'What is named is too long for any group or node.')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new HerdError('OPERATION_FAILED', `The supervisor answered ${status}, and nothing to be read.`, {
+      cause,
+    })
   }
 }
 
