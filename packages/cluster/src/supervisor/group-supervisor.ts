@@ -174,9 +174,9 @@ export class GroupSupervisor {
     this.#changeSettings({ nodes: [...this.#context.settings.nodes, node.name] })
   }
 
-  /** From now on nobody counts on these standbys. */
+  /** From now on nobody counts on those of these standbys that are of this group. */
   letLeave(leaving: readonly string[]): void {
-    this.#changeSettings({ leaving })
+    this.#changeSettings({ leaving: leaving.filter((name) => this.#nodes.has(name)) })
   }
 
   /** Whether this node streams and counts like the others; as the primary it does more than that. */
