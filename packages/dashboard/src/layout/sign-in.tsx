@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react'
-import { keepToken } from '../api/token.js'
+import { keepToken, readToken } from '../api/token.js'
 import { useWords } from '../i18n/use-words.js'
 import { useStateOf } from '../store/use-state-of.js'
 import { ProblemNote } from './problem-note.js'
@@ -9,6 +9,8 @@ export function SignIn({ onToken }: { onToken: () => void }) {
   const { t } = useWords()
   const problem = useStateOf((state) => state.problem)
   const [token, setToken] = useState('')
+  // That one is needed is no mistake of somebody who has given none.
+  const wasGiven = readToken() !== null
   const submit = (event: FormEvent) => {
     event.preventDefault()
     keepToken(token.trim())
@@ -29,7 +31,7 @@ export function SignIn({ onToken }: { onToken: () => void }) {
             onChange={(event) => setToken(event.target.value)}
           />
         </label>
-        {problem !== null && <ProblemNote problem={problem} />}
+        {wasGiven && problem !== null && <ProblemNote problem={problem} />}
         <button type="submit" className="primary">
           {t('signIn.go')}
         </button>

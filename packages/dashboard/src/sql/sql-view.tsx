@@ -16,7 +16,7 @@ type Consistency = NonNullable<SqlRequest['consistency']>
 /** Statements and what comes of them, and what there is to ask. */
 export function SqlView() {
   const { t } = useWords()
-  const { outcome, isRunning, run } = useSql()
+  const { outcome, isRunning, wasStopped, run, stop } = useSql()
   const mayAct = useStateOf((state) => state.herd?.may.act !== false)
   const [history, setHistory] = useState(readHistory)
   const [text, setText] = useState(() => history.at(-1) ?? '')
@@ -46,6 +46,11 @@ export function SqlView() {
               >
                 {t(isRunning ? 'sql.running' : 'sql.run')}
               </button>
+              {isRunning && (
+                <button type="button" onClick={stop}>
+                  {t('sql.stop')}
+                </button>
+              )}
               <select
                 aria-label={t('sql.consistency')}
                 value={consistency}
@@ -68,7 +73,7 @@ export function SqlView() {
             </div>
           </div>
           {outcome === null ? (
-            <Empty title={t('sql.empty')} />
+            <Empty title={t(wasStopped ? 'sql.stopped' : 'sql.empty')} />
           ) : (
             <div className="card">
               <OutcomePanel outcome={outcome} />

@@ -14,12 +14,14 @@ export interface Outcome {
 export function useSql() {
   const [outcome, setOutcome] = useState<Outcome | null>(null)
   const [isRunning, setIsRunning] = useState(false)
+  const [wasStopped, setWasStopped] = useState(false)
   const attempt = useRef(new AbortController())
   const run = async (body: SqlRequest): Promise<void> => {
     attempt.current.abort()
     attempt.current = new AbortController()
     const { signal } = attempt.current
     setIsRunning(true)
+    setWasStopped(false)
     try {
       const answer = await request<SqlAnswer>('v1/sql', { method: 'POST', body, signal })
       setOutcome({ text: body.text, answer, problem: null })
@@ -29,5 +31,12 @@ export function useSql() {
     }
     setIsRunning(false)
   }
-  return { outcome, isRunning, run }
+  /** Waits no more; the API has the servers stop too. */
+  const stop = (): void => {
+    attempt.current.abort()
+    setIsRunning(false)
+    setOutcome(null)
+    setWasStopped(true)
+  }
+  return { outcome, isRunning, wasStopped, run, stop }
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { HerdView } from '@pgherd/core/api'
+import pg from 'pg'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { VIEWS } from '../../src/layout/route.js'
@@ -186,6 +187,36 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     )
     await page.context().close()
   })
+
+  test('stops a statement that takes too long, and is ready for the next', async () => {
+    const { page, expectCalm } = await openPage(browser, herd.url, 'sql')
+    const editor = page.getByRole('textbox', { name: 'Statement' })
+    await editor.fill('select pg_sleep(25)')
+    await editor.press('Control+Enter')
+    await expect.poll(sleeping, { timeout: 5000 }).toHaveLength(1)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByText('Stopped.').waitFor()
+    await expect.poll(sleeping, { timeout: 5000 }).toEqual([])
+    await editor.fill('select 7 as seven')
+    await editor.press('Control+Enter')
+    await page.locator('.rows td', { hasText: '7' }).waitFor()
+    expectCalm()
+    await page.context().close()
+  })
+
+  /** What sleeps on any node of main, by the word of its server. */
+  async function sleeping(): Promise<string[]> {
+    const asked = ['main-1', 'main-2', 'main-3'].map(async (node) => {
+      const client = new pg.Client({ connectionString: (await herd.run('dsn', node)).trim() })
+      await client.connect()
+      const { rows } = await client.query<{ query: string }>(
+        "select query from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'",
+      )
+      await client.end()
+      return rows.map(({ query }) => `${node}: ${query}`)
+    })
+    return (await Promise.all(asked)).flat()
+  }
 
   test('shows a table that was just made among the others', async () => {
     const { page, expectCalm } = await openPage(browser, herd.url, 'sql')

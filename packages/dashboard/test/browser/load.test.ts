@@ -96,6 +96,8 @@ describe.skipIf(!hasChromium())('the page under load', () => {
   test('asks for a token where one is needed, keeps it for the tab, and goes on', async () => {
     await using server = await serve('secret')
     const { page, expectCalm } = await openPage(browser, server.url, 'herd')
+    await page.getByLabel('Token').waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
     await page.getByLabel('Token').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText('This needs a token.').waitFor()
