@@ -216,8 +216,25 @@ describe('statements', () => {
       code: 'SQL_FAILED',
       sqlState: '42601',
       detail: expect.stringContaining('multiple commands'),
+      hint: expect.stringContaining('one after the other'),
     })
   })
+
+  test.each(['begin', 'START transaction', 'commit', 'rollback'])(
+    '%s is refused, and leaves nothing open: each statement is a transaction of its own',
+    async (text) => {
+      expect(await api.refused('/v1/sql', '/v1/sql', { body: { text } })).toMatchObject({
+        status: 422,
+        code: 'NOT_SUPPORTED',
+        hint: expect.stringContaining('DO block'),
+      })
+      const { rows } = await sql({
+        text: "select count(*) from pg_stat_activity where state like 'idle in transaction%'",
+        consistency: 'primary',
+      })
+      expect(rows).toEqual([['0']])
+    },
+  )
 
   test.each([
     [{}, 'text'],

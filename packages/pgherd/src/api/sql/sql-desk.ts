@@ -6,7 +6,7 @@ import type { SqlAnswer, SqlRequestSchema } from '@pgherd/core/api'
 import type { Consistency } from '@pgherd/core/routing'
 import type pg from 'pg'
 import type { z } from 'zod'
-import { SqlFailed } from '../problem.js'
+import { Refusal, SqlFailed } from '../problem.js'
 import { PlanRecorder } from './plan-recorder.js'
 import { TypeNames } from './type-names.js'
 
@@ -14,6 +14,10 @@ type Request = z.output<typeof SqlRequestSchema>
 type Rows = (string | null)[][]
 
 const TIMEOUT_MS = 30_000
+/** What PostgreSQL says of a text of several statements, in words that only who knows the protocol understands. */
+const SEVERAL = /^cannot insert multiple commands/
+/** Command tags, by their first word. */
+const TRANSACTIONS = new Set(['BEGIN', 'START', 'COMMIT', 'ROLLBACK'])
 /** What a `bounded` read may be behind. */
 const BOUNDED_MS = 1000
 /** Cells of one answer together; what a browser can still show. */
@@ -54,6 +58,7 @@ export class SqlDesk {
     const answer = await pool.query<(string | null)[]>(traced as pg.QueryArrayConfig).catch(failedBy(limit))
     const elapsedMs = performance.now() - startedAtMs
     const last = (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryArrayResult<Rows[number]>
+    refuseTransactions(last.command ?? '')
     const explain = request.explain ? await this.#explain(pool, config) : null
     const isTruncated = last.rows.length > request.maxRows
     return {
@@ -109,7 +114,10 @@ function failedBy(limit: AbortSignal): (error: unknown) => never {
         },
       )
     if (error instanceof HerdError || !(error instanceof Error)) throw error
-    const { code = null, hint, detail, position } = error as pg.DatabaseError
+    const { code = null, detail, position } = error as pg.DatabaseError
+    const hint = SEVERAL.test(error.message)
+      ? 'Run them one after the other.'
+      : (error as pg.DatabaseError).hint
     throw new SqlFailed(detail ? `${error.message} (${detail})` : error.message, {
       ...(hint ? { hint } : {}),
       cause: error,
@@ -117,6 +125,22 @@ function failedBy(limit: AbortSignal): (error: unknown) => never {
       position: position === undefined ? null : Number(position),
     })
   }
+}
+
+/**
+ * Throws NOT_SUPPORTED. The pool has ended what was begun; whoever believed in a transaction would have each
+ * statement after it committed at once.
+ */
+function refuseTransactions(command: string): void {
+  if (!TRANSACTIONS.has(command)) return
+  throw new Refusal(
+    422,
+    'NOT_SUPPORTED',
+    `Here each statement is a transaction of its own: ${command} does nothing.`,
+    {
+      hint: 'Put what belongs together into one statement (WITH …, or a DO block), or use psql.',
+    },
+  )
 }
 
 /** Throws OPERATION_FAILED: nobody could show it. */
