@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { HerdStatus } from '@pgherd/core'
 import type { AuditEntry, AuditView, EventsView, HerdView, Job, SqlAnswer, TableView } from '@pgherd/core/api'
 import pg from 'pg'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ask, Described, type ScratchApi, StreamReader, scratchApi, until } from './scratch-api.js'
 
 let scratch: ScratchApi
@@ -102,6 +103,9 @@ describe('what the herd is', () => {
 })
 
 describe('statements', () => {
+  // A caller may run 20 a second, which a fast machine reaches.
+  beforeEach(() => sleep(300))
+
   test('a read is answered by a standby, as text, with why', async () => {
     const answer = await sql({
       text: "select 1 as one, null::text as none, array[1,2] as both, '<b>' as markup",
