@@ -19,12 +19,13 @@ import { runProgram } from './proxy/run-program.mjs'
 import { makeScratch } from './scratch.mjs'
 
 const CASES = [
-  ...['keyed', 'keyed-proxy', 'scatter', 'first-rows', 'ordered-rows'],
+  ...['keyed', 'keyed-proxy', 'keyed-proxy-one', 'scatter', 'first-rows', 'ordered-rows'],
   ...['two-phase', 'insert', 'large-insert', 'copy'],
 ]
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
+const ONE_SHARD = 'herd of one shard'
 const ROWS = 200_000
 const ROWS_AN_INSERT = 1000
 const ROWS_A_LARGE_INSERT = 10_000
@@ -47,6 +48,12 @@ groups: [{ name: home, nodes: 1 }, { name: s, count: 4, nodes: 1 }]
 sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { key: id }, copied: { key: id }, events: { key: id } } }`,
   [PLAIN]: 'name: plain\nport: auto\nproxy: false\ngroups: [{ name: home, nodes: 1 }]',
 }
+/** What planning costs, where no more servers than one share the machine. */
+if (cases.includes('keyed-proxy-one'))
+  specs[ONE_SHARD] = specs[SHARDED]
+    .replace('name: sharded', 'name: one')
+    .replace('count: 4', 'count: 1')
+    .replace('s1, s2, s3, s4', 's1')
 const herds = []
 const pools = {}
 const proxies = {}
@@ -234,6 +241,7 @@ const PLAYS = {
       }),
   },
   'keyed-proxy': { names: [SHARDED, PLAIN], play: proxyRate },
+  'keyed-proxy-one': { names: [ONE_SHARD, PLAIN], play: proxyRate },
   insert: { names: [SHARDED, PLAIN], play: (name) => insertRate(name, ROWS_AN_INSERT) },
   'large-insert': { names: [SHARDED, PLAIN], play: (name) => insertRate(name, ROWS_A_LARGE_INSERT) },
   copy: {
@@ -281,6 +289,7 @@ const PLAYS = {
 const LEAST = {
   keyed: 0.95,
   'keyed-proxy': 0.95,
+  'keyed-proxy-one': 0.95,
   insert: 0.9,
   'large-insert': 0.9,
   copy: 0.9,
