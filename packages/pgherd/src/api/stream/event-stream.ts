@@ -22,6 +22,8 @@ const STILL_HERE = Buffer.from(': still here\n\n')
 interface Reader {
   readonly response: ServerResponse
   readonly only: ReadonlySet<StreamKind>
+  /** The nodes that it was told last. */
+  nodes: string
 }
 
 export interface StreamOptions {
@@ -48,7 +50,6 @@ export class EventStream {
   readonly #stops: (() => void)[]
   readonly #beat: NodeJS.Timeout
   #topology = ''
-  #nodes = ''
   #standing = ''
   #sentAtMs = 0
   #lookedAtMs = 0
@@ -78,7 +79,7 @@ export class EventStream {
   async add(response: ServerResponse, { only, after }: StreamOptions): Promise<void> {
     if (this.#readers.size >= MOST_STREAMS)
       throw new Refusal(503, 'QUEUE_FULL', `There are ${MOST_STREAMS} event streams already.`)
-    const reader: Reader = { response, only: only ?? new Set(STREAM_KINDS) }
+    const reader: Reader = { response, only: only ?? new Set(STREAM_KINDS), nodes: '' }
     const missed = after === null ? [] : await this.#herd.events.after(after)
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -90,11 +91,12 @@ export class EventStream {
     const since = missed.at(-1)?.id ?? after
     // What happened while the files were read; from here on to the end nothing can come in between.
     const meanwhile = since === null ? [] : this.#herd.events.recent(1000).filter(({ id }) => id > since)
+    reader.nodes = this.#nodesNow()
     const first = [
       'retry: 1000\n\n',
       ...[...missed, ...meanwhile].map((event: HerdEvent) => message('event', event, event.id)),
       message('topology', status),
-      message('nodes', this.#nodesNow()),
+      reader.nodes,
       ...this.#jobs.all.filter(({ state }) => state === 'running').map((job) => message('job', job)),
     ]
     const wanted = first.filter(
@@ -141,16 +143,17 @@ export class EventStream {
     this.#timer.unref()
   }
 
-  #nodesNow(): { groups: ReturnType<Herd['servingNodes']> } {
-    return { groups: this.#herd.servingNodes() }
+  #nodesNow(): string {
+    return message('nodes', { groups: this.#herd.servingNodes() })
   }
 
   #tellNodes(): void {
     const nodes = this.#nodesNow()
-    const text = JSON.stringify(nodes)
-    if (text === this.#nodes) return
-    this.#nodes = text
-    this.#tell('nodes', nodes)
+    for (const reader of this.#readers) {
+      if (reader.nodes === nodes || !reader.only.has('nodes')) continue
+      reader.nodes = nodes
+      this.#give(reader, Buffer.from(nodes))
+    }
   }
 
   async #tellTopology(): Promise<void> {
