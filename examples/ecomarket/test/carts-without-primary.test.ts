@@ -54,6 +54,8 @@ async function loseSupervisorAndPrimary(): Promise<void> {
   const pid = groups.flatMap((group) => group.nodes).find((node) => node.name === primary)?.pid
   await herd.leave()
   process.kill(pid as number, 'SIGKILL')
+  // Its backends hear of that a moment later, and answer until then.
+  while (pool.topology.primary !== null) await sleep(10)
 }
 
 test('without any primary carts are seen and changed, and what was promised is saved when there is one', async () => {
