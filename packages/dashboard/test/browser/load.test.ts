@@ -46,16 +46,16 @@ describe.skipIf(!hasChromium())('the page under load', () => {
   test('looks closer at a stretch of time on all charts, and comes back to now', async () => {
     await using server = await serve()
     const { page, expectCalm } = await openPage(browser, server.url, 'charts')
+    // It is made anew once its lines are known.
+    await page.locator('[data-chart=lag-ms] .legend dd').first().waitFor()
     const plot = page.locator('[data-chart=lag-ms] .u-over')
-    await plot.waitFor()
-    const box = await plot.boundingBox()
-    if (box === null) throw new Error('The chart has no place.')
+    await expect.poll(() => plot.boundingBox()).not.toBeNull()
+    const box = (await plot.boundingBox()) as { x: number; y: number }
     await page.mouse.move(box.x + 50, box.y + 40)
     await page.mouse.down()
     await page.mouse.move(box.x + 150, box.y + 40, { steps: 5 })
     await page.mouse.up()
-    // It is shown, and said to who does not see it.
-    await page.getByText(SHOWN_STRETCH).first().waitFor()
+    await page.getByText(SHOWN_STRETCH).waitFor()
     await page.getByRole('button', { name: 'Back to now' }).click()
     await page.getByRole('button', { name: '5 min', pressed: true }).waitFor()
     expectCalm()
