@@ -92,6 +92,8 @@ function sayMerge(
 
 function sayGathered(value: Gathered, columns: readonly AnswerColumn[]): string {
   if (value.how === 'avg') return 'sum over count'
+  if (value.how === 'variance')
+    return `${value.isRoot ? 'standard deviation' : 'variance'} by sums of squares`
   const name = columns[value.at]?.name ?? ''
   if (value.how === 'key') return name
   return value.how === 'distinct' ? `${value.call} of distinct ${name}` : `${value.how} of ${name}`

@@ -1,4 +1,4 @@
-import type { Gathered } from './scatter-draft.js'
+import type { Gathered, Variance } from './scatter-draft.js'
 import type { CountedRows } from './scatter-order.js'
 import type { GroupGathering } from './scatter-read.js'
 import type { StatementPart } from './statement-text.js'
@@ -99,9 +99,31 @@ function sayGathered(value: Gathered, types: readonly (string | null)[]): string
       if (type !== 'int8' && type !== 'numeric') return null
       return `(sum(c${value.sumAt}::numeric) / nullif(sum(c${value.countAt}), 0))`
     }
+    case 'variance':
+      return types[value.at] === 'numeric' ? sayVariance(value) : null
     case 'distinct':
       return `${value.call}(distinct c${value.at})`
     default:
       return `${value.how}(c${value.at})`
   }
+}
+
+/**
+ * Digit for digit what PostgreSQL computes of whole numbers and of numeric (`numeric_stddev_internal` in numeric.c): the
+ * quotient is rounded as numeric's division rounds, and so is its root, to as many digits. numeric's own square root
+ * chooses other digits, so it is taken with so many that rounding it once more rounds right: a root of r decimals lies
+ * halfway between two such numbers never, and at least 10^-(2r + 2) / (2 root) beside it. Of NaN and infinity it is NaN.
+ */
+function sayVariance({ countAt, sumAt, squaresAt, isSample, isRoot }: Variance): string {
+  const count = `sum(c${countAt})`
+  const numerator = `(${count} * sum(c${squaresAt}) - sum(c${sumAt}) * sum(c${sumAt}))`
+  const quotient = `(${numerator} / nullif(${count} * ${isSample ? `(${count} - 1)` : count}, 0))`
+  const digits = `2 * scale(${quotient}) + length(${quotient}::text) + 4`
+  const value = isRoot ? `round(sqrt(round(${quotient}, ${digits})), scale(${quotient}))` : quotient
+  return [
+    `case when coalesce(${count}, 0) <= ${isSample ? 1 : 0} then null`,
+    ` when ${numerator} = 'NaN' then 'NaN'`,
+    ` when ${numerator} <= 0 then 0`,
+    ` else ${value} end`,
+  ].join('')
 }

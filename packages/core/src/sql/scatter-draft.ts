@@ -10,13 +10,27 @@ export type Gathered =
       readonly at: number
     }
   | { readonly how: 'avg'; readonly sumAt: number; readonly countAt: number }
+  | Variance
   /** An aggregate of values that are in the answers once for each group and shard. */
   | { readonly how: 'distinct'; readonly call: string; readonly at: number }
+
+/** A variance or, with `isRoot`, a standard deviation; without `isSample` of a population. */
+export interface Variance {
+  readonly how: 'variance'
+  readonly isSample: boolean
+  readonly isRoot: boolean
+  /** What the shards say of their own rows alone: it has the type of the whole. */
+  readonly at: number
+  readonly countAt: number
+  readonly sumAt: number
+  /** The sum of the squares. */
+  readonly squaresAt: number
+}
 
 /** A read is not taken apart; the message says why. */
 export class CannotScatter extends Error {}
 
-const AGGREGATES: ReadonlyMap<string, Exclude<Gathered['how'], 'key' | 'distinct'>> = new Map([
+const AGGREGATES: ReadonlyMap<string, Exclude<Gathered['how'], 'key' | 'distinct' | 'variance'>> = new Map([
   ['count', 'count'],
   ['sum', 'sum'],
   ['min', 'min'],
@@ -26,8 +40,16 @@ const AGGREGATES: ReadonlyMap<string, Exclude<Gathered['how'], 'key' | 'distinct
   ['bool_or', 'bool_or'],
   ['avg', 'avg'],
 ])
+const VARIANCES: ReadonlyMap<string, Pick<Variance, 'isSample' | 'isRoot'>> = new Map([
+  ['variance', { isSample: true, isRoot: false }],
+  ['var_samp', { isSample: true, isRoot: false }],
+  ['var_pop', { isSample: false, isRoot: false }],
+  ['stddev', { isSample: true, isRoot: true }],
+  ['stddev_samp', { isSample: true, isRoot: true }],
+  ['stddev_pop', { isSample: false, isRoot: true }],
+])
 /** Their values come to the same from each value once. */
-const OF_DISTINCT: ReadonlySet<string> = new Set(['count', 'sum', 'min', 'max', 'avg'])
+const OF_DISTINCT: ReadonlySet<string> = new Set(['count', 'sum', 'min', 'max', 'avg', ...VARIANCES.keys()])
 /** What HAVING may be made of, beside values of the group. */
 const EXPRESSIONS: ReadonlySet<string> = new Set([
   'BoolExpr',
@@ -200,8 +222,10 @@ export class ScatterDraft {
     const call = asNode(node, 'FuncCall')
     if (call === null) throw new CannotScatter('it has something of groups that is neither key nor aggregate')
     const { schema, name } = nameOf(call.funcname)
-    const how = schema === null || schema === 'pg_catalog' ? AGGREGATES.get(name) : undefined
-    if (how === undefined)
+    const isBuiltIn = schema === null || schema === 'pg_catalog'
+    const how = isBuiltIn ? AGGREGATES.get(name) : undefined
+    const variance = isBuiltIn ? VARIANCES.get(name) : undefined
+    if (how === undefined && variance === undefined)
       throw new CannotScatter(`${name}() cannot be computed from parts, or is not known to be`)
     const isOdd = ['over', 'agg_order', 'agg_within_group', 'func_variadic'].some(
       (field) => call[field] !== undefined && call[field] !== false,
@@ -212,6 +236,7 @@ export class ScatterDraft {
       throw new CannotScatter(`${name}() is called in a way that cannot be computed from parts`)
     if (call.agg_distinct === true) return this.#gatherDistinct(call, name, target)
     const { from, open, to } = this.#spanOfCall(call)
+    if (how === undefined) return this.#gatherVariance(call, variance as NonNullable<typeof variance>, target)
     if (how === 'avg') {
       const values = this.statement.pieces(open, to)
       if (target !== null) this.#edits.push({ from, to: open, pieces: ['sum'] })
@@ -219,6 +244,29 @@ export class ScatterDraft {
       return { how, sumAt, countAt: this.#hide(['count', ...values]) }
     }
     return { how, at: target ?? this.#hide(this.statement.pieces(from, to)) }
+  }
+
+  /** The call itself is asked for as well: it tells the type, and what is wrong with it. */
+  #gatherVariance(
+    call: Fields,
+    which: Pick<Variance, 'isSample' | 'isRoot'>,
+    target: number | null,
+  ): Variance {
+    const { statement } = this
+    const { from, open, to } = this.#spanOfCall(call)
+    const close = statement.endOfParentheses(open)
+    const argument = ['(', ...statement.pieces(open + 1, close - 1), ')::numeric']
+    if (!isOneExpression(call, statement.shape.slice(open + 1, close)))
+      throw new CannotScatter('a call has more than a value in its parentheses')
+    const filter = statement.pieces(close, to)
+    return {
+      how: 'variance',
+      ...which,
+      at: target ?? this.#hide(statement.pieces(from, to)),
+      countAt: this.#hide(['count', ...statement.pieces(open, to)]),
+      sumAt: this.#hide(['sum(', ...argument, ')', ...filter]),
+      squaresAt: this.#hide(['sum(', ...argument, ' * ', ...argument, ')', ...filter]),
+    }
   }
 
   /** The shards answer each value once, of each group. */
@@ -320,6 +368,11 @@ export class ScatterDraft {
     }
     return assemble([...pieces, ...tail])
   }
+}
+
+/** It can be set in parentheses: it has no name, and no ALL ahead of it. */
+function isOneExpression(call: Fields, text: string): boolean {
+  return asNode(listOf(call.args)[0], 'NamedArgExpr') === null && !/^\s*all\b/i.test(text)
 }
 
 function hiddenName(number: number): string {

@@ -103,6 +103,18 @@ test('an average is of sums and counts', () => {
   expect(mergeOf(text, {}, 701)).toBeNull()
 })
 
+test('a variance is of counts, sums and sums of squares', () => {
+  const text = 'select stddev(a + $1) filter (where b) as x, k from t group by k'
+  expect(partialOf(text)).toBe(
+    'select stddev(a + $1) filter (where b) as x, k, count(a + $1) filter (where b) as pgherd_1, ' +
+      'sum((a + $1)::numeric) filter (where b) as pgherd_2, ' +
+      'sum((a + $1)::numeric * (a + $1)::numeric) filter (where b) as pgherd_3 from t group by k limit 50001',
+  )
+  expect(mergeOf(text, {}, 1700)).toMatch(/ else round\(sqrt\(/)
+  // Of floats.
+  expect(mergeOf(text, {}, 701)).toBeNull()
+})
+
 test('of distinct values each shard answers each once', () => {
   expect(partialOf('select count(distinct a), max(b) from t')).toBe(
     'select a, max(b) from t group by a limit 50001',
@@ -180,7 +192,10 @@ describe('for somebody else is', () => {
     'select distinct * from users',
     'select distinct count(*) from users',
     'select string_agg(a, b) from users',
-    'select stddev(a) from users',
+    'select stddev(all a) from users',
+    'select stddev(a => 1) from users',
+    'select stddev(a, b) from users',
+    'select corr(a, b) from users',
     'select array_agg(a order by b) from users',
     'select count(distinct a + 1) from users',
     'select count(distinct a) filter (where b) from users',
