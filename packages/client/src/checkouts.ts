@@ -24,6 +24,8 @@ export interface ConnectionNeed {
   readonly session: Session
   readonly deadlineMs: number
   readonly signal: AbortSignal | null
+  /** How long one that is not there is waited for; then it rejects with a TimeoutError. */
+  readonly waitMs?: number
 }
 
 /** Gives callers connections that they have to themselves. */
@@ -53,43 +55,56 @@ export class Checkouts {
   /** A connection for one caller, of a node that suits; rejects as a statement would. */
   async checkout(need: ConnectionNeed): Promise<Checkout> {
     const { deadlineMs } = need
-    const signal =
-      need.signal === null ? this.#closing.signal : AbortSignal.any([need.signal, this.#closing.signal])
-    if (!this.#watch.seen) await orAborted(this.#watch.whenSeen(), signal)
+    // Listening to a signal costs more than all the rest: it is made where something is waited for.
+    let made: AbortSignal | null = null
+    const signal = (): AbortSignal => {
+      made ??= this.#signalOf(need)
+      return made
+    }
+    if (!this.#watch.seen) await orAborted(this.#watch.whenSeen(), signal())
     this.#finder.checkOneCluster()
     for (let tries = 1; ; tries++) {
-      const { node, role, minLsn } = await this.#nodeFor({ ...need, signal })
+      need.signal?.throwIfAborted()
+      this.closing.throwIfAborted()
+      const { node, role, minLsn } = await this.#nodeFor(need, signal)
       if (this.#finder.waitingAll > 0 && this.#finder.isFull) throw this.#finder.queueFull()
       try {
-        // Listening to a signal costs more than all the rest; a connection that is there is given at once.
-        const taken = node.idleCount > 0 ? await node.own(role) : await takeFrom(node, role, signal)
+        // A connection that is there is given at once.
+        const taken = node.idleCount > 0 ? await node.own(role) : await takeFrom(node, role, signal())
         if (this.suits(taken.client, node, role, minLsn)) return taken
         taken.release()
       } catch (error) {
-        if (signal.aborted) throw signal.reason
+        signal().throwIfAborted()
         if (performance.now() > deadlineMs || !isConnectionLoss(error as Error)) throw error
       }
       // It may have gone, or changed its role, between the choice and the connection.
       this.#watch.look(node)
       if (performance.now() > deadlineMs) throw this.#finder.noPrimary()
-      await orAborted(pause(tries), signal)
+      await orAborted(pause(tries), signal())
     }
+  }
+
+  #signalOf({ signal, waitMs }: ConnectionNeed): AbortSignal {
+    const signals = [this.closing]
+    if (signal !== null) signals.push(signal)
+    if (waitMs !== undefined) signals.push(AbortSignal.timeout(waitMs))
+    return signals.length === 1 ? this.closing : AbortSignal.any(signals)
   }
 
   /** A node for reading what is no caller's, the primary when it must be up to date. */
   async nodeFor(role: 'primary' | 'standby', session: Session, deadlineMs: number): Promise<PoolNode> {
     const consistency = role === 'primary' ? role : 'eventual'
-    return (await this.#nodeFor({ consistency, session, deadlineMs, signal: null })).node
+    return (await this.#nodeFor({ consistency, session, deadlineMs }, () => null)).node
   }
 
+  /** `signal`: of what is waited for. */
   async #nodeFor(
-    need: ConnectionNeed,
+    { consistency, session, deadlineMs }: Omit<ConnectionNeed, 'signal'>,
+    signal: () => AbortSignal | null,
   ): Promise<{ node: PoolNode; role: 'primary' | 'standby'; minLsn: Lsn }> {
-    const { consistency, session, deadlineMs, signal } = need
     let role: 'primary' | 'standby' = consistency === 'primary' ? 'primary' : 'standby'
-    let minLsn = consistency === 'session' ? await this.positionOf(session, deadlineMs, signal) : 0
+    let minLsn = consistency === 'session' ? await this.positionOf(session, deadlineMs, signal()) : 0
     for (;;) {
-      signal?.throwIfAborted()
       if (typeof consistency === 'object' && role === 'standby')
         minLsn =
           lsnForStaleness(this.#watch.view, consistency.bounded.maxStalenessMs, performance.now()) ??
@@ -103,6 +118,7 @@ export class Checkouts {
             this.#finder.replay.wait(minLsn, this.#settings.replayWaitMs, resolve),
           ))
         if (!waited) role = 'primary'
+        signal()?.throwIfAborted()
         continue
       }
       const leftMs = deadlineMs - performance.now()
@@ -117,7 +133,8 @@ export class Checkouts {
           resolve()
         })
       })
-      await orAborted(change, signal).finally(() => stop())
+      await orAborted(change, signal()).finally(() => stop())
+      signal()?.throwIfAborted()
     }
   }
 

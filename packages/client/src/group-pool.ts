@@ -60,6 +60,8 @@ export interface ClientNeed {
   readonly session: Session
   readonly policy: Policy | null
   readonly signal: AbortSignal | null
+  /** How long one that is not there is waited for; then it rejects with a TimeoutError. */
+  readonly waitMs?: number
 }
 
 /** The nodes of one group, with the connections to them. */
@@ -205,12 +207,11 @@ export class GroupPool {
   }
 
   /** A client for one caller; `release` gives it back. */
-  async checkout({ consistency, session, policy, signal }: ClientNeed): Promise<OwnedClient & pg.PoolClient> {
+  async checkout({ policy, ...need }: ClientNeed): Promise<OwnedClient & pg.PoolClient> {
+    const { session } = need
     const { client, release } = await this.checkouts.checkout({
-      consistency,
-      session,
+      ...need,
       deadlineMs: this.deadlineMs(policy),
-      signal,
     })
     const commits = policy?.synchronousCommit !== 'off'
     client.onWrite = (flushed) => this.finder.stamper.wrote(session, flushed && commits)

@@ -7,6 +7,7 @@ import {
   type LiteralSpan,
   lexStatement,
   type StatementFacts,
+  type ValueRows,
 } from '@pgherd/core/sql'
 import type { TextNature } from './owned-client.js'
 import { ShapePace } from './shape-pace.js'
@@ -41,11 +42,19 @@ export class StatementRecord {
   /** How often it has been run; what comes again is worth preparing. */
   uses = 0
   #literals: readonly LiteralSpan[] | null = null
+  /** Its rows, of which shape and facts have one of each form; null: they have what it says. */
+  readonly rows: ValueRows | null
 
   // Made for every new text: copying an object is ten times slower.
-  constructor(text: string, of: ShapeRecord, literals: readonly LiteralSpan[] | null = null) {
+  constructor(
+    text: string,
+    of: ShapeRecord,
+    literals: readonly LiteralSpan[] | null = null,
+    rows: ValueRows | null = null,
+  ) {
     this.text = text
-    this.#literals = literals
+    this.#literals = rows === null ? literals : null
+    this.rows = rows
     this.shape = of.shape
     this.facts = of.facts
     this.judgement = of.judgement
@@ -88,6 +97,7 @@ export interface FactsReader {
     readonly shape: string
     readonly facts: StatementFacts
     readonly literals?: readonly LiteralSpan[]
+    readonly rows?: ValueRows | null
   }
   readonly stats: { readonly shapes: number; readonly shapeBytes: number }
 }
@@ -145,7 +155,8 @@ export class StatementBook {
       this.#keep(older)
       return older
     }
-    const record = like === null ? this.#read(text) : new StatementRecord(text, this.#judge(like))
+    const record =
+      like === null ? this.#read(text) : new StatementRecord(text, this.#judge(like), null, like.rows)
     if (text.length <= LONGEST_KEPT && isWorthKeeping(record)) {
       record.forgetLiterals()
       this.#keep(record)
@@ -165,8 +176,8 @@ export class StatementBook {
   }
 
   #read(text: string): StatementRecord {
-    const { shape, facts, literals } = this.#reader.factsOf(text)
-    return new StatementRecord(text, this.#judge({ shape, facts }), literals)
+    const { shape, facts, literals, rows } = this.#reader.factsOf(text)
+    return new StatementRecord(text, this.#judge({ shape, facts }), literals, rows)
   }
 
   #judge({ shape: shapeText, facts }: Pick<StatementRecord, 'shape' | 'facts'>): ShapeRecord {

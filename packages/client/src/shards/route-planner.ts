@@ -10,6 +10,7 @@ import {
   planSchemaChange,
   planShards,
   prepareShards,
+  RowValues,
   type ShardedTable,
   ShardedTables,
   type ShardPlan,
@@ -32,7 +33,6 @@ import {
   type ScatterRead,
   type StatementFacts,
   splitInsert,
-  splitPlainInsert,
 } from '@pgherd/core/sql'
 import type { StatementRecord } from '../statement-book.js'
 import { ClientValues } from './client-values.js'
@@ -83,7 +83,8 @@ function nameIn({ schema, name }: QualifiedName): string {
 }
 
 /** Of an INSERT that is taken apart no server counts the values: those left out would be NULL. */
-function checkCount({ maxParameter }: StatementFacts, { length }: readonly unknown[]): void {
+function checkCount({ facts, rows }: StatementRecord, { length }: readonly unknown[]): void {
+  const { maxParameter } = rows ?? facts
   if (length === maxParameter) return
   throw Object.assign(
     new Error(`bind message supplies ${length} parameters, but the statement requires ${maxParameter}`),
@@ -261,10 +262,10 @@ export class RoutePlanner implements PlacedNames {
   }
 
   /** Its rows are where the columns that are known say: they must be those columns there too (I8). */
-  #named(text: string, insert: InsertFacts): string {
-    const { table, rows } = insert
+  #named({ text, rows }: StatementRecord, insert: InsertFacts): string {
+    const { table } = insert
     const columns = this.#columnsOf(insert)
-    const named = rows === null ? null : nameColumns(text, columns)
+    const named = insert.rows === null ? null : (rows?.named(columns) ?? nameColumns(text, columns))
     if (named !== null) return named
     throw new HerdError('NOT_SUPPORTED', `This INSERT into ${table.name} does not name its columns.`, {
       hint: `Name them: INSERT INTO ${table.name} (${columns.join(', ')}) …`,
@@ -296,17 +297,14 @@ export class RoutePlanner implements PlacedNames {
     const { missing, prepared, whyNotScattered, positional } =
       this.#prepared.get(facts) ?? this.#prepare(facts)
     if (missing !== null) throw new MissingTable(missing.name)
-    const { literals } = record
-    const given = this.#read(values)
-    const known = literals.length === 0 ? given : new LiteralValues(text, literals, given)
-    const plan = planShards(prepared, known, map)
+    const plan = planShards(prepared, this.#valuesOf(record, values), map)
     const shards = map.shards
     switch (plan.kind) {
       case 'home':
         return this.#toHome
       case 'one': {
         const shard = this.#toShard[plan.shard] as Extract<Route, { kind: 'group' }>
-        return positional === null ? shard : { ...shard, text: this.#named(text, positional) }
+        return positional === null ? shard : { ...shard, text: this.#named(record, positional) }
       }
       case 'any':
         return {
@@ -314,7 +312,7 @@ export class RoutePlanner implements PlacedNames {
           group: shards.find((shard) => near.has(shard)) ?? (shards[turn % shards.length] as string),
         }
       case 'split':
-        checkCount(facts, values)
+        checkCount(record, values)
         return {
           kind: 'parts',
           parts: this.#split(record, positional, values, plan.parts),
@@ -339,6 +337,13 @@ export class RoutePlanner implements PlacedNames {
         throw plan.move === undefined ? refusal : new KeyChange(this.#moveRoute(plan.move, refusal))
       }
     }
+  }
+
+  #valuesOf(record: StatementRecord, values: readonly unknown[]): KeyValues {
+    const given = this.#read(values)
+    if (record.rows !== null) return new RowValues(record.rows, given)
+    const { text, literals } = record
+    return literals.length === 0 ? given : new LiteralValues(text, literals, given)
   }
 
   /**
@@ -515,10 +520,11 @@ export class RoutePlanner implements PlacedNames {
     return { kind: 'each', groups, whole: true, apart }
   }
 
-  #takeApart({ text, literals, facts }: StatementRecord, positional: InsertFacts | null): InsertRows {
+  #takeApart(record: StatementRecord, positional: InsertFacts | null): InsertRows {
+    const { text, rows } = record
     const names = positional === null ? null : this.#columnsOf(positional)
-    const plain = facts.maxParameter === 0 ? splitPlainInsert(text, literals, names) : null
-    const insert = plain ?? splitInsert(positional === null ? text : this.#named(text, positional))
+    if (rows !== null) return { count: rows.count, with: (wanted) => rows.with(wanted, names) }
+    const insert = splitInsert(positional === null ? text : this.#named(record, positional))
     if (insert !== null) return insert
     throw new HerdError(
       'NOT_SUPPORTED',

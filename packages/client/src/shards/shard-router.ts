@@ -476,7 +476,7 @@ export class ShardRouter {
         holds ? this.#connectInTime(group, session, policy) : this.connect(group, session, policy),
       connectFederation: async () => {
         const federation = await this.#federation.group()
-        return this.#checkout(federation, session.inGroup(federation.name), policy, null)
+        return this.#checkout(federation, session.inGroup(federation.name), policy)
       },
       endPrepared: (group, statement) => this.#endPrepared(group, statement, session),
     })
@@ -547,7 +547,7 @@ export class ShardRouter {
   }
 
   connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    return this.#checkout(this.#groups.get(name) as GroupPool, session.inGroup(name), policy, null)
+    return this.#checkout(this.#groups.get(name) as GroupPool, session.inGroup(name), policy)
   }
 
   /** Who holds connections while they wait for another one may be waiting for each other. */
@@ -557,12 +557,11 @@ export class ShardRouter {
     policy: Policy | null,
   ): Promise<OwnedClient & pg.PoolClient> {
     const failoverWaitMs = policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs
-    const signal = AbortSignal.timeout(failoverWaitMs)
     const group = this.#groups.get(name) as GroupPool
     try {
-      return await this.#checkout(group, session.inGroup(name), policy, signal)
+      return await this.#checkout(group, session.inGroup(name), policy, failoverWaitMs)
     } catch (error) {
-      if (error !== signal.reason) throw error
+      if ((error as Error).name !== 'TimeoutError') throw error
       throw new HerdError(
         'QUEUE_FULL',
         `A transaction with connections of other groups has waited ${failoverWaitMs} ms in vain for one of ${name}.`,
@@ -575,9 +574,10 @@ export class ShardRouter {
     group: GroupPool,
     session: Session,
     policy: Policy | null,
-    signal: AbortSignal | null,
+    waitMs?: number,
   ): Promise<OwnedClient & pg.PoolClient> {
-    return group.checkout({ consistency: 'primary', session, policy, signal })
+    const need = { consistency: 'primary', session, policy, signal: null } as const
+    return group.checkout(waitMs === undefined ? need : { ...need, waitMs })
   }
 
   /** Tries until it has an answer: a server that is not up yet, or is no primary any more, is none. */

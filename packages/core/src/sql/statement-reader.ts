@@ -1,8 +1,8 @@
 import { BoundedMap } from './bounded-map.js'
-import { foldRows } from './fold-rows.js'
 import { type Lexed, type LiteralSpan, lexStatement } from './lex-statement.js'
 import { type FactsReading, readShape } from './read-facts.js'
 import { notUnderstood, type StatementFacts } from './statement-facts.js'
+import { readValueRows, type ValueRows } from './value-rows.js'
 
 export interface ReaderOptions {
   /** `standard_conforming_strings` may be off on the server. */
@@ -13,16 +13,16 @@ export interface ReaderOptions {
   maxCachedTextLength?: number
   /** A shape longer than this is not parsed: it is not understood. Rows that are alike count once. */
   maxShapeLength?: number
-  /** Nor is one looked at any further that is longer than this with all its rows. */
-  maxLexedLength?: number
 }
 
 /** A statement that was read. */
 export interface Reading {
   readonly shape: string
   readonly facts: StatementFacts
-  /** Where the literals stand in this very text; `ValueRef.index` points into it. */
+  /** Where the literals stand in this very text; `ValueRef.index` points into it. Empty where it has `rows`. */
   readonly literals: readonly LiteralSpan[]
+  /** Its rows, where shape and facts are those of the folded statement. */
+  readonly rows: ValueRows | null
 }
 
 export interface ReaderStats {
@@ -42,8 +42,6 @@ const DEFAULTS: Required<ReaderOptions> = {
   maxCachedTextLength: 4096,
   // Parsing takes about 1 us per byte, and nobody else gets a turn meanwhile.
   maxShapeLength: 64 * 1024,
-  // Lexing takes about 10 ns per byte.
-  maxLexedLength: 1024 * 1024,
 }
 
 const NO_LITERALS: readonly LiteralSpan[] = Object.freeze([])
@@ -87,13 +85,23 @@ export class StatementReader {
       this.textHits++
       return known
     }
-    const { backslashQuotes, maxLexedLength } = this.options
-    const lexed = lexStatement(text, { backslashQuotes, maxShapeLength: maxLexedLength })
+    const { backslashQuotes, maxShapeLength } = this.options
+    const folded = this.foldedOf(text)
+    if (folded !== null) return folded
+    const lexed = lexStatement(text, { backslashQuotes, maxShapeLength })
     const { facts, passing } = this.factsOfShape(lexed)
     const literals = lexed.literals.length === 0 ? NO_LITERALS : lexed.literals
-    const reading = { shape: lexed.shape, facts, literals }
+    const reading = { shape: lexed.shape, facts, literals, rows: null }
     if (!passing && this.comesAgain(text, reading)) this.byText.set(text, reading)
     return reading
+  }
+
+  /** Of rows that are alike one is parsed. */
+  private foldedOf(text: string): Reading | null {
+    const rows = readValueRows(text, this.options)
+    if (rows === null || rows.lexed.shape.length > this.options.maxShapeLength) return null
+    const { facts } = this.factsOfShape(rows.lexed)
+    return rows.isSaidBy(facts) ? { shape: rows.lexed.shape, facts, literals: NO_LITERALS, rows } : null
   }
 
   /**
@@ -112,26 +120,10 @@ export class StatementReader {
       this.shapeHits++
       return { facts: known, passing: false }
     }
-    const reading = this.factsOfFolded(lexed) ?? this.parse(lexed)
-    const isKept = !reading.passing && lexed.shape.length <= this.options.maxShapeLength
-    if (isKept) this.byShape.set(lexed.shape, reading.facts)
-    return reading
-  }
-
-  /** Of rows that are alike one is parsed. */
-  private factsOfFolded(lexed: Lexed): FactsReading | null {
-    const folded = foldRows(lexed)
-    if (folded === null) return null
-    const { facts, passing } = this.factsOfShape(folded.lexed)
-    const unfolded = folded.unfold(facts)
-    return unfolded === null ? null : { facts: unfolded, passing }
-  }
-
-  private parse(lexed: Lexed): FactsReading {
-    if (lexed.shape.length > this.options.maxShapeLength)
-      return { facts: notUnderstood('it is too long to be read'), passing: false }
     this.parsed++
-    return readShape(lexed)
+    const reading = readShape(lexed)
+    if (!reading.passing) this.byShape.set(lexed.shape, reading.facts)
+    return reading
   }
 }
 

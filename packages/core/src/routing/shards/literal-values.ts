@@ -1,6 +1,6 @@
 import type { KeyReader } from '../../sharding/key-reader.js'
 import { familyOf, type KeyType } from '../../sharding/key-type.js'
-import type { LiteralSpan, ValueRef } from '../../sql/index.js'
+import type { LiteralSpan, ValueRef, WrittenValue } from '../../sql/index.js'
 import { readArrayText } from './array-text.js'
 import type { KeyReading, KeyValues } from './key-values.js'
 
@@ -19,11 +19,14 @@ export class LiteralValues implements KeyValues {
 
   read(ref: ValueRef, type: KeyType, into: KeyReader): KeyReading {
     if (ref.kind === 'parameter') return this.#parameters?.read(ref, type, into) ?? 'unknown'
-    const span = this.#literals[ref.index]
-    if (span === undefined) return 'unknown'
-    if (span.kind === 'integer' || span.kind === 'number') return this.#readNumber(ref, span, type, into)
-    const text = textOfString(this.#text, span)
-    return text === null || ref.negative ? 'unknown' : readKeyText(text, type, into)
+    const written = this.#written(ref)
+    return written === null ? 'unknown' : readLiteral(written, ref.negative, type, into)
+  }
+
+  #written({ index }: ValueRef): WrittenValue | null {
+    const span = this.#literals[index]
+    if (span === undefined) return null
+    return { kind: span.kind, written: this.#text.slice(span.start, span.end) }
   }
 
   countElements(ref: ValueRef): number | null {
@@ -40,24 +43,34 @@ export class LiteralValues implements KeyValues {
 
   #elementsOf(ref: ValueRef): readonly (string | null)[] | null {
     if (this.#array?.index !== ref.index) {
-      const span = this.#literals[ref.index]
-      const text = span === undefined ? null : textOfString(this.#text, span)
+      const written = this.#written(ref)
+      const text = written === null ? null : textOfString(written)
       this.#array = { index: ref.index, elements: text === null ? null : readArrayText(text) }
     }
     return this.#array?.elements ?? null
   }
+}
 
-  /** A number is compared as one: with text or a uuid not at all. */
-  #readNumber(
-    { negative }: ValueRef,
-    { start, end }: LiteralSpan,
-    type: KeyType,
-    into: KeyReader,
-  ): KeyReading {
-    if (familyOf(type) !== 'integer') return 'unknown'
-    const digits = this.#text.slice(start, end)
-    return DIGITS.test(digits) ? readKeyText(negative ? `-${digits}` : digits, type, into) : 'unknown'
+/** Reads a key from a literal. */
+export function readLiteral(
+  value: WrittenValue,
+  negative: boolean,
+  type: KeyType,
+  into: KeyReader,
+): KeyReading {
+  const { kind, written } = value
+  if (kind === 'integer' || kind === 'number') {
+    // A number is compared as one: with text or a uuid not at all.
+    if (familyOf(type) !== 'integer' || !DIGITS.test(written)) return 'unknown'
+    // It has nine digits at most, and such a number fits all but an int2.
+    if (kind === 'integer' && type !== 'int2') {
+      into.read(type, negative ? 0 - Number(written) : Number(written))
+      return 'value'
+    }
+    return readKeyText(negative ? `-${written}` : written, type, into)
   }
+  const text = textOfString(value)
+  return text === null || negative ? 'unknown' : readKeyText(text, type, into)
 }
 
 const DIGITS = /^\d+$/
@@ -85,14 +98,14 @@ export function readKeyText(text: string, type: KeyType, into: KeyReader): KeyRe
 }
 
 /** What a string literal says, null for those with escapes and for those that go on on further lines. */
-function textOfString(text: string, { kind, start, end }: LiteralSpan): string | null {
-  if (kind === 'string') return unquote(text.slice(start + 1, end - 1))
+function textOfString({ kind, written }: WrittenValue): string | null {
+  if (kind === 'string') return unquote(written.slice(1, -1))
   if (kind === 'dollar-string') {
-    const tag = text.indexOf('$', start + 1) + 1 - start
-    return text.slice(start + tag, end - tag)
+    const tag = written.indexOf('$', 1) + 1
+    return written.slice(tag, -tag)
   }
   if (kind !== 'escape-string') return null
-  const inside = text.slice(start + 2, end - 1)
+  const inside = written.slice(2, -1)
   return inside.includes('\\') ? null : unquote(inside)
 }
 

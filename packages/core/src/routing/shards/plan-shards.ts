@@ -1,4 +1,5 @@
 import type { ShardMap } from '../../sharding/shard-map.js'
+import type { ValueRef } from '../../sql/index.js'
 import type { KeyValues } from './key-values.js'
 import { locateInserted, locateSingle, NOWHERE, SOMEWHERE, shardsOfPin } from './locate-pin.js'
 import type { InsertedKeys, KeyedStatement, PreparedShards } from './prepared-shards.js'
@@ -39,8 +40,8 @@ function locateAll(statement: KeyedStatement, values: KeyValues, map: ShardMap):
     one = shard
   }
   for (const { types, rows } of inserted)
-    for (const row of rows) {
-      const shard = locateInserted(types, row, values, map)
+    for (let row = 0; row < countRows(rows, values); row++) {
+      const shard = locateInserted(types, refsOf(rows, row, values), values, map)
       if (typeof shard === 'string' || (one !== NOWHERE && one !== shard)) return SOMEWHERE
       one = shard
     }
@@ -93,8 +94,8 @@ function partRows(
   map: ShardMap,
 ): SplitPart[] | Refused | OneShard {
   const parts = new Map<number, SplitPart>()
-  for (const [index, refs] of rows.entries()) {
-    const found = locateInserted(types, refs, values, map)
+  for (let index = 0; index < countRows(rows, values); index++) {
+    const found = locateInserted(types, refsOf(rows, index, values), values, map)
     const { column } = table.key[0] as KeyColumn
     if (found === 'null') return keyIsNull(table, column)
     if (found === 'unknown') return keyNotRead(table, column)
@@ -104,6 +105,15 @@ function partRows(
     else part.rows.push(index)
   }
   return [...parts.values()]
+}
+
+function countRows(rows: InsertedKeys['rows'], values: KeyValues): number {
+  return values.rows?.count ?? rows.length
+}
+
+/** What is read from now on is of that row. */
+function refsOf(rows: InsertedKeys['rows'], row: number, values: KeyValues): readonly ValueRef[] {
+  return rows[values.rows?.goTo(row) ?? row] as readonly ValueRef[]
 }
 
 /** What a query gives to be inserted must belong on the one shard where all else is. */

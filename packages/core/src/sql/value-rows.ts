@@ -1,0 +1,273 @@
+import { type Lexed, type LexOptions, type LiteralKind, lexStatement } from './lex-statement.js'
+import { RowForm } from './row-form.js'
+import type { StatementFacts } from './statement-facts.js'
+import { assemble, type Piece, type StatementPart } from './statement-text.js'
+
+/** A shorter text is lexed as it is. */
+const SHORTEST_TEXT = 1024
+/** Rows differ by what is NULL, negative, a fraction or too large for an integer in them. */
+const MOST_FORMS = 128
+/** So many are tried before a row is read for its form. */
+const FEW_FORMS = 8
+/** Where forms have fewer rows than so many, parsing all of them is no more work. */
+const FEWEST_ROWS_A_FORM = 2
+
+const HEAD = /^\s*insert\s+into\s+[\w."]+(\s*\([\w\s,"]*\))?\s*values\s*(?=\()/i
+const VALUES = /values\s*$/i
+
+const BLANK = String.raw`[ \t\n\v\f\r]`
+const NUMBER = String.raw`(?:-${BLANK}?)?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?`
+const STRING = String.raw`n?'[^']*(?:''[^']*)*'|e'[^'\\]*(?:(?:''|\\[^])[^'\\]*)*'`
+const ITEM = String.raw`(?:${NUMBER}|${STRING}|\$\d+|null|true|false|default)(?:${BLANK}*::${BLANK}*\w+)?`
+const ANY_ROW = new RegExp(String.raw`\(${BLANK}*${ITEM}(?:${BLANK}*,${BLANK}*${ITEM})*${BLANK}*\)`, 'iy')
+const PARAMETER = /\$(\d+)/g
+/** What does not reach the server as it is written, or has to be looked at for that. */
+const NOT_PLAIN = /[\0\ud800-\udfff]/
+
+const COMMA = 44
+
+/** A value as it is written in a text. */
+export interface WrittenValue {
+  readonly kind: LiteralKind
+  readonly written: string
+}
+
+/** A row of the folded statement. */
+interface FoldedRow {
+  readonly form: RowForm
+  /** The index of its first literal, and the number of its first parameter. */
+  readonly literal: number
+  readonly parameter: number
+}
+
+/** What of a text is no row. */
+interface Around {
+  /** Where the rows begin. */
+  readonly from: number
+  /** Columns are named. */
+  readonly named: boolean
+  /** The shapes of what is ahead of the rows and behind them. */
+  readonly head: string
+  readonly tail: string
+}
+
+/**
+ * The rows of an `INSERT … VALUES` whose values are literals and parameters alone: found one by one by the few forms
+ * that they have, so that thousands of them cost neither a token nor a node of a tree each. What is said of the folded
+ * statement, which has one row of each form, is so of all rows of that form.
+ */
+export class ValueRows {
+  /** The folded statement. Its rows' parameters count on from those behind them. */
+  readonly lexed: Lexed
+  readonly maxParameter: number
+  readonly #text: string
+  /** Where each row begins and ends. */
+  readonly #ends: readonly number[]
+  /** Which of the folded rows stands for each. */
+  readonly #foldedAt: Uint8Array
+  readonly #folded: readonly FoldedRow[]
+  readonly #around: Around
+
+  /** `formAt`: which of the forms each row has. */
+  constructor(
+    text: string,
+    ends: readonly number[],
+    forms: readonly RowForm[],
+    formAt: readonly number[],
+    around: Around,
+  ) {
+    this.#text = text
+    this.#ends = ends
+    this.#around = around
+    // In an order of their own, so that texts with the same forms fold to the same.
+    const known = [...forms].sort((one, other) => (one.shape < other.shape ? -1 : 1))
+    const places = forms.map((form) => known.indexOf(form))
+    this.#foldedAt = new Uint8Array(formAt.length)
+    for (let row = 0; row < formAt.length; row++)
+      this.#foldedAt[row] = places[formAt[row] as number] as number
+    let most = 0
+    for (const [, number] of around.tail.matchAll(PARAMETER)) most = Math.max(most, Number(number))
+    let literal = 0
+    let parameter = most + 1
+    this.#folded = known.map((form) => {
+      const folded = { form, literal, parameter }
+      literal += form.literals.length
+      parameter += form.parameters
+      return folded
+    })
+    const rows = this.#folded.map((each) => each.form.withParameters(each.parameter))
+    this.lexed = {
+      shape: `${around.head}${rows.join(', ')}${around.tail}`,
+      literals: known.flatMap(({ literals }) => literals),
+      ambiguous: null,
+    }
+    if (parameter > most + 1)
+      for (const [row, at] of formAt.entries())
+        for (const value of (forms[at] as RowForm).valuesAt(text, ends[2 * row] as number))
+          if (value.startsWith('$')) most = Math.max(most, Number(value.slice(1)))
+    this.maxParameter = most
+  }
+
+  get count(): number {
+    return this.#foldedAt.length
+  }
+
+  /** These are the facts of the folded statement, and nothing else is in it. */
+  isSaidBy({ understood, statements, inserts }: StatementFacts): boolean {
+    if (!understood) return true
+    const [insert, another] = inserts
+    if (statements !== 1 || another !== undefined || insert?.rows?.length !== this.#folded.length)
+      return false
+    return insert.rows.every((row, at) => row.length === this.#folded[at]?.form.width)
+  }
+
+  /** To read what is written in the rows, one at a time. */
+  cursor(): RowCursor {
+    return new RowCursor(this.#text, this.#ends, this.#foldedAt, this.#folded)
+  }
+
+  /** The statement with these columns named, where it names none. */
+  named(columns: readonly string[]): string {
+    return this.#headWith(columns) + this.#text.slice(this.#around.from)
+  }
+
+  #headWith(columns: readonly string[] | null): string {
+    const head = this.#text.slice(0, this.#around.from)
+    if (this.#around.named || columns === null) return head
+    const names = columns.map((column) => `"${column.replaceAll('"', '""')}"`)
+    return `${head.slice(0, head.search(VALUES))}(${names.join(', ')}) values `
+  }
+
+  /** The statement with those of its rows, in that order. `columns`: names them where it names none. */
+  with(rows: readonly number[], columns: readonly string[] | null): StatementPart {
+    const text = this.#text
+    const head = this.#headWith(columns)
+    const tail = text.slice(this.#ends.at(-1))
+    if (this.maxParameter === 0) {
+      const slices = rows.map((row) => text.slice(this.#ends[2 * row], this.#ends[2 * row + 1]))
+      return { text: `${head}${slices.join(',')}${tail}`, parameters: [] }
+    }
+    const pieces: Piece[] = [head]
+    for (const [at, row] of rows.entries()) {
+      if (at > 0) pieces.push(',')
+      const { form } = this.#folded[this.#foldedAt[row] as number] as FoldedRow
+      form.addPieces(text, this.#ends[2 * row] as number, pieces)
+    }
+    let from = 0
+    for (const found of tail.matchAll(PARAMETER)) {
+      pieces.push(tail.slice(from, found.index), Number(found[1]))
+      from = found.index + found[0].length
+    }
+    pieces.push(tail.slice(from))
+    return assemble(pieces)
+  }
+}
+
+/** Reads rows of a text by the literals and parameters of its folded statement. */
+export class RowCursor {
+  readonly #text: string
+  readonly #ends: readonly number[]
+  readonly #foldedAt: Uint8Array
+  readonly #folded: readonly FoldedRow[]
+  #row: FoldedRow
+  #from = 0
+
+  constructor(text: string, ends: readonly number[], foldedAt: Uint8Array, folded: readonly FoldedRow[]) {
+    this.#text = text
+    this.#ends = ends
+    this.#foldedAt = foldedAt
+    this.#folded = folded
+    this.#row = folded[0] as FoldedRow
+  }
+
+  get count(): number {
+    return this.#foldedAt.length
+  }
+
+  /** Returns which row of the folded statement stands for this one. */
+  goTo(row: number): number {
+    const at = this.#foldedAt[row] as number
+    this.#row = this.#folded[at] as FoldedRow
+    this.#from = this.#ends[2 * row] as number
+    return at
+  }
+
+  literal(index: number): WrittenValue | null {
+    const { form, literal } = this.#row
+    const place = form.literalPlaces[index - literal]
+    const kind = form.literals[index - literal]?.kind
+    if (place === undefined || kind === undefined) return null
+    return { kind, written: form.valueAt(this.#text, this.#from, place) }
+  }
+
+  /** The number of the parameter that stands there. */
+  parameter(index: number): number {
+    const { form, parameter } = this.#row
+    const place = form.parameterPlaces[index - parameter] as number
+    return Number(form.valueAt(this.#text, this.#from, place).slice(1))
+  }
+}
+
+/** Null: it is no such statement, or has too many forms for that to be worth it. */
+export function readValueRows(text: string, options: Pick<LexOptions, 'backslashQuotes'>): ValueRows | null {
+  if (text.length < SHORTEST_TEXT) return null
+  try {
+    return findRows(text, options)
+  } catch (error) {
+    // A regular expression runs out of stack where a value has millions of quotes.
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+function findRows(text: string, { backslashQuotes }: Pick<LexOptions, 'backslashQuotes'>): ValueRows | null {
+  const found = HEAD.exec(text)
+  if (found === null || NOT_PLAIN.test(text) || (backslashQuotes && text.includes('\\'))) return null
+  const ends: number[] = []
+  const forms: RowForm[] = []
+  const formAt: number[] = []
+  let form = -1
+  let at = found[0].length
+  for (;;) {
+    let end = forms[form]?.endAt(text, at) ?? -1
+    for (let other = 0; end < 0 && other < forms.length && forms.length <= FEW_FORMS; other++) {
+      form = other
+      end = (forms[other] as RowForm).endAt(text, at)
+    }
+    if (end < 0) {
+      ANY_ROW.lastIndex = at
+      if (!ANY_ROW.test(text)) return null
+      end = ANY_ROW.lastIndex
+      const read = RowForm.of(text.slice(at, end))
+      if (read === null || read.endAt(text, at) !== end) return null
+      form = forms.indexOf(read)
+      if (form < 0) form = forms.push(read) - 1
+      if (forms.length > MOST_FORMS) return null
+    }
+    ends.push(at, end)
+    formAt.push(form)
+    at = pastBlanks(text, end)
+    if (text.charCodeAt(at) !== COMMA) break
+    at = pastBlanks(text, at + 1)
+  }
+  if (formAt.length < FEWEST_ROWS_A_FORM * forms.length) return null
+  const around = readAround(text, found[0].length, found[1] !== undefined, ends.at(-1) as number)
+  return around === null ? null : new ValueRows(text, ends, forms, formAt, around)
+}
+
+/** Null where there are literals, which would count on from those of the rows. */
+function readAround(text: string, from: number, named: boolean, to: number): Around | null {
+  const head = lexStatement(`${text.slice(0, from)}(`, { backslashQuotes: false })
+  const tail = lexStatement(`)${text.slice(to)}`, { backslashQuotes: false })
+  for (const { ambiguous, literals } of [head, tail])
+    if (ambiguous !== null || literals.length > 0) return null
+  return { from, named, head: head.shape.slice(0, -1), tail: tail.shape.slice(1) }
+}
+
+function pastBlanks(text: string, at: number): number {
+  for (;;) {
+    const code = text.charCodeAt(at)
+    if (code !== 32 && !(code >= 9 && code <= 13)) return at
+    at++
+  }
+}
