@@ -26,6 +26,7 @@ export function inOrder(
   answers: readonly pg.QueryResult[],
   parts: readonly { readonly rows: readonly number[] }[],
 ): pg.QueryResult {
+  if (answers.every(({ rows }) => rows.length === 0)) return joined(answers)
   const rows: unknown[] = []
   const isWhole = answers.every(({ rows: part }, at) => part.length === parts[at]?.rows.length)
   for (const [at, part] of parts.entries())

@@ -19,6 +19,7 @@ const BLANKS = String.raw`[ \t\n\v\f\r]+`
 const SYNTAX = /[.*+?^${}()|[\]\\/]/g
 const PARAMETER = /\$\d+/g
 
+const ZERO = 48
 const MOST_KEPT = 1000
 const kept = new Map<string, RowForm | null>()
 
@@ -95,6 +96,17 @@ export class RowForm {
     const pattern = this.#upTo[place] as RegExp
     pattern.lastIndex = at
     return pattern.exec(text)?.[1] as string
+  }
+
+  /** One that is an `integer`. */
+  integerAt(text: string, at: number, place: number): number {
+    if (place > 0 || this.#between[0] !== '(') return Number(this.valueAt(text, at, place))
+    let number = 0
+    for (let from = at + 1; ; from++) {
+      const digit = text.charCodeAt(from) - ZERO
+      if (digit < 0 || digit > 9) return number
+      number = number * 10 + digit
+    }
   }
 
   /** A row of it whose parameters are these and those behind. */

@@ -200,6 +200,14 @@ export class RowCursor {
     return { kind, written: form.valueAt(this.#text, this.#from, place) }
   }
 
+  /** Without the sign; null: it is no literal that is an `integer`. */
+  integer(index: number): number | null {
+    const { form, literal } = this.#row
+    const place = form.literalPlaces[index - literal]
+    if (place === undefined || form.literals[index - literal]?.kind !== 'integer') return null
+    return form.integerAt(this.#text, this.#from, place)
+  }
+
   /** The number of the parameter that stands there. */
   parameter(index: number): number {
     const { form, parameter } = this.#row

@@ -95,8 +95,11 @@ test('what is said of folded rows is what is said of all of them', () => {
       const found = refs.map((ref) => {
         if (ref === null) return null
         const { kind, index, negative, type, array } = ref
+        const literal = kind === 'parameter' ? null : cursor.literal(index)
+        if (literal !== null)
+          expect(cursor.integer(index)).toBe(literal.kind === 'integer' ? Number(literal.written) : null)
         return {
-          value: kind === 'parameter' ? cursor.parameter(index) : cursor.literal(index),
+          value: literal ?? cursor.parameter(index),
           ...{ negative, type, array },
         }
       })

@@ -62,11 +62,6 @@ export function readLiteral(
   if (kind === 'integer' || kind === 'number') {
     // A number is compared as one: with text or a uuid not at all.
     if (familyOf(type) !== 'integer' || !DIGITS.test(written)) return 'unknown'
-    // It has nine digits at most, and such a number fits all but an int2.
-    if (kind === 'integer' && type !== 'int2') {
-      into.read(type, negative ? 0 - Number(written) : Number(written))
-      return 'value'
-    }
     return readKeyText(negative ? `-${written}` : written, type, into)
   }
   const text = textOfString(value)

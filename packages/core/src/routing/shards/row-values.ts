@@ -17,6 +17,12 @@ export class RowValues implements KeyValues {
   read(ref: ValueRef, type: KeyType, into: KeyReader): KeyReading {
     if (ref.kind === 'parameter')
       return this.#parameters.read({ ...ref, index: this.rows.parameter(ref.index) }, type, into)
+    // Most keys are such, and all of these fit an int4.
+    const integer = type === 'int8' || type === 'int4' ? this.rows.integer(ref.index) : null
+    if (integer !== null) {
+      into.read(type, ref.negative ? 0 - integer : integer)
+      return 'value'
+    }
     const value = this.rows.literal(ref.index)
     return value === null ? 'unknown' : readLiteral(value, ref.negative, type, into)
   }
