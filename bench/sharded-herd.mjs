@@ -19,13 +19,15 @@ import { runProgram } from './proxy/run-program.mjs'
 import { makeScratch } from './scratch.mjs'
 
 const CASES = [
-  ...['keyed', 'keyed-proxy', 'keyed-proxy-one', 'scatter', 'first-rows', 'ordered-rows'],
+  ...['keyed', 'keyed-one', 'keyed-by-hand', 'keyed-proxy', 'keyed-proxy-one'],
+  ...['scatter', 'first-rows', 'ordered-rows'],
   ...['two-phase', 'insert', 'large-insert', 'copy'],
 ]
 const { rounds, seconds, cases } = chooseOptions(process.argv.slice(2), CASES)
 const SHARDED = 'sharded herd'
 const PLAIN = 'one server'
 const ONE_SHARD = 'herd of one shard'
+const BY_HAND = 'as many servers'
 const ROWS = 200_000
 const ROWS_AN_INSERT = 1000
 const ROWS_A_LARGE_INSERT = 10_000
@@ -49,11 +51,14 @@ sharding: { groups: [s1, s2, s3, s4], tables: { users: { key: id }, scores: { ke
   [PLAIN]: 'name: plain\nport: auto\nproxy: false\ngroups: [{ name: home, nodes: 1 }]',
 }
 /** What planning costs, where no more servers than one share the machine. */
-if (cases.includes('keyed-proxy-one'))
+if (cases.includes('keyed-one') || cases.includes('keyed-proxy-one'))
   specs[ONE_SHARD] = specs[SHARDED]
     .replace('name: sharded', 'name: one')
     .replace('count: 4', 'count: 1')
     .replace('s1, s2, s3, s4', 's1')
+/** And where as many do: each is asked by a program that knows where its rows are. */
+const others = cases.includes('keyed-by-hand') ? ['second', 'third', 'fourth'] : []
+for (const name of others) specs[name] = specs[PLAIN].replace('name: plain', `name: ${name}`)
 const herds = []
 const pools = {}
 const proxies = {}
@@ -230,16 +235,25 @@ async function copyRate(pool, pieces) {
 
 let copyPieces = null
 
+/** `poolOf`: whom a key is asked of. */
+function keyedRate(poolOf) {
+  return rateOf(CALLERS, async (caller, turn) => {
+    const id = (caller * 7919 + turn * 104_729) % ROWS
+    const { rows } = await poolOf(id).query('select name from users where id = $1', [id])
+    if (rows[0]?.name !== `user ${id}`) throw new Error('another row than was asked for')
+  })
+}
+
+function playByHand(name) {
+  if (name === SHARDED) return keyedRate(() => pools[SHARDED])
+  const all = [PLAIN, ...others].map((each) => pools[each])
+  return keyedRate((id) => all[(id >>> 2) % all.length])
+}
+
 const PLAYS = {
-  keyed: {
-    names: [SHARDED, PLAIN],
-    play: (name) =>
-      rateOf(CALLERS, async (caller, turn) => {
-        const id = (caller * 7919 + turn * 104_729) % ROWS
-        const { rows } = await pools[name].query('select name from users where id = $1', [id])
-        if (rows[0]?.name !== `user ${id}`) throw new Error('another row than was asked for')
-      }),
-  },
+  keyed: { names: [SHARDED, PLAIN], play: (name) => keyedRate(() => pools[name]) },
+  'keyed-one': { names: [ONE_SHARD, PLAIN], play: (name) => keyedRate(() => pools[name]) },
+  'keyed-by-hand': { names: [SHARDED, BY_HAND], play: playByHand },
   'keyed-proxy': { names: [SHARDED, PLAIN], play: proxyRate },
   'keyed-proxy-one': { names: [ONE_SHARD, PLAIN], play: proxyRate },
   insert: { names: [SHARDED, PLAIN], play: (name) => insertRate(name, ROWS_AN_INSERT) },
@@ -288,6 +302,8 @@ const PLAYS = {
 /** The least that the first may do of what the second does. */
 const LEAST = {
   keyed: 0.95,
+  'keyed-one': 0.95,
+  'keyed-by-hand': 0.95,
   'keyed-proxy': 0.95,
   'keyed-proxy-one': 0.95,
   insert: 0.9,
