@@ -1,8 +1,7 @@
 import type { Fields } from './parser.js'
 import type { Scope } from './scope.js'
-import type { DraftSource } from './statement-draft.js'
+import type { DraftSource, QueryDraft } from './statement-draft.js'
 import type { BlockColumn, ColumnEquality, ColumnPair, SourceRange } from './statement-facts.js'
-import type { StatementWalk } from './statement-walk.js'
 import { asNode, isFields, listOf, nameOf, openNode, textOf } from './tree.js'
 import { allValueRefsOf, anyValueRefsOf } from './value-ref.js'
 
@@ -33,14 +32,14 @@ const NOTHING: Demand = { strict: new Set(), of: null }
 
 /** Which equalities the rows of a block satisfy: those ANDed in its WHERE and in its joins. */
 export function collectConditions(
-  walk: StatementWalk,
+  query: QueryDraft,
   scope: Scope,
   from: readonly unknown[],
   where: unknown,
   firstOfFrom = 0,
 ): void {
   if (scope.block === null) return
-  const conditions = new BlockConditions(walk, scope, scope.block, from)
+  const conditions = new BlockConditions(query, scope, scope.block, from)
   const own = conditions.readWhere(where)
   conditions.readItems(from, firstOfFrom, { strict: strictOf(own), of: null })
   conditions.note(own, null)
@@ -51,26 +50,26 @@ export function collectConditions(
  * null when there are none.
  */
 export function collectMergeConditions(
-  walk: StatementWalk,
+  query: QueryDraft,
   scope: Scope,
   source: unknown,
   on: unknown,
   of: SourceRange | null,
 ): void {
   if (scope.block === null) return
-  const conditions = new BlockConditions(walk, scope, scope.block, [source])
+  const conditions = new BlockConditions(query, scope, scope.block, [source])
   conditions.readItems([source], 1, NOTHING)
   if (of !== null) conditions.note(conditions.readOn(on), of)
 }
 
 class BlockConditions {
-  private readonly walk: StatementWalk
+  private readonly query: QueryDraft
   private readonly scope: Scope
   private readonly block: number
   private readonly bare: boolean
 
-  constructor(walk: StatementWalk, scope: Scope, block: number, from: readonly unknown[]) {
-    this.walk = walk
+  constructor(query: QueryDraft, scope: Scope, block: number, from: readonly unknown[]) {
+    this.query = query
     this.scope = scope
     this.block = block
     this.bare = !from.some(hidesColumns)
@@ -93,7 +92,7 @@ class BlockConditions {
   }
 
   note(conditions: readonly Condition[], of: SourceRange | null): void {
-    const { draft } = this.walk
+    const { draft } = this.query
     for (const condition of conditions) {
       if ('values' in condition) {
         if (of === null) draft.equalities.push(condition)
@@ -170,7 +169,7 @@ class BlockConditions {
     if (kind === 'AEXPR_OP') this.addEqual(lexpr, rexpr, place, into)
     else if (kind === 'AEXPR_IN') this.addIn(lexpr, listOf(asNode(rexpr, 'List')?.items), place, into)
     else if (kind === 'AEXPR_OP_ANY')
-      this.addValues(lexpr, anyValueRefsOf(rexpr, this.walk.literals), place, into)
+      this.addValues(lexpr, anyValueRefsOf(rexpr, this.query.literals), place, into)
   }
 
   private addEqual(left: unknown, right: unknown, place: Place, into: Condition[]): void {
@@ -183,7 +182,7 @@ class BlockConditions {
         for (const [index, side] of sides.entries()) this.addEqual(side, others[index], place, into)
       return
     }
-    const { literals } = this.walk
+    const { literals } = this.query
     if (asNode(left, 'ColumnRef') === null)
       this.addValues(right, allValueRefsOf([left], literals), place, into)
     else if (asNode(right, 'ColumnRef') === null)
@@ -193,10 +192,10 @@ class BlockConditions {
 
   private addIn(left: unknown, items: readonly unknown[], place: Place, into: Condition[]): void {
     const row = asNode(left, 'RowExpr')
-    if (row === null) this.addValues(left, allValueRefsOf(items, this.walk.literals), place, into)
+    if (row === null) this.addValues(left, allValueRefsOf(items, this.query.literals), place, into)
     listOf(row?.args).forEach((column, index) => {
       const values = items.map((item) => listOf(asNode(item, 'RowExpr')?.args)[index])
-      this.addValues(column, allValueRefsOf(values, this.walk.literals), place, into)
+      this.addValues(column, allValueRefsOf(values, this.query.literals), place, into)
     })
   }
 
@@ -215,7 +214,7 @@ class BlockConditions {
 
   private addCorrelation(inner: BlockColumn, node: unknown): void {
     const outer = this.outerColumnOf(node)
-    if (outer !== null) this.walk.draft.correlations.push({ inner, outer })
+    if (outer !== null) this.query.draft.correlations.push({ inner, outer })
   }
 
   /** The column of a FROM item: of a table, or of a join that merges its sides' columns of this name. */
@@ -246,7 +245,7 @@ class BlockConditions {
   private outerColumnOf(node: unknown): BlockColumn | null {
     const parts = partsOf(node)
     if (parts === null || parts.alias === null || this.scope.outer === null) return null
-    const { blocks } = this.walk.draft
+    const { blocks } = this.query.draft
     for (const block of [this.block, ...this.scope.outer]) {
       const around = blocks[block]
       if (around === undefined || around.opaque) return null
@@ -259,7 +258,7 @@ class BlockConditions {
   }
 
   private get sources(): DraftSource[] {
-    return this.walk.draft.blocks[this.block]?.sources ?? []
+    return this.query.draft.blocks[this.block]?.sources ?? []
   }
 
   private get all(): SourceRange {

@@ -1,6 +1,7 @@
 import { hidesColumns, partsOf } from './block-conditions.js'
 import type { Fields } from './parser.js'
 import type { ShapeLiterals } from './shape-literals.js'
+import type { QueryDraft } from './statement-draft.js'
 import type {
   Assignment,
   InsertFacts,
@@ -9,7 +10,6 @@ import type {
   SourceRange,
   ValueRef,
 } from './statement-facts.js'
-import type { StatementWalk } from './statement-walk.js'
 import { asNode, isFields, listOf, openNode, textOf } from './tree.js'
 import { valueRefOf } from './value-ref.js'
 
@@ -17,7 +17,7 @@ type Selected = NonNullable<InsertFacts['selected']>[number]
 
 /** What an INSERT inserts where; its SELECT, where it is a plain one, is the block `selectBlock`. */
 export function insertOf(
-  walk: StatementWalk,
+  query: QueryDraft,
   fields: Fields,
   table: QualifiedName,
   block: number,
@@ -29,15 +29,15 @@ export function insertOf(
     block,
     table,
     columns: columnsOf(fields.cols),
-    rows: select === null ? [[]] : rowsOf(select, walk.literals),
-    selected: select === null ? null : selectedOf(walk, select, selectBlock),
+    rows: select === null ? [[]] : rowsOf(select, query.literals),
+    selected: select === null ? null : selectedOf(query, select, selectBlock),
     conflict: action === null ? 'none' : action === 'ONCONFLICT_NOTHING' ? 'nothing' : 'update',
   }
 }
 
 /** What the clauses of a MERGE insert. */
 export function mergeInsertsOf(
-  { literals, draft }: StatementWalk,
+  { literals, draft }: QueryDraft,
   clauses: readonly Fields[],
   table: QualifiedName,
   block: number,
@@ -117,17 +117,17 @@ function isStar(node: unknown): boolean {
 }
 
 /** A WITH has blocks before that of its SELECT, and grouping sets make NULLs of what they group by. */
-function selectedOf(walk: StatementWalk, select: Fields, block: number): InsertFacts['selected'] {
+function selectedOf(query: QueryDraft, select: Fields, block: number): InsertFacts['selected'] {
   const { op, valuesLists, withClause, groupClause, fromClause, targetList } = select
   const isPlain = op === 'SETOP_NONE' && valuesLists === undefined && withClause === undefined
   const outputs = listOf(targetList).map((target) => asNode(target, 'ResTarget')?.val)
   if (!isPlain || outputs.some(isStar)) return null
   if (listOf(groupClause).some((each) => openNode(each)?.type === 'GroupingSet')) return null
-  const sources = walk.draft.blocks[block]?.sources ?? []
+  const sources = query.draft.blocks[block]?.sources ?? []
   const bare = !listOf(fromClause).some(hidesColumns)
   return outputs.map((value): Selected => {
     const parts = partsOf(value)
-    if (parts === null) return valueRefOf(value, walk.literals)
+    if (parts === null) return valueRefOf(value, query.literals)
     const { alias, column } = parts
     if (alias === null) return bare ? { block, source: sources.length === 1 ? 0 : null, column } : null
     const source = sources.findIndex((each) => each.alias === alias)

@@ -1,3 +1,4 @@
+import type { ShapeLiterals } from './shape-literals.js'
 import type {
   Assignment,
   BlockPlace,
@@ -27,6 +28,12 @@ export interface DraftBlock {
 }
 
 export type DraftSource = { -readonly [Field in keyof BlockSource]: BlockSource[Field] }
+
+/** A query that is being read. */
+export interface QueryDraft {
+  readonly draft: StatementDraft
+  readonly literals: ShapeLiterals
+}
 
 /** Facts being gathered; names are kept once. */
 export class StatementDraft {

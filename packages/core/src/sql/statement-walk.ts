@@ -5,7 +5,7 @@ import type { Fields } from './parser.js'
 import { QUERY_NODES } from './query-grammar.js'
 import { isLimited, OUTERMOST, type Scope, within } from './scope.js'
 import type { ShapeLiterals } from './shape-literals.js'
-import type { DraftSource, StatementDraft } from './statement-draft.js'
+import type { DraftSource, QueryDraft, StatementDraft } from './statement-draft.js'
 import type { QualifiedName, QueryBlock, TableUse, Trace } from './statement-facts.js'
 import { asNode, isFields, listOf, NotUnderstood, nameOf, openNode, textOf } from './tree.js'
 
@@ -35,7 +35,7 @@ function traceOf(name: string): Trace | null {
 }
 
 /** Walks the tree of one query and notes what it does; throws `NotUnderstood`. */
-export class StatementWalk {
+export class StatementWalk implements QueryDraft {
   readonly draft: StatementDraft
   readonly literals: ShapeLiterals
   private depth = 0
