@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { HerdError } from '@pgherd/core'
 import { type Catalogue, readExplain } from '@pgherd/core/sql'
 import pg from 'pg'
 import type { ToldGroup } from '../group-nodes.js'
 import { type Call, type GroupContext, type GroupListener, GroupPool } from '../group-pool.js'
 import { addressElsewhere } from '../node-addresses.js'
-import type { OwnedClient } from '../owned-client.js'
 import { poolClosed } from '../pool-node.js'
 import type { Policy } from '../pool-options.js'
 import { sqlStateOf } from '../server-error.js'
@@ -13,35 +11,24 @@ import type { Positions, Session } from '../session.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
 import { StatementKnowledge } from '../statement-knowledge.js'
-import { type NoticeListener, noticeListener } from '../statement-trace.js'
-import { openingOf, runTransaction, type TransactionFailure } from '../transaction.js'
 import type { CopyRoute } from './copy-route.js'
 import { type ExplainedRead, explainRead } from './explain-read.js'
 import { awaitFederation, FederationPool } from './federation-pool.js'
+import { GroupConnections } from './group-connections.js'
 import { HerdClient } from './herd-client.js'
-import {
-  type ClientQuery,
-  type HerdRoute,
-  MOST_ROUTES,
-  OTHER_EPOCH,
-  type Router,
-  type SpreadRoute,
-} from './herd-route.js'
+import { type ClientQuery, type HerdRoute, MOST_ROUTES, OTHER_EPOCH, type Router } from './herd-route.js'
 import { IdSource } from './id-source.js'
 import { type FullPlacement, fetchPlacedCatalogue, fetchPlacement } from './placed-columns.js'
 import { planHerdRoute } from './plan-herd-route.js'
 import { MissingTable, RoutePlanner } from './route-planner.js'
 import { type ScatterRoute, ScatterRuns } from './scatter-runs.js'
+import { SpreadRuns } from './spread-runs.js'
 
 /** Of the federation, beside the database whose tables it puts together. */
 const FEDERATION_SUFFIX = '_herd'
 const NONE: ReadonlySet<string> = new Set()
 /** A table that is not there may have been made since. */
 const LEARN_AGAIN_MS = 100
-/** How often it is tried again to end what is prepared. */
-const PREPARED_POLL_MS = 50
-const UNDEFINED_OBJECT = '42704'
-const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** Whom a statement goes to; of the federation, nobody knows before it runs. */
 function groupsOf(route: HerdRoute): readonly string[] {
@@ -64,6 +51,8 @@ export class ShardRouter {
   #reloading: Promise<void> | null = null
   #turn = 0
   readonly #scatters: ScatterRuns
+  readonly #connections: GroupConnections
+  readonly #spread: SpreadRuns
   readonly #ids = new IdSource((work) => this.#borrowShard(work, 'primary'))
   #learntAtMs = 0
   #closed = false
@@ -76,6 +65,17 @@ export class ShardRouter {
     this.#placement = placement
     this.#shards = new StatementKnowledge('shards', (work, role) => this.#borrowShard(work, role))
     this.#scatters = new ScatterRuns(context.settings.pool)
+    const { failoverWaitMs } = context.settings
+    this.#connections = new GroupConnections(this.#groups, failoverWaitMs)
+    this.#spread = new SpreadRuns(
+      {
+        client: (session, policy) => this.client(session, policy),
+        connect: (group, session, policy) => this.#connections.connect(group, session, policy),
+        noteUnknown: (session) => this.noteUnknown(session),
+        schemaChanged: () => this.#schemaChanged(),
+      },
+      failoverWaitMs,
+    )
     this.#openGroups()
   }
 
@@ -257,7 +257,7 @@ export class ShardRouter {
       case 'parts':
       case 'move':
       case 'select insert':
-        this.#runSpread(route, record, call, session).then(call.resolve, call.reject)
+        this.#spread.run(route, record, call, session).then(call.resolve, call.reject)
     }
   }
 
@@ -369,78 +369,10 @@ export class ShardRouter {
     return this.#openGroup(this.#placement.home, [...this.#home.nodes.keys()], database, false)
   }
 
-  /** In a transaction over all its groups. */
-  async #runSpread(
-    route: SpreadRoute,
-    record: StatementRecord,
-    { text, values, config, policy, startedAtMs }: Call,
-    session: Session,
-  ): Promise<Answer> {
-    const query: ClientQuery = { text, values, config: { ...config, text, values } }
-    const noticed = noticeListener(config.trace)
-    if (route.kind === 'each' && route.apart)
-      return this.#runApart(route.groups, query, policy, session, noticed)
-    const opening = openingOf({}, policy?.synchronousCommit ?? null)
-    const deadlineMs = startedAtMs + (policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs)
-    for (;;) {
-      config.signal?.throwIfAborted()
-      const client = this.client(session, policy)
-      if (noticed !== undefined) client.on('notice', noticed)
-      const run = (): Promise<Answer> => {
-        client.open()
-        return client.runSpread(route, record, query)
-      }
-      let broken: Error | undefined
-      try {
-        return await runTransaction(client, run, opening, config.signal ?? null)
-      } catch (failure) {
-        const { error } = failure as TransactionFailure
-        if (client.refusal !== null) broken = client.refusal
-        if (error instanceof HerdError && error.code === 'OUTCOME_UNKNOWN') this.noteUnknown(session)
-        const isLost = error instanceof HerdError && error.code === 'TRANSACTION_LOST'
-        if (!isLost || performance.now() > deadlineMs) throw error
-      } finally {
-        client.release(broken)
-      }
-      await sleep(PREPARED_POLL_MS)
-    }
-  }
-
   /** I4: whoever looks whether it took effect must see it if it did. */
   noteUnknown(session: Session): void {
     this.#context.statistics.unknown++
     for (const [name, { finder }] of this.#groups) finder.stamper.wrote(session.inGroup(name), false)
-  }
-
-  /** On each by itself; what failed where is told when all have answered. */
-  async #runApart(
-    groups: readonly string[],
-    query: ClientQuery,
-    policy: Policy | null,
-    session: Session,
-    noticed: NoticeListener | undefined,
-  ): Promise<Answer> {
-    const answers = await Promise.allSettled(
-      groups.map(async (group) => {
-        const client = await this.connect(group, session, policy)
-        if (noticed !== undefined) client.on('notice', noticed)
-        try {
-          return await client.query(query.config as pg.QueryConfig)
-        } finally {
-          if (noticed !== undefined) client.removeListener('notice', noticed)
-          client.release()
-        }
-      }),
-    )
-    await this.#schemaChanged()
-    const failed = answers.flatMap((answer, at) =>
-      answer.status === 'rejected' ? [{ group: groups[at], error: answer.reason as Error }] : [],
-    )
-    const [first] = failed
-    if (first === undefined) return (answers[0] as PromiseFulfilledResult<Answer>).value
-    throw Object.assign(first.error, {
-      message: `${first.error.message} (${failed.map(({ group }) => group).join(', ')} of ${groups.join(', ')}; the others have it done)`,
-    })
   }
 
   /**
@@ -473,12 +405,15 @@ export class ShardRouter {
       reload: () => this.#reload(),
       query: (query, signal) => this.#queryFor(query, signal, session, policy),
       connect: (group, holds) =>
-        holds ? this.#connectInTime(group, session, policy) : this.connect(group, session, policy),
+        holds
+          ? this.#connections.connectInTime(group, session, policy)
+          : this.#connections.connect(group, session, policy),
       connectFederation: async () => {
         const federation = await this.#federation.group()
-        return this.#checkout(federation, session.inGroup(federation.name), policy)
+        const need = { consistency: 'primary', policy, signal: null } as const
+        return federation.checkout({ ...need, session: session.inGroup(federation.name) })
       },
-      endPrepared: (group, statement) => this.#endPrepared(group, statement, session),
+      endPrepared: (group, statement) => this.#connections.endPrepared(group, statement, session),
     })
   }
 
@@ -544,60 +479,6 @@ export class ShardRouter {
     }
     running.then(ended, ended)
     return running
-  }
-
-  connect(name: string, session: Session, policy: Policy | null): Promise<OwnedClient & pg.PoolClient> {
-    return this.#checkout(this.#groups.get(name) as GroupPool, session.inGroup(name), policy)
-  }
-
-  /** Who holds connections while they wait for another one may be waiting for each other. */
-  async #connectInTime(
-    name: string,
-    session: Session,
-    policy: Policy | null,
-  ): Promise<OwnedClient & pg.PoolClient> {
-    const failoverWaitMs = policy?.failoverWaitMs ?? this.#context.settings.failoverWaitMs
-    const group = this.#groups.get(name) as GroupPool
-    try {
-      return await this.#checkout(group, session.inGroup(name), policy, failoverWaitMs)
-    } catch (error) {
-      if ((error as Error).name !== 'TimeoutError') throw error
-      throw new HerdError(
-        'QUEUE_FULL',
-        `A transaction with connections of other groups has waited ${failoverWaitMs} ms in vain for one of ${name}.`,
-        { hint: 'Raise `max`, or go to the groups in the same order everywhere.' },
-      )
-    }
-  }
-
-  #checkout(
-    group: GroupPool,
-    session: Session,
-    policy: Policy | null,
-    waitMs?: number,
-  ): Promise<OwnedClient & pg.PoolClient> {
-    const need = { consistency: 'primary', session, policy, signal: null } as const
-    return group.checkout(waitMs === undefined ? need : { ...need, waitMs })
-  }
-
-  /** Tries until it has an answer: a server that is not up yet, or is no primary any more, is none. */
-  async #endPrepared(group: string, statement: string, session: Session): Promise<void> {
-    const pool = this.#groups.get(group) as GroupPool
-    const deadlineMs = pool.deadlineMs(null)
-    for (;;) {
-      try {
-        await pool.borrow((client) => client.query(statement), 'primary')
-        break
-      } catch (error) {
-        const state = sqlStateOf(error as Error)
-        // Somebody else has ended it the same way.
-        if (state === UNDEFINED_OBJECT) break
-        if (state === INSUFFICIENT_PRIVILEGE || performance.now() > deadlineMs) throw error
-      }
-      await sleep(PREPARED_POLL_MS)
-    }
-    // I4: what was stamped at PREPARE does not show it yet.
-    pool.finder.stamper.wrote(session.inGroup(group), true)
   }
 
   /** Unique over all groups, rising with time. */
