@@ -91,7 +91,8 @@ export class HerdWideKeeper {
   async #keepFederation(): Promise<void> {
     const { changes, placement } = this.#parts
     while (!this.#closed) {
-      if (!placement.isSettled) {
+      // It is of primaries alone: a standby that catches up for long is none of its business.
+      if (!placement.isInForce) {
         await changes.next(AGAIN_MS)
         continue
       }

@@ -40,6 +40,8 @@ export class PlacementKeeper {
   #placement: Placement | null = null
   /** The groups' epochs when their rows were last seen to be right: a failover may have changed them. */
   #seenEpochs: number | null = null
+  /** The same of their primaries alone. */
+  #inForceEpochs: number | null = null
   /** By node: the process on which nobody is left from before. */
   readonly #settled = new Map<string, ManagedNode['running']>()
   #failure: HerdError | null = null
@@ -74,6 +76,11 @@ export class PlacementKeeper {
     )
   }
 
+  /** Every primary has the placement. A standby may still let in who came under an older one: it has older rows. */
+  get isInForce(): boolean {
+    return this.#placement !== null && this.#inForceEpochs === this.#epochs()
+  }
+
   start(): void {
     this.#running = this.#run()
   }
@@ -100,7 +107,7 @@ export class PlacementKeeper {
       await this.#alone(() => this.#change(map))
     } catch (error) {
       // What of it is in a group's table is to be finished, whether somebody asks again or not.
-      this.#seenEpochs = null
+      this.#seenEpochs = this.#inForceEpochs = null
       throw error
     } finally {
       this.#parts.changes.fire()
@@ -184,6 +191,8 @@ export class PlacementKeeper {
         ? firstPlacement(sharding, this.#placedGroups())
         : { ...newest, groups: this.#placedGroups() }
     await this.#carryOut(wanted, rows)
+    this.#inForceEpochs = epochs
+    changes.fire()
     const { epoch } = wanted.map
     await Promise.all(this.#unsettledNodes().map(({ group, node }) => this.#settle(group, node, epoch)))
     this.#seenEpochs = epochs

@@ -74,7 +74,7 @@ function withoutRows(facts: StatementFacts): unknown {
 test('what is said of folded rows is what is said of all of them', () => {
   const random = seeded(20_261_122)
   let folded = 0
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 100; round++) {
     const text = insertOf(random)
     const whole = readFacts(text)
     const { facts, rows } = new StatementReader().factsOf(text)
@@ -115,13 +115,13 @@ test('what is said of folded rows is what is said of all of them', () => {
       expect(found, text).toEqual(said)
     }
   }
-  expect(folded).toBeGreaterThan(200)
+  expect(folded).toBeGreaterThan(70)
 })
 
 test('rows that are cut out mean what they mean where the statement is taken apart', () => {
   const random = seeded(7)
   let cut = 0
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 100; round++) {
     const text = insertOf(random)
     const rows = readValueRows(text, OPTIONS)
     if (rows === null) continue
@@ -133,7 +133,7 @@ test('rows that are cut out mean what they mean where the statement is taken apa
     expect(meaningOf(part.text), text).toEqual(meaningOf(apart?.text ?? ''))
     expect(part.parameters, text).toEqual(apart?.parameters)
   }
-  expect(cut).toBeGreaterThan(200)
+  expect(cut).toBeGreaterThan(70)
 })
 
 /** The shape without blanks, and the literals. */
