@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defaultExclude, defineConfig } from 'vitest/config'
 
 /** Where to write what ran, for scripts that count it. */
 const report = process.env.PGHERD_TEST_REPORT
 
-// Tests run on the sources, so that they need no build; those that spawn the CLI use dist.
+// By themselves tests run on the sources, so that they need no build; those that spawn the CLI use dist.
 const SOURCES = {
   '@pgherd/core': 'packages/core/src/index.ts',
   '@pgherd/core/spec': 'packages/core/src/spec/index.ts',
@@ -30,12 +32,32 @@ const SECOND_TRY = {
   condition: /in vain|stand still|timed out|in time|to be (less|greater) than|ETIMEDOUT|ECONNREFUSED|ESRCH/,
 }
 
-const resolve = {
-  alias: Object.entries(SOURCES).map(([name, path]) => ({
-    find: new RegExp(`^${name}$`),
-    replacement: fileURLToPath(new URL(path, import.meta.url)),
-  })),
+/** `npm test` builds first: what was built loads in a quarter of the time that its sources take, for every file. */
+const isBuilt = process.env.PGHERD_TEST_BUILT === '1'
+const SOURCE = /^(.*\/packages\/(?!dashboard)[a-z]+)\/src\/(.*\.js)$/
+const BUILT = /\/packages\/[a-z]+\/dist\//
+
+/** Where a test names a source, what was built of it. */
+const builtModules = {
+  name: 'built-modules',
+  enforce: 'pre' as const,
+  resolveId(source: string, importer: string | undefined) {
+    const found = source.startsWith('.') && SOURCE.exec(join(dirname(importer ?? ''), source))
+    const built = found ? `${found[1]}/dist/${found[2]}` : ''
+    return existsSync(built) ? built : null
+  },
 }
+
+const modules = isBuilt
+  ? { plugins: [builtModules] }
+  : {
+      resolve: {
+        alias: Object.entries(SOURCES).map(([name, path]) => ({
+          find: new RegExp(`^${name}$`),
+          replacement: fileURLToPath(new URL(path, import.meta.url)),
+        })),
+      },
+    }
 
 interface Part {
   name: string
@@ -93,7 +115,7 @@ export default defineConfig({
       ...(report === undefined ? [] : [['json', { outputFile: report }] as ['json', object]]),
     ],
     projects: PARTS.map(({ name, include, exclude = [], maxWorkers, retry }, groupOrder) => ({
-      resolve,
+      ...modules,
       test: {
         name,
         include,
@@ -101,6 +123,7 @@ export default defineConfig({
         maxWorkers,
         retry,
         sequence: { groupOrder },
+        server: { deps: { external: isBuilt ? [BUILT] : [] } },
         pool: 'forks',
         testTimeout: 60_000,
         hookTimeout: 60_000,

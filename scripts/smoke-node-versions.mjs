@@ -72,6 +72,7 @@ function runTests(node, major) {
   const env = {
     ...process.env,
     PGHERD_SIMULATION_RUNS: '200',
+    PGHERD_TEST_BUILT: '1',
     ...(report ? { PGHERD_TEST_REPORT: report.replace(/(\.json)?$/, `-node-${major}.json`) } : {}),
   }
   run(node, ['node_modules/vitest/vitest.mjs', 'run', ...TESTS], { env })

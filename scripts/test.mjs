@@ -14,6 +14,8 @@ const CHECKS = [
 ensureInstalled()
 const built = build()
 if (built !== 0) process.exit(built)
+// Then the tests need not make it again for each of their files.
+process.env.PGHERD_TEST_BUILT = '1'
 
 const args = process.argv.slice(2)
 const checks = args.length > 0 ? [] : CHECKS

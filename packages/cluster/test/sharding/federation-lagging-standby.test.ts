@@ -3,20 +3,20 @@ import { connect, scratchHerd, until } from '../../../../test/scratch-herd.js'
 
 test('the federation follows changes of the schema while a standby that was away catches up', async () => {
   const herd = await scratchHerd(`
-groups: [{ name: home, nodes: 1 }, { name: s, count: 2, nodes: 2 }]
+groups: [{ name: home, nodes: 1 }, { name: s, count: 2, nodes: 2, durability: fast }]
 sharding: { groups: [s1, s2], tables: { users: { key: id }, orders: { key: user_id } } }`)
   const dsn = (node: string): string => herd.dsn(node, 'superuser')
   const primary = herd.primaryOf('s1')?.name as string
   const standby = primary === 's1-1' ? 's1-2' : 's1-1'
   const lagging = await connect(dsn(standby))
   await lagging.query(`alter system set recovery_min_apply_delay = '1h'`)
-  await herd.disturb(standby, 'kill')
-  // It answers, and shows what was there an hour ago.
-  await until('the standby is back', async () => {
+  const stateOf = async (): Promise<string | undefined> => {
     const { groups } = await herd.status()
-    const node = groups.flatMap(({ nodes }) => nodes).find(({ name }) => name === standby)
-    return node?.state === 'streaming'
-  })
+    return groups.flatMap(({ nodes }) => nodes).find(({ name }) => name === standby)?.state
+  }
+  await herd.disturb(standby, 'kill')
+  await until('the standby is gone', async () => (await stateOf()) !== 'running')
+  await until('it is back', async () => (await stateOf()) === 'running')
   for (const shard of ['s1', 's2']) {
     const client = await connect(dsn(herd.primaryOf(shard)?.name as string))
     await client.query('create table users (id bigint primary key, name text)')
@@ -34,6 +34,7 @@ sharding: { groups: [s1, s2], tables: { users: { key: id }, orders: { key: user_
     )
   })
   expect(found).toEqual([{ n: 0 }])
+  // That shows what was there before, for an hour.
   const late = await connect(dsn(standby))
   expect((await late.query(`select to_regclass('users') as there`)).rows).toEqual([{ there: null }])
 })
