@@ -33,34 +33,62 @@ export async function measureLag(herd: LoadHerd, bounds: LoadBounds, ms: number)
   const { pool, users, status, login } = herd
   const ending = new AbortController()
   const signal = AbortSignal.any([ending.signal, bounds.signal])
-  const startedAtMs = performance.now()
   const shards = (await status()).groups.filter(({ name }) => users.has(name))
-  const connect = (node: { host: string; port: number }) => connectNode(`${node.host}:${node.port}`, login)
-  const watching = shards.flatMap(({ nodes }) => {
+  const pairs = shards.flatMap(({ nodes }) => {
     const primary = nodes.find(({ role }) => role === 'primary')
-    if (primary === undefined) return []
-    return nodes
-      .filter(({ role }) => role === 'standby')
-      .map(async (standby): Promise<StandbyLag> => {
-        const clients = [await connect(primary), await connect(standby)] as const
-        try {
-          const samples = await watchStandby(clients, startedAtMs, signal)
-          return {
-            node: standby.name,
-            replayMs: spreadOf(samples.map(({ replayMs }) => replayMs)),
-            behindBytes: spreadOf(samples.map(({ behindBytes }) => behindBytes)),
-            samples,
-          }
-        } finally {
-          await Promise.all(clients.map((client) => client.end()))
-        }
-      })
+    const standbys = nodes.filter(({ role }) => role === 'standby')
+    return primary === undefined ? [] : standbys.map((standby) => ({ primary, standby }))
+  })
+  // Before anything is written: on a busy machine it may take as long as the writes.
+  const opened = await openPairs(pairs, login)
+  const startedAtMs = performance.now()
+  const watching = opened.map(async ({ node, clients }): Promise<StandbyLag> => {
+    try {
+      const samples = await watchStandby(clients, startedAtMs, signal)
+      return {
+        node,
+        replayMs: spreadOf(samples.map(({ replayMs }) => replayMs)),
+        behindBytes: spreadOf(samples.map(({ behindBytes }) => behindBytes)),
+        samples,
+      }
+    } finally {
+      await Promise.all(clients.map((client) => client.end()))
+    }
   })
   const everybody = [...users.values()].flat()
   const act = async (): Promise<void> => void (await pool.query(WRITE, [anyOf(everybody), newEventId()]))
   const writes = await runStress({ callers: bounds.callers, ms, signal: bounds.signal, act })
   ending.abort()
   return { writes, standbys: await Promise.all(watching) }
+}
+
+type Place = { readonly host: string; readonly port: number }
+
+interface Watched {
+  readonly node: string
+  readonly clients: readonly [primary: pg.Client, standby: pg.Client]
+}
+
+/** Connections to each standby and its primary, or none. */
+async function openPairs(
+  pairs: readonly { readonly primary: Place; readonly standby: Place & { readonly name: string } }[],
+  login: LoadHerd['login'],
+): Promise<Watched[]> {
+  const clients: pg.Client[] = []
+  const connect = async ({ host, port }: Place): Promise<pg.Client> => {
+    const client = await connectNode(`${host}:${port}`, login)
+    clients.push(client)
+    return client
+  }
+  try {
+    const opened: Watched[] = []
+    for (const { primary, standby } of pairs)
+      opened.push({ node: standby.name, clients: [await connect(primary), await connect(standby)] })
+    return opened
+  } catch (error) {
+    await Promise.allSettled(clients.map((client) => client.end()))
+    throw error
+  }
 }
 
 async function watchStandby(
