@@ -21,8 +21,8 @@ const STRING = String.raw`n?'[^']*(?:''[^']*)*'|e'[^'\\]*(?:(?:''|\\[^])[^'\\]*)
 const ITEM = String.raw`(?:${NUMBER}|${STRING}|\$\d+|null|true|false|default)(?:${BLANK}*::${BLANK}*\w+)?`
 const ANY_ROW = new RegExp(String.raw`\(${BLANK}*${ITEM}(?:${BLANK}*,${BLANK}*${ITEM})*${BLANK}*\)`, 'iy')
 const PARAMETER = /\$(\d+)/g
-/** What does not reach the server as it is written, or has to be looked at for that. */
-const NOT_PLAIN = /[\0\ud800-\udfff]/
+/** What does not reach the server as it is written: a NUL, and half of a surrogate pair. */
+const NOT_SENT = /[\0\ud800-\udfff]/u
 
 const COMMA = 44
 
@@ -230,7 +230,7 @@ export function readValueRows(text: string, options: Pick<LexOptions, 'backslash
 
 function findRows(text: string, { backslashQuotes }: Pick<LexOptions, 'backslashQuotes'>): ValueRows | null {
   const found = HEAD.exec(text)
-  if (found === null || NOT_PLAIN.test(text) || (backslashQuotes && text.includes('\\'))) return null
+  if (found === null || NOT_SENT.test(text) || (backslashQuotes && text.includes('\\'))) return null
   const ends: number[] = []
   const forms: RowForm[] = []
   const formAt: number[] = []

@@ -26,6 +26,7 @@ const ITEMS = [
     "e'it\\'s, ('",
     "N'x'",
     "'ä'",
+    "'😀'",
     '1.5E-3',
     '5.',
     "'2020-01-01'::date",
@@ -216,7 +217,7 @@ test('rows of different lengths are as wrong as they were', () => {
 test('thousands of rows are parsed once, however many there are', () => {
   const reader = new StatementReader()
   const values = (count: number): string =>
-    Array.from({ length: count }, (_, id) => `(${id}, 'user ${id}')`).join(', ')
+    Array.from({ length: count }, (_, id) => `(${id}, 'user 😀 ${id}')`).join(', ')
   for (const count of [1000, 1001, 10_000, 30_000, 100_000]) {
     const { facts, rows } = reader.factsOf(`insert into users values ${values(count)}`)
     expect(rows?.count).toBe(count)
