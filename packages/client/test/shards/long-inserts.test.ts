@@ -50,6 +50,7 @@ function randomInsert(chance: Random, table: string): Insert {
     if (table === 'words')
       return oneOf(
         () => `'${word()}${number}'`,
+        () => `$$${word()}${number}$$`,
         () => given(`w${number}`),
       )
     return oneOf(
@@ -61,8 +62,8 @@ function randomInsert(chance: Random, table: string): Insert {
     )
   }
   const name = (): string => {
-    const plain = [() => `'${word()}'`, () => given('given')]
-    const more = [() => `e'it\\'s'`, () => 'null', () => 'default']
+    const plain = [() => `'${word()}'`, () => `$of$${word()}$of$`, () => given('given')]
+    const more = [() => `e'it\\'s'`, () => `U&'\\00e4'`, () => 'null', () => 'default']
     // What an escape says is not read for a key.
     return oneOf(...plain, ...(table === 'pairs' ? [] : more))
   }
@@ -86,7 +87,7 @@ function randomInsert(chance: Random, table: string): Insert {
     const said = isEven ? plain : columns.map((say) => say())
     return order === null
       ? `(${said.join(', ')})`
-      : `(${[2, 0, 3, 1].map((place) => said[place]).join(',\n ')})`
+      : `(${[2, 0, 3, 1].map((place) => said[place]).join(',/* ) */ ')})`
   })
   const names = order === null ? chance.pick(['', ' (id, name, score, good)']) : ` (${order.join(', ')})`
   const tail = chance.pick([
@@ -95,7 +96,7 @@ function randomInsert(chance: Random, table: string): Insert {
     ` on conflict do nothing returning 'literal', good`,
   ])
   return {
-    text: `insert into ${table}${names} values ${rows.join(chance.pick([', ', ',', ' ,\n']))}${tail}`,
+    text: `insert into ${table}${names} values ${rows.join(chance.pick([', ', ',', ' ,\n', ', -- one (1)\n']))}${tail}`,
     values,
   }
 }
@@ -149,4 +150,17 @@ test('too few values and too many are counted', async () => {
   for (const given of [values.slice(1), [...values, 1]])
     await expect(pool.query(text, given)).rejects.toMatchObject({ code: '08P01' })
   expect((await pool.query(text, values)).rowCount).toBe(300)
+})
+
+test('thousands of rows with notes and dollar quotes between them are not too long to be read', async () => {
+  const rows = Array.from(
+    { length: 20_000 },
+    (_, at) => `-- row ${at}\n  (${300_000 + at}, $of$(it's)$of$ /* , */)`,
+  )
+  const text = `/* from a dump */ insert into numbers (id, name) values\n${rows.join(',\n')}`
+  expect((await pool.query(text)).rowCount).toBe(20_000)
+  const { rows: found } = await pool.query(
+    `select count(*)::int as n, min(name) as name, sum(id)::int8 as sum from numbers where id >= 300000`,
+  )
+  expect(found).toEqual([{ n: 20_000, name: "(it's)", sum: '6199990000' }])
 })

@@ -1,5 +1,5 @@
 import { type Lexed, type LexOptions, type LiteralKind, lexStatement } from './lex-statement.js'
-import { RowForm } from './row-form.js'
+import { BLANK, RowForm } from './row-form.js'
 import type { StatementFacts } from './statement-facts.js'
 import { assemble, type Piece, type StatementPart } from './statement-text.js'
 
@@ -12,19 +12,26 @@ const FEW_FORMS = 8
 /** Where forms have fewer rows than so many, parsing all of them is no more work. */
 const FEWEST_ROWS_A_FORM = 2
 
-const HEAD = /^\s*insert\s+into\s+[\w."]+(\s*\([\w\s,"]*\))?\s*values\s*(?=\()/i
-const VALUES = /values\s*$/i
+const HEAD = new RegExp(
+  String.raw`^(${BLANK}*insert${BLANK}+into${BLANK}+[\w."]+)(${BLANK}*\([\w\s,"]*\))?${BLANK}*\bvalues${BLANK}*(?=\()`,
+  'i',
+)
 
-const BLANK = String.raw`[ \t\n\v\f\r]`
-const NUMBER = String.raw`(?:-${BLANK}?)?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?`
-const STRING = String.raw`n?'[^']*(?:''[^']*)*'|e'[^'\\]*(?:(?:''|\\[^])[^'\\]*)*'`
-const ITEM = String.raw`(?:${NUMBER}|${STRING}|\$\d+|null|true|false|default)(?:${BLANK}*::${BLANK}*\w+)?`
-const ANY_ROW = new RegExp(String.raw`\(${BLANK}*${ITEM}(?:${BLANK}*,${BLANK}*${ITEM})*${BLANK}*\)`, 'iy')
+const NUMBER = String.raw`(?:-(?!-)${BLANK}*)?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?`
+const STRING = String.raw`(?:n|u&)?'[^']*(?:''[^']*)*'|e'[^'\\]*(?:(?:''|\\[^])[^'\\]*)*'|[bx]'[^']*'`
+const TAG = String.raw`(?:[a-z_\x80-\uffff][\w\x80-\uffff]*)?`
+const ANY_ROW = new RegExp(
+  String.raw`\(${BLANK}*${itemWithTag(1)}(?:${BLANK}*,${BLANK}*${itemWithTag(2)})*${BLANK}*\)`,
+  'iy',
+)
+const BLANKS = new RegExp(`${BLANK}*`, 'y')
 const PARAMETER = /\$(\d+)/g
 /** What does not reach the server as it is written: a NUL, and half of a surrogate pair. */
 const NOT_SENT = /[\0\ud800-\udfff]/u
 
 const COMMA = 44
+const MINUS = 45
+const SLASH = 47
 
 /** A value as it is written in a text. */
 export interface WrittenValue {
@@ -44,8 +51,8 @@ interface FoldedRow {
 interface Around {
   /** Where the rows begin. */
   readonly from: number
-  /** Columns are named. */
-  readonly named: boolean
+  /** Where columns can be named; null: they are. */
+  readonly columnsAt: number | null
   /** The shapes of what is ahead of the rows and behind them. */
   readonly head: string
   readonly tail: string
@@ -103,8 +110,7 @@ export class ValueRows {
     }
     if (parameter > most + 1)
       for (const [row, at] of formAt.entries())
-        for (const value of (forms[at] as RowForm).valuesAt(text, ends[2 * row] as number))
-          if (value.startsWith('$')) most = Math.max(most, Number(value.slice(1)))
+        most = Math.max(most, (forms[at] as RowForm).maxParameterAt(text, ends[2 * row] as number))
     this.maxParameter = most
   }
 
@@ -132,10 +138,11 @@ export class ValueRows {
   }
 
   #headWith(columns: readonly string[] | null): string {
-    const head = this.#text.slice(0, this.#around.from)
-    if (this.#around.named || columns === null) return head
+    const { from, columnsAt } = this.#around
+    const text = this.#text
+    if (columnsAt === null || columns === null) return text.slice(0, from)
     const names = columns.map((column) => `"${column.replaceAll('"', '""')}"`)
-    return `${head.slice(0, head.search(VALUES))}(${names.join(', ')}) values `
+    return `${text.slice(0, columnsAt)} (${names.join(', ')})${text.slice(columnsAt, from)}`
   }
 
   /** The statement with those of its rows, in that order. `columns`: names them where it names none. */
@@ -259,23 +266,36 @@ function findRows(text: string, { backslashQuotes }: Pick<LexOptions, 'backslash
     at = pastBlanks(text, at + 1)
   }
   if (formAt.length < FEWEST_ROWS_A_FORM * forms.length) return null
-  const around = readAround(text, found[0].length, found[1] !== undefined, ends.at(-1) as number)
+  const columnsAt = found[2] === undefined ? (found[1] as string).length : null
+  const around = readAround(text, found[0].length, columnsAt, ends.at(-1) as number)
   return around === null ? null : new ValueRows(text, ends, forms, formAt, around)
 }
 
 /** Null where there are literals, which would count on from those of the rows. */
-function readAround(text: string, from: number, named: boolean, to: number): Around | null {
+function readAround(text: string, from: number, columnsAt: number | null, to: number): Around | null {
   const head = lexStatement(`${text.slice(0, from)}(`, { backslashQuotes: false })
   const tail = lexStatement(`)${text.slice(to)}`, { backslashQuotes: false })
   for (const { ambiguous, literals } of [head, tail])
     if (ambiguous !== null || literals.length > 0) return null
-  return { from, named, head: head.shape.slice(0, -1), tail: tail.shape.slice(1) }
+  return { from, columnsAt, head: head.shape.slice(0, -1), tail: tail.shape.slice(1) }
 }
 
-function pastBlanks(text: string, at: number): number {
-  for (;;) {
+/** `group`: which of the expression's groups is that of the tag. */
+function itemWithTag(group: number): string {
+  const same = `\\${group}`
+  const dollarString = String.raw`\$(${TAG})\$[^$]*(?:\$(?!${same}\$)[^$]*)*\$${same}\$`
+  const value = String.raw`${NUMBER}|${STRING}|${dollarString}|\$\d+|null|true|false|default`
+  return String.raw`(?:${value})(?:${BLANK}*::${BLANK}*\w+)?`
+}
+
+function pastBlanks(text: string, from: number): number {
+  for (let at = from; ; at++) {
     const code = text.charCodeAt(at)
+    if (code === MINUS || code === SLASH) {
+      BLANKS.lastIndex = at
+      BLANKS.test(text)
+      return BLANKS.lastIndex
+    }
     if (code !== 32 && !(code >= 9 && code <= 13)) return at
-    at++
   }
 }

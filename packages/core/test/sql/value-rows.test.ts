@@ -31,8 +31,17 @@ const ITEMS = [
     '5.',
     "'2020-01-01'::date",
     '7::int8',
+    '$$b, (c$)$$',
+    '$a$($$), $b$,$a$',
+    '$ä1$x$ä$ä1$',
+    '$$$$',
+    "U&'\\0061'",
+    "b'101'",
+    "X'1f'::bytea",
   ],
 ]
+
+const GAPS = [' /* x */ ', '/*),(*/', '/***/', '--1)\n', ' -- it is ($1\n ', '-- $$\r']
 
 /** The same numbers for the same seed (Park and Miller, 1988). */
 function seeded(seed: number): (below: number) => number {
@@ -50,16 +59,16 @@ function insertOf(random: (below: number) => number): string {
     Array.from({ length: columns }, () => (random(5) === 0 ? '$' : ITEMS[random(ITEMS.length)])),
   )
   let parameter = random(3)
-  const gap = random(20) === 0 ? ' /* x */ ' : ['', ' ', '\n  '][random(3)]
+  const gap = random(4) === 0 ? GAPS[random(GAPS.length)] : ['', ' ', '\n  '][random(3)]
   const values = Array.from({ length: rows }, () => {
     const row = (forms[random(forms.length)] as string[]).map((item) =>
       item === '$' ? `$${random(9) === 0 ? 1 : ++parameter}` : item,
     )
     return `(${gap}${row.join(`,${gap}`)})`
   })
-  const head = ['insert into t values ', 'INSERT INTO s.t (a, b) VALUES', 'insert into "T"("a") values\n'][
-    random(3)
-  ]
+  const heads = ['insert into t values ', 'INSERT INTO s.t (a, b) VALUES', 'insert into "T"("a") values\n']
+  const noted = '/* from "here" */ insert -- into\n into t /* values ( */ values--(\n'
+  const head = [...heads, noted][random(4)]
   const tail = ['', ' returning a', ' on conflict (a) do nothing', ' on conflict do update set a = $1'][
     random(4)
   ]
@@ -154,6 +163,10 @@ test('columns are named where none are', () => {
     text: 'insert into t ("a", "b") values (3, 4) returning *',
     parameters: [],
   })
+  const noted = `insert into t -- all\n/* values */ values ${'(1, 2), '.repeat(200)}(3, 4)`
+  expect(readValueRows(noted, OPTIONS)?.with([200], ['a', 'b']).text).toBe(
+    'insert into t ("a", "b") -- all\n/* values */ values (3, 4)',
+  )
   const named = `insert into t (x, y) values ${'(1, 2), '.repeat(200)}(3, 4)`
   expect(readValueRows(named, OPTIONS)?.with([200], ['a', 'b']).text).toBe(
     'insert into t (x, y) values (3, 4)',
@@ -168,9 +181,11 @@ test.each([
   ['a subquery', ', ((select 1))'],
   ['an expression', ', (1 + 1)'],
   ['a name', ', (a)'],
-  ['a comment', ', (1 /* ) */)'],
+  ['a comment in a comment', ', (1 /* /* ) */ ) */)'],
+  ['a comment that does not end', ', (1 /* )'],
   ['a string that goes on on the next line', `, ('a'\n'b')`],
-  ['a dollar string', ', ($$)$$)'],
+  ['a dollar string that does not end', ', ($a$)$A$)'],
+  ['an escape of another sign', `, (U&'!0061' uescape '!')`],
   ['a number of another base', ', (0x1F)'],
   ['a number too large for its form', ', (1_000)'],
   ['half of a character', `, ('\ud800')`],
@@ -183,6 +198,13 @@ test.each([
   const { facts, rows } = new StatementReader().factsOf(text)
   expect(rows).toBeNull()
   expect(facts).toEqual(readFacts(text))
+})
+
+test('what begins like a comment is one, and no negative number', () => {
+  const text = `insert into t values ${'(- 1), '.repeat(300)}(---5\n1), (- --5\n1), (-/**/2)`
+  const rows = readValueRows(text, OPTIONS)
+  expect(rows?.lexed.shape).toBe('insert into t values ( 1), (- 1)')
+  expect(rows?.with([300, 301, 302], null).text).toBe('insert into t values (---5\n1),(- --5\n1),(-/**/2)')
 })
 
 test.each([
