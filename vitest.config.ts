@@ -19,6 +19,7 @@ const SOURCES = {
   '@pgherd/client/internal': 'packages/client/src/internal.ts',
   '@pgherd/proxy': 'packages/proxy/src/index.ts',
   '@pgherd/cluster': 'packages/cluster/src/index.ts',
+  '@pgherd/cluster/on-disk': 'packages/cluster/src/on-disk.ts',
   '@pgherd/cluster/process-identity': 'packages/cluster/src/state/process-identity.ts',
   pgherd: 'packages/pgherd/src/index.ts',
 }

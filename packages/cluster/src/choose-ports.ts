@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
-import { HerdError } from '@pgherd/core'
-import { type HerdSpec, nodeNames } from '@pgherd/core/spec'
+import { HerdError, nodeNames } from '@pgherd/core'
+import type { HerdSpec } from '@pgherd/core/spec'
 import { nodesOf } from './herd-nodes.js'
 import { findFreePorts, isPortFree, whoHoldsPort } from './postgres/ports.js'
 import { findServerProcesses } from './postgres/server-processes.js'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type GroupSpec, type HerdSpec, nodeNames } from '@pgherd/core/spec'
+import { nodeNames } from '@pgherd/core'
+import type { GroupSpec, HerdSpec } from '@pgherd/core/spec'
 import { readState, writeDurably } from './durable-file.js'
 
 /** What a herd is, fixed when it is created. */

@@ -10,6 +10,5 @@ export type {
   ShardingSpec,
   TableSpec,
 } from './herd-spec.js'
-export { nodeNames } from './node-names.js'
 export { type ProxyFile, parseProxyFile, parseSpec } from './parse-spec.js'
 export { SpecError, type SpecProblem } from './spec-error.js'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { exampleSpec, nodeNames, parseSpec } from '../../src/spec/index.js'
+import { nodeNames } from '../../src/index.js'
+import { exampleSpec, parseSpec } from '../../src/spec/index.js'
 import { problemsOf } from './problems-of.js'
 
 const MAIN = { name: 'main', nodes: 3, durability: 'zero-loss', withoutStandby: 'wait' }

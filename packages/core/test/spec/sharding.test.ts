@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { nodeNames, parseSpec } from '../../src/spec/index.js'
+import { nodeNames } from '../../src/index.js'
+import { parseSpec } from '../../src/spec/index.js'
 import { problemsOf } from './problems-of.js'
 
 const GROUPS = 'name: shop\ngroups: [{ name: home }, { name: s, count: 3, nodes: 2 }]\n'

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type LeftHerd, listHerds, readLeftHerd, readSupervisor } from '@pgherd/cluster'
+import { type LeftHerd, listHerds, readLeftHerd, readSupervisor } from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
-import { type HerdSpec, parseSpec } from '@pgherd/core/spec'
+import type { HerdSpec } from '@pgherd/core/spec'
 import { ControlClient } from '../control/control-client.js'
 
 /** The options by which every command finds its herd. */
@@ -26,7 +26,8 @@ export interface LocatedSpec {
  * Reads the spec a command is about: the file given, else `herd.yaml` here, else the default herd.
  * Throws SPEC_NOT_FOUND, SPEC_INVALID.
  */
-export function locateSpec(file: string | undefined, options: LocationOptions): LocatedSpec {
+export async function locateSpec(file: string | undefined, options: LocationOptions): Promise<LocatedSpec> {
+  const { parseSpec } = await import('@pgherd/core/spec')
   const path = file ?? (existsSync(DEFAULT_SPEC_FILE) ? DEFAULT_SPEC_FILE : null)
   const text = path === null ? DEFAULT_SPEC : readSpecFile(path)
   const spec = parseSpec(text, path ?? 'the default spec')
@@ -58,7 +59,7 @@ export async function locateHerd(options: LocationOptions): Promise<LeftHerd> {
   const names = await listHerds(stateDir)
   if (names.length === 1) return readLeftHerd(stateDir, names[0] as string)
   if (names.length > 1) {
-    const named = existsSync(DEFAULT_SPEC_FILE) ? locateSpec(undefined, options).spec.name : null
+    const named = existsSync(DEFAULT_SPEC_FILE) ? (await locateSpec(undefined, options)).spec.name : null
     if (named !== null && names.includes(named)) return readLeftHerd(stateDir, named)
     throw new HerdError('USAGE', `There are several herds in ${stateDir}: ${names.join(', ')}.`, {
       hint: 'Say which one with --name NAME.',

@@ -1,4 +1,4 @@
-import { dsnOf, type LeftHerd, proxyDsnOf } from '@pgherd/cluster'
+import { dsnOf, type LeftHerd, proxyDsnOf } from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
 
 export interface DsnOptions {

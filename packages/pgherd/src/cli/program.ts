@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { describeLeftHerd, type LeftHerd } from '@pgherd/cluster'
+import { describeLeftHerd, type LeftHerd } from '@pgherd/cluster/on-disk'
 import { HerdError, type HerdStatus } from '@pgherd/core'
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
@@ -97,7 +97,7 @@ function addUp(program: Command): void {
     .option('--json', 'print the status as JSON once the herd serves')
     .addHelpText('after', examples('pgherd up', 'pgherd up my-herd.yaml --detach', 'pgherd up --port auto'))
     .action(async (file: string | undefined, options: UpFlags) => {
-      const located = locateSpec(file, options)
+      const located = await locateSpec(file, options)
       if (options.port !== undefined) located.port = options.port
       const run = await import('./run-up.js')
       if (!options.detach) {
@@ -111,7 +111,7 @@ function addUp(program: Command): void {
     })
   up(program.command('supervise', { hidden: true })).action(
     async (file: string | undefined, options: UpFlags) => {
-      const located = locateSpec(file, options)
+      const located = await locateSpec(file, options)
       if (options.port !== undefined) located.port = options.port
       const run = await import('./run-up.js')
       process.exit(await run.runDetached(located))

@@ -1,5 +1,11 @@
 import { confirm, isCancel } from '@clack/prompts'
-import { destroyHerd, type LeftHerd, readSupervisor, sizeOfHerd, stopLeftServers } from '@pgherd/cluster'
+import {
+  destroyHerd,
+  type LeftHerd,
+  readSupervisor,
+  sizeOfHerd,
+  stopLeftServers,
+} from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
 import { endLeftProxy } from '../proxy-process/left-proxy.js'
 import { supervisorOf } from './herd-location.js'

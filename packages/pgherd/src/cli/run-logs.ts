@@ -1,6 +1,6 @@
 import { existsSync, watchFile } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { type HerdEvent, type LeftHerd, nodesOf, readEvents } from '@pgherd/cluster'
+import { type HerdEvent, type LeftHerd, nodesOf, readEvents } from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
 import { renderEvent } from '../view/render-event.js'
 import { tailOf } from '../view/tail-of.js'

@@ -26,7 +26,7 @@ export async function runShardMap(file: string | undefined, flags: MapFlags): Pr
   const placement =
     file === undefined
       ? (await askPlacedHerd(await locateHerd(flags))).placement
-      : placementOfSpec(file, flags)
+      : await placementOfSpec(file, flags)
   const groups = partsOf(placement)
   const { map, home, tables } = placement
   if (flags.json)
@@ -43,8 +43,8 @@ export async function runShardMap(file: string | undefined, flags: MapFlags): Pr
   else console.log(render(placement, groups))
 }
 
-function placementOfSpec(file: string, flags: MapFlags): Placement {
-  const { spec } = locateSpec(file, flags)
+async function placementOfSpec(file: string, flags: MapFlags): Promise<Placement> {
+  const { spec } = await locateSpec(file, flags)
   if (spec.sharding === undefined)
     throw new HerdError('NOT_SUPPORTED', `Nothing is sharded by the spec ${file}.`, {
       hint: 'Add "sharding" to it; see docs/sharding.md.',

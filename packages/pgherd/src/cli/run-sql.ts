@@ -1,4 +1,4 @@
-import { APPLICATION_ROLE, type LeftHerd, nodesOf, readSecrets } from '@pgherd/cluster'
+import { APPLICATION_ROLE, type LeftHerd, nodesOf, readSecrets } from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
 import { alignColumns } from '../view/columns.js'

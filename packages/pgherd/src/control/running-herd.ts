@@ -1,4 +1,10 @@
-import { dsnOf, type LeftHerd, readLeftHerd, readSupervisor, type SupervisorRecord } from '@pgherd/cluster'
+import {
+  dsnOf,
+  type LeftHerd,
+  readLeftHerd,
+  readSupervisor,
+  type SupervisorRecord,
+} from '@pgherd/cluster/on-disk'
 import { HerdError, type HerdStatus } from '@pgherd/core'
 import { ControlClient } from './control-client.js'
 

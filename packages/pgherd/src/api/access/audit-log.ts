@@ -1,4 +1,4 @@
-import { NumberedLog } from '@pgherd/cluster'
+import { NumberedLog } from '@pgherd/cluster/on-disk'
 import type { AuditEntry, AuditOutcome } from '@pgherd/core/api'
 import { NOBODY } from './guard.js'
 

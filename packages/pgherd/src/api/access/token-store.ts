@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readState, writeDurably } from '@pgherd/cluster'
+import { readState, writeDurably } from '@pgherd/cluster/on-disk'
 import { HerdError } from '@pgherd/core'
 import { CALLERS_WITHOUT_TOKEN } from './guard.js'
 
