@@ -15,7 +15,7 @@ import { type Answered, joinAnswers, mergeAnswers, readAnswer } from './replies.
 import { sqlError } from './report-of.js'
 import { answeredOrThrow, askWith, noteRun } from './seat-requests.js'
 import { askOn } from './transaction-part.js'
-import { answersAfter, encodePart } from './unit-messages.js'
+import { encodePart } from './unit-messages.js'
 import type { Unit } from './units.js'
 import { isDescription, readColumns, readTexts } from './wire-rows.js'
 import { textValue, type WireValue } from './wire-values.js'
@@ -53,7 +53,7 @@ export class SelectedInsert {
     this.#join = join
   }
 
-  /** Reads on `seat`, in a transaction that is open there. Resolves with the answer, but for what was prepared. */
+  /** Reads on `seat`, in a transaction that is open there. Resolves with the answer, but for what was prepared and is closed. */
   async run(seat: Seat): Promise<Buffer> {
     const { text, parameters } = this.#route.statement.query
     const given = parameters.map((number) => this.#unit.values[number - 1] as WireValue)
@@ -67,8 +67,7 @@ export class SelectedInsert {
         await this.#insertAll(some)
     }
     await askOn(seat, `close ${CURSOR}`)
-    const whole = joinAnswers(this.#answers, null)
-    return this.#unit.simple === null ? Buffer.concat([whole, ...answersAfter(this.#unit)]) : whole
+    return joinAnswers(this.#answers, null)
   }
 
   /** Looks at what the query gives. */

@@ -15,15 +15,16 @@ import { NO_DATA } from '../protocol/server-messages.js'
 import type { Seat } from '../session/seat.js'
 import { type Answered, joinAnswers, readAnswer } from './replies.js'
 import { sqlError } from './report-of.js'
-import { answeredOrThrow, askRequests, askWith, noteRun } from './seat-requests.js'
-import { answersAfter, encodePart, preparing } from './unit-messages.js'
+import { answeredOrThrow, askWith, noteRun } from './seat-requests.js'
+import { encodePart } from './unit-messages.js'
 import type { Unit } from './units.js'
 import { cutLastValue, isDescription, readTexts, widthOf, withoutLastColumn } from './wire-rows.js'
 import { textValue } from './wire-values.js'
 
 /**
  * Runs an UPDATE that sets the shard key of rows: in one transaction they are changed where they are, and those that
- * belong elsewhere then are moved there. All are changed before the first one is moved: none is met twice.
+ * belong elsewhere then are moved there. All are changed before the first one is moved: none is met twice. Resolves with
+ * the answer, but for what was prepared and is closed.
  */
 export async function moveRows(
   unit: Unit,
@@ -32,13 +33,11 @@ export async function moveRows(
   join: (group: string) => Promise<Seat>,
 ): Promise<Buffer> {
   const updating = updateText(route, text)
-  let before: Buffer | null = null
   const answers: Answered[] = []
   const leaving: (readonly [seat: Seat, rows: readonly MovedRow[]])[] = []
   for (const group of route.groups) {
     const seat = await join(group)
     await checkThere(route, seat)
-    before ??= await prepareThere(unit, seat)
     noteRun(seat, text)
     const reply = await seat.exchange(encodePart(unit, updating, unit.values, 1), null)
     const answer = readAnswer(answeredOrThrow(reply, seat), unit.simple === null)
@@ -53,14 +52,7 @@ export async function moveRows(
       moved.filter((row) => row.owner === owner),
     ))
       await change(await join(owner), insert.text, insert.values as (string | null)[])
-  const whole = joinAnswers(answers, null)
-  return unit.simple === null ? Buffer.concat([before ?? NOTHING, whole, ...answersAfter(unit)]) : whole
-}
-
-/** What is prepared of it is the client's own text. */
-async function prepareThere(unit: Unit, seat: Seat): Promise<Buffer> {
-  const asked = preparing(unit)
-  return asked.length === 0 ? NOTHING : answeredOrThrow(await askRequests(seat, asked), seat)
+  return joinAnswers(answers, null)
 }
 
 async function checkThere(route: MoveRoute, seat: Seat): Promise<void> {
@@ -103,5 +95,3 @@ function change(seat: Seat, text: string, values: readonly (string | null)[]): P
   noteRun(seat, text)
   return askWith(seat, text, values.map(textValue))
 }
-
-const NOTHING = Buffer.alloc(0)

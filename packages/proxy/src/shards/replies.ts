@@ -86,6 +86,8 @@ export class ServerError extends Error {
   readonly code: string
   readonly schema: string | null
   readonly table: string | null
+  /** What else the client is to hear of the same statement, ahead of the error. */
+  before: Buffer = Buffer.alloc(0)
 
   constructor(report: Buffer) {
     super(reportField(report, 'M') ?? 'an error without a message')

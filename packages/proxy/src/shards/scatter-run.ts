@@ -15,7 +15,7 @@ import { arrayText } from './array-text.js'
 import { joinAnswers, readAnswer } from './replies.js'
 import { type ScatterOutput, ScatterRows } from './scatter-rows.js'
 import { askShards, type ShardAnswer } from './scatter-shards.js'
-import { answeredOrThrow, askRequests, askWith } from './seat-requests.js'
+import { answeredOrThrow, askPreparing, askWith } from './seat-requests.js'
 import { answersAfter, encodePart, encodeText, preparing, resultFormatsOf } from './unit-messages.js'
 import { describesPortal, type Unit } from './units.js'
 import { readColumns, readTexts } from './wire-rows.js'
@@ -92,7 +92,7 @@ export class ScatterRun {
     const asked = preparing(this.#unit)
     if (asked.every((request) => request.kind === 'parse' && !request.isTaken))
       return Buffer.concat(asked.map(() => PARSE_COMPLETE))
-    return answeredOrThrow(await askRequests(seat, asked), seat)
+    return askPreparing(seat, this.#unit)
   }
 
   async #mergeGroups(

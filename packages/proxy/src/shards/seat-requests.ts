@@ -1,17 +1,22 @@
 import { FROM_SERVER } from '../protocol/server-messages.js'
 import { encodeRequests, type Request } from '../session/batch.js'
 import type { Reply, Seat } from '../session/seat.js'
-import { type Answered, readAnswer, ServerError } from './replies.js'
-import { encodeText } from './unit-messages.js'
+import { type Answered, messagesIn, readAnswer, ServerError } from './replies.js'
+import { encodeText, preparing } from './unit-messages.js'
 import type { Unit } from './units.js'
 import type { WireValue } from './wire-values.js'
 
 /** Runs a unit there as it was asked. Rejects with ServerError, or when the connection is lost. */
 export async function askUnit(seat: Seat, { simple, requests, record }: Unit): Promise<Buffer> {
   if (record !== null) noteRun(seat, record.text)
-  const reply =
-    simple === null ? await askRequests(seat, requests) : await seat.exchange([simple.message], null)
-  return answeredOrThrow(reply, seat)
+  if (simple === null) return answeredOrThrowWhole(await askRequests(seat, requests), seat)
+  return answeredOrThrow(await seat.exchange([simple.message], null), seat)
+}
+
+/** Has what a unit prepares prepared, where it is run by other texts than its own. Rejects as `askUnit` does. */
+export async function askPreparing(seat: Seat, unit: Unit): Promise<Buffer> {
+  const asked = preparing(unit)
+  return asked.length === 0 ? Buffer.alloc(0) : answeredOrThrowWhole(await askRequests(seat, asked), seat)
 }
 
 /** Asks for messages of the extended protocol, with a Sync. */
@@ -30,11 +35,29 @@ export function noteRun(seat: Seat, text: string): void {
   if (seat.own !== null) seat.traces.note(seat.own, [seat.place.book.look(text)], false)
 }
 
-export function answeredOrThrow({ bytes, error }: Reply, { place: { group } }: Seat): Buffer {
+export function answeredOrThrow({ bytes, error }: Reply, seat: Seat): Buffer {
   if (error === null) return bytes
-  const refusal = new ServerError(error)
+  throw refusalOf(error, seat)
+}
+
+function refusalOf(report: Buffer, { place: { group } }: Seat): ServerError {
+  const refusal = new ServerError(report)
   refusal.message += ` (on ${group})`
-  throw refusal
+  return refusal
+}
+
+/** The client hears also of what was answered before the error. */
+function answeredOrThrowWhole(reply: Reply, seat: Seat): Buffer {
+  if (reply.error === null) return reply.bytes
+  const messages = messagesIn(reply.bytes)
+  const failedAt = messages.findIndex(([type]) => type === FROM_SERVER.error)
+  throw failureAfter(Buffer.concat(messages.slice(0, failedAt)), refusalOf(reply.error, seat))
+}
+
+/** The same failure, of which the client hears after `before`. */
+export function failureAfter(before: Buffer, failure: unknown): unknown {
+  if (failure instanceof ServerError) failure.before = before
+  return failure
 }
 
 /** Runs a text of ours with these values, whose rows come as text. Rejects as `askUnit` does. */

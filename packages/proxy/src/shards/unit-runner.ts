@@ -1,4 +1,10 @@
-import type { Route, SelectInsertRoute, StatementPart, StatementRecord } from '@pgherd/client/internal'
+import type {
+  MoveRoute,
+  Route,
+  SelectInsertRoute,
+  StatementPart,
+  StatementRecord,
+} from '@pgherd/client/internal'
 import { commandComplete } from '../protocol/server-messages.js'
 import type { Seat } from '../session/seat.js'
 import { visitFederation } from './federation-visit.js'
@@ -7,7 +13,14 @@ import { joinCatalogues } from './join-catalogues.js'
 import { moveRows } from './move-rows.js'
 import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
 import { notSupported } from './report-of.js'
-import { answeredOrThrow, askRequests, askUnit, noteRun } from './seat-requests.js'
+import {
+  answeredOrThrow,
+  askPreparing,
+  askRequests,
+  askUnit,
+  failureAfter,
+  noteRun,
+} from './seat-requests.js'
 import type { SessionParts } from './session-parts.js'
 import type { CatalogueRoute, SessionRoute } from './session-routes.js'
 import { setEverywhere } from './set-everywhere.js'
@@ -44,7 +57,7 @@ export class UnitRunner {
       case 'parts':
         return this.#runParts(unit, route.parts, used)
       case 'move':
-        return moveRows(unit, record as StatementRecord, route, (group) => this.join(group, used))
+        return this.#moveRows(unit, route, used)
       case 'select insert':
         return this.#insertSelected(unit, route, used)
       case 'catalogues':
@@ -122,23 +135,28 @@ export class UnitRunner {
     const seats: Seat[] = []
     for (const { group } of parts) seats.push(await this.join(group, used, parts.length > 1))
     // How it looks is asked of one, since what is run there is another text.
-    const asked = preparing(unit)
-    const first = seats[0] as Seat
-    const before = asked.length === 0 ? NOTHING : answeredOrThrow(await askRequests(first, asked), first)
-    const running = parts.map(async ({ text, values }, at) => {
-      const seat = seats[at] as Seat
-      noteRun(seat, text)
-      const reply = await seat.exchange(encodePart(unit, text, values as readonly WireValue[]), null)
-      return readAnswer(answeredOrThrow(reply, seat), unit.simple === null)
+    const before = await askPreparing(seats[0] as Seat, unit)
+    return answerAfter(before, unit, async () => {
+      const running = parts.map(async ({ text, values }, at) => {
+        const seat = seats[at] as Seat
+        noteRun(seat, text)
+        const reply = await seat.exchange(encodePart(unit, text, values as readonly WireValue[]), null)
+        return readAnswer(answeredOrThrow(reply, seat), unit.simple === null)
+      })
+      // What still runs would go on after the transaction has ended.
+      const ended = await Promise.allSettled(running)
+      const answers = ended.map((each) => {
+        if (each.status === 'rejected') throw each.reason
+        return each.value
+      })
+      return joinAnswers(answers, parts.length === 1 ? null : parts.map(({ rows }) => rows))
     })
-    // What still runs would go on after the transaction has ended.
-    const ended = await Promise.allSettled(running)
-    const answers = ended.map((each) => {
-      if (each.status === 'rejected') throw each.reason
-      return each.value
-    })
-    const whole = joinAnswers(answers, parts.length === 1 ? null : parts.map(({ rows }) => rows))
-    return unit.simple === null ? Buffer.concat([before, whole, ...answersAfter(unit)]) : whole
+  }
+
+  async #moveRows(unit: Unit, route: MoveRoute, used: Set<Seat>): Promise<Buffer> {
+    const join = (group: string): Promise<Seat> => this.join(group, used)
+    const before = await askPreparing(await join(route.groups[0] as string), unit)
+    return answerAfter(before, unit, () => moveRows(unit, unit.record as StatementRecord, route, join))
   }
 
   /** What is read for it by the federation is what is committed. */
@@ -147,11 +165,22 @@ export class UnitRunner {
     const insert = new SelectedInsert(unit, unit.record as StatementRecord, route, join)
     const asked = preparing(unit)
     const before = asked.length === 0 ? NOTHING : await this.#prepare({ ...unit, requests: asked }, used)
-    const whole =
-      route.reads === null
-        ? await visitFederation(this.#parts, used, (seat) => readOnly(seat, () => insert.run(seat)))
-        : await insert.run(await join(route.reads))
-    return Buffer.concat([before, whole])
+    const { reads } = route
+    return answerAfter(before, unit, async () =>
+      reads === null
+        ? visitFederation(this.#parts, used, (seat) => readOnly(seat, () => insert.run(seat)))
+        : insert.run(await join(reads)),
+    )
+  }
+}
+
+/** The whole answer to a unit of which that was prepared before, and what is run are other texts than its own. */
+async function answerAfter(before: Buffer, unit: Unit, run: () => Promise<Buffer>): Promise<Buffer> {
+  try {
+    const whole = await run()
+    return unit.simple === null ? Buffer.concat([before, whole, ...answersAfter(unit)]) : whole
+  } catch (failure) {
+    throw failureAfter(before, failure)
   }
 }
 

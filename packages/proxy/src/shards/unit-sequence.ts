@@ -113,13 +113,14 @@ export class UnitSequence {
       if (isImplicit) await this.#end(false).catch(() => {})
       else transaction.fail()
       const again = mayRepeat ? this.#whatHelps(error) : null
-      // Of the one that failed a server knows what was parsed, unless none has seen it.
-      const unseen = units.slice(error instanceof ServerError ? at + 1 : at)
-      if (again === null) host.forget(unseen.flatMap(({ requests }) => requests))
+      const heard = error instanceof ServerError && units[at]?.simple === null ? error.before : NOTHING
+      // What nobody is told to be prepared is not: who has sent it will send it again.
+      const unheard = units.slice(heard.length > 0 ? at + 1 : at)
+      if (again === null) host.forget(unheard.flatMap(({ requests }) => requests))
       const told = wasJoined && isOtherEpoch(error) ? mapChanged() : error
       // One simple statement is answered when it is committed, and not before.
       const before = isImplicit && units[0]?.simple !== null ? [] : answers
-      return { answer: Buffer.concat([...before, reportOf(told)]), again }
+      return { answer: Buffer.concat([...before, heard, reportOf(told)]), again }
     }
   }
 
@@ -170,3 +171,5 @@ export class UnitSequence {
     return answerTo(unit, commandComplete(tag))
   }
 }
+
+const NOTHING = Buffer.alloc(0)

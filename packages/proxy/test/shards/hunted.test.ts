@@ -343,3 +343,56 @@ test('a setting of pgherd that is refused fails its transaction', async () => {
   await client.ask(query('rollback'))
   expect(await one(await there.through(), `select count(*)::int from users where name = 'x'`)).toBe(0)
 })
+
+const NAMED: [what: string, text: string, fails: () => unknown[], works: () => unknown[]][] = [
+  [
+    'rows of several shards',
+    'insert into users values ($1, $2), ($3, $2)',
+    () => [A, 'x', B],
+    () => [91, 'x', 92],
+  ],
+  ['all shards', 'update users set name = $1', () => [null], () => ['all']],
+  ['rows that move', 'update users set id = $1 where id = $2', () => [B, A], () => [1000, A]],
+  [
+    'rows of a query',
+    'insert into users select id + $1, name from users where id in (1, 2, 3)',
+    () => [0],
+    () => [500],
+  ],
+  ['one shard', 'insert into users values ($1, $2)', () => [A, 'x'], () => [93, 'x']],
+  ['a group', 'select 1 / $1 from notes right join (select 1) one on true', () => [0], () => [1]],
+  ['a read of all shards', 'select count(*) from users where 1 / $1 > 0', () => [0], () => [1]],
+  [
+    'the federation',
+    'select u.id from users u join users o using (name) where 1 / $1 > 0',
+    () => [0],
+    () => [1],
+  ],
+  [
+    'a key that is missing',
+    'insert into users values ($1, $2), ($3, $2)',
+    () => [null, 'x', B],
+    () => [94, 'x', 95],
+  ],
+]
+
+test.each(NAMED)(
+  'a statement prepared for %s can be used after it has failed',
+  async (_, text, fails, works) => {
+    const client = await there.through()
+    const run = (name: string, values: unknown[]) => client.query({ name, text, values })
+    for (let times = 0; times < 2; times++)
+      await expect(run('one', fails())).rejects.toMatchObject({ code: expect.stringMatching(/^2/) })
+    await client.query('begin')
+    await expect(run('two', fails())).rejects.toMatchObject({ code: expect.stringMatching(/^2/) })
+    await expect(run('three', works())).rejects.toMatchObject({ code: '25P02' })
+    await client.query('rollback')
+    await run('one', works())
+    await client.query('truncate users')
+    await client.query('begin')
+    await run('two', works())
+    await run('three', fails()).catch(() => {})
+    await client.query('rollback')
+    await run('three', works())
+  },
+)
