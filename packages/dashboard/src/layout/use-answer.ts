@@ -1,6 +1,6 @@
 import type { Problem } from '@pgherd/core/api'
 import { useCallback, useEffect, useState } from 'react'
-import { NO_ANSWER, problemOf } from '../api/api-error.js'
+import { problemOf } from '../api/api-error.js'
 import { request } from '../api/request.js'
 import { useStateOf } from '../store/use-state-of.js'
 
@@ -13,7 +13,12 @@ export interface Answer<T> {
   again: () => void
 }
 
-/** What the API answers to a GET of this path; null asks nothing. Asked again when the path changes, or the API is back. */
+const AGAIN_MS = 1000
+
+/**
+ * What the API answers to a GET of this path; null asks nothing. Asked again when the path changes, and while the API is
+ * there and may answer better in a while: a herd that was just started may have no primaries yet.
+ */
 export function useAnswer<T>(path: string | null): Answer<T> {
   const [answer, setAnswer] = useState<T | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
@@ -41,10 +46,10 @@ export function useAnswer<T>(path: string | null): Answer<T> {
   }, [path, asked])
   const again = useCallback(() => setAsked((count) => count + 1), [])
   const isLive = useStateOf((state) => state.connection === 'live')
-  const hadNoAnswer = problem?.code === NO_ANSWER
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once the API is back, and not each time it is silent
   useEffect(() => {
-    if (isLive && hadNoAnswer) again()
-  }, [isLive])
+    if (!isLive || problem?.retryable !== true) return
+    const timer = setTimeout(again, AGAIN_MS)
+    return () => clearTimeout(timer)
+  }, [isLive, problem, again])
   return { answer, problem, isAsking, again }
 }

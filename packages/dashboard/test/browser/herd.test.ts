@@ -253,6 +253,22 @@ describe.skipIf(!hasChromium())('the page of a real herd', () => {
     await page.context().close()
   })
 
+  test('shows by itself what the API could not say yet of a herd that is coming up', async () => {
+    const { page } = await openPage(browser, herd.url, 'herd')
+    await page.waitForSelector('[data-node="main-1"]')
+    const early = { type: 'about:blank', title: 'early', status: 503, detail: 'It is still coming up.' }
+    const problem = { ...early, code: 'HERD_NOT_RUNNING', retryable: true, hint: null }
+    await page.route('**/v1/shards', (route) =>
+      route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+    )
+    await page.goto(`${herd.url}/#/shards`)
+    await page.getByText('It is still coming up.').waitFor()
+    await page.unroute('**/v1/shards')
+    await page.waitForSelector('svg.ring')
+    expect(await page.getByRole('alert').count()).toBe(0)
+    await page.context().close()
+  })
+
   test('hands the primary over when a person says so, and shows how it goes', async () => {
     const before = await primaryOfMain()
     const { page, expectCalm } = await openPage(browser, herd.url, 'actions')
