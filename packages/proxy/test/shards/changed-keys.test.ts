@@ -243,7 +243,7 @@ describe('INSERT … SELECT', () => {
       ...[...texts.slice(0, 1), `insert into notes values (1, 'n')`].flatMap(run),
       sync,
     )
-    expect(typesOf(failing)).toBe('12nCEZ')
+    expect(typesOf(failing)).toBe('12nC12nEZ')
     await expectInPlace(client, 'users', [11, 12, 13, 14])
   })
 })
