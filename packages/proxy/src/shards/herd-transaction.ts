@@ -79,6 +79,15 @@ export class HerdTransaction {
     return this.#kept.length > 0
   }
 
+  /** What it has set for the session nobody has heard yet: it may be what no server takes. */
+  get isUntried(): boolean {
+    return (
+      this.status === 'T' &&
+      this.#joined.size === 0 &&
+      this.#begun?.some(({ kind }) => kind === 'setting') === true
+    )
+  }
+
   get wrote(): boolean {
     return [...this.#joined].some(({ wrote }) => wrote)
   }

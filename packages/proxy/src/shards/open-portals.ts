@@ -1,7 +1,7 @@
 import { type StatementRecord, savepointOf } from '@pgherd/client/internal'
 import type { Seat } from '../session/seat.js'
 import { isAboutRows } from './about-rows.js'
-import type { Unit } from './units.js'
+import { rowLimitOf, type Unit } from './units.js'
 
 /** Its name, and the query that it is for. */
 const CURSOR =
@@ -11,6 +11,13 @@ const OF_CURSOR: ReadonlySet<string> = new Set(['FETCH', 'MOVE', 'CLOSE', 'CLOSE
 /** The query that a cursor is declared for; null: none is. */
 export function cursorQuery(text: string): string | null {
   return CURSOR.exec(text)?.[3] ?? null
+}
+
+/** What it opens may be gone on with by what comes later. */
+export function leavesPortal(unit: Unit): boolean {
+  const { portal, record } = unit
+  if ((portal !== null && portal !== '') || rowLimitOf(unit) > 0) return true
+  return record !== null && cursorQuery(record.text) !== null
 }
 
 interface OpenCursor {
@@ -34,13 +41,14 @@ export class OpenPortals {
       const [, name, hold] = CURSOR.exec(record.text) ?? []
       if (name === undefined) continue
       const holds = /^with\s/i.test(hold ?? '')
+      this.#portals.delete(savepointOf(name))
       this.#cursors.set(savepointOf(name), { seat, holds, isNew: isInside })
     }
   }
 
-  /** Null: none of this name is known. */
+  /** A cursor is a portal, too. Null: none of this name is known. */
   portal(name: string): Seat | null {
-    return this.#portals.get(name) ?? null
+    return this.#portals.get(name) ?? this.#cursors.get(name)?.seat ?? null
   }
 
   /** Of the cursor that a statement is about; null: it is about none, or none is known. */

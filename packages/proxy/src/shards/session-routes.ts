@@ -7,7 +7,9 @@ import {
 } from '@pgherd/client/internal'
 import { type ListedOrder, listedOrder } from '@pgherd/core/sql'
 import type pg from 'pg'
+import type { Request } from '../session/batch.js'
 import type { Seat } from '../session/seat.js'
+import type { VirtualStatement } from '../session/virtual-statement.js'
 import { isAboutRows } from './about-rows.js'
 import { CatalogueReads } from './catalogue-reads.js'
 import type { HerdTransaction } from './herd-transaction.js'
@@ -15,7 +17,7 @@ import { cursorQuery, type OpenPortals } from './open-portals.js'
 import type { SessionSeats } from './session-seats.js'
 import type { ShardedDatabase } from './sharded-database.js'
 import { TransactionPart } from './transaction-part.js'
-import type { Unit } from './units.js'
+import { isClose, type Unit } from './units.js'
 import type { WireValue } from './wire-values.js'
 
 /** What the catalogues of both say, together. */
@@ -30,6 +32,7 @@ export interface CatalogueRoute {
 export type SessionRoute = HerdRoute | CatalogueRoute
 
 const NOWHERE: ReadonlySet<string> = new Set()
+const GOES_BACK: ReadonlySet<string> = new Set(['COMMIT', 'ROLLBACK', 'ROLLBACK TO'])
 
 /** Which groups the statements of one session are for, by the schema as its transaction has changed it. */
 export class SessionRoutes {
@@ -99,20 +102,27 @@ export class SessionRoutes {
     return record.facts.command === 'PREPARE' && this.#database.spreadTable(record) !== null
   }
 
+  /** In a transaction that has failed things can still be closed, and what ends it or goes back in it prepared. */
+  isLetAfterError({ simple, requests }: Unit): boolean {
+    return (
+      simple === null &&
+      requests.every((request) => isClose(request) || this.#goesBack(statementOf(request)?.text ?? ''))
+    )
+  }
+
+  #goesBack(text: string): boolean {
+    const { kind, command } = this.#database.look(text).facts
+    return kind === 'transaction' && GOES_BACK.has(command)
+  }
+
   routeCopy(record: StatementRecord): CopyRoute {
     return this.#database.routeCopy(record, this.#near, this.#planner)
   }
 
   /** Who can say what statements take and give that are only prepared. */
   describing(units: readonly Unit[]): Seat | 'federation' {
-    const texts = units.flatMap(({ requests }) =>
-      requests.flatMap((request) =>
-        (request.kind === 'parse' || request.kind === 'describe statement') && request.statement !== null
-          ? [request.statement.text]
-          : [],
-      ),
-    )
-    return this.#knowing(texts.map((text) => this.#database.describing(this.#database.look(text))))
+    const statements = units.flatMap(({ requests }) => requests.flatMap((each) => statementOf(each) ?? []))
+    return this.#knowing(statements.map(({ text }) => this.#database.describing(this.#database.look(text))))
   }
 
   /** The same of a statement that SQL prepares. */
@@ -149,4 +159,9 @@ export class SessionRoutes {
   forget(): void {
     this.#planner = null
   }
+}
+
+/** What a request prepares, or asks about; null: nothing. */
+function statementOf(request: Request): VirtualStatement | null {
+  return request.kind === 'parse' || request.kind === 'describe statement' ? request.statement : null
 }

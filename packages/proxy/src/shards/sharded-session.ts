@@ -8,7 +8,7 @@ import { Seat } from '../session/seat.js'
 import { isAboutRows } from './about-rows.js'
 import { failed, HerdTransaction } from './herd-transaction.js'
 import { isOtherEpoch, mapChanged, pauseMs } from './map-changes.js'
-import { cursorQuery, OpenPortals } from './open-portals.js'
+import { cursorQuery, leavesPortal, OpenPortals } from './open-portals.js'
 import { isLoss, notSupported, reportOf } from './report-of.js'
 import { type ScatterRoute, ScatterRun } from './scatter-run.js'
 import { askRequests } from './seat-requests.js'
@@ -19,7 +19,7 @@ import type { ShardedHost } from './sharded-host.js'
 import type { SpreadCopy } from './spread-copy.js'
 import { SpreadPrepared } from './spread-prepared.js'
 import { UnitSequence } from './unit-sequence.js'
-import { rowLimitOf, type Unit, unitsOf } from './units.js'
+import { isExecutedOnce, rowLimitOf, type Unit, unitsOf } from './units.js'
 
 /** Where a batch goes as it is; null: it is run statement by statement. */
 type Destination = Seat | 'federation' | ScatterRoute | null
@@ -189,7 +189,7 @@ export class ShardedSession {
   /** Statements that are prepared, and a Flush: who asks is to hear of them before it says what it does with them. */
   async #prepareAhead(units: readonly Unit[], batch: Batch): Promise<void> {
     try {
-      if (this.status === 'E') throw failed()
+      if (this.status === 'E' && !units.every((unit) => this.#routes.isLetAfterError(unit))) throw failed()
       const where = this.#routes.describing(units)
       const { bytes, error } = await this.#alone(async () => {
         const seat = where === 'federation' ? await this.#seats.federation() : where
@@ -284,7 +284,8 @@ export class ShardedSession {
 
   /** Its rows are put together here as they come, and asked for all at once. */
   #mayScatter(unit: Unit, { partial, continues }: Batch): boolean {
-    if (partial || continues || this.#transaction.isOfOneSnapshot || rowLimitOf(unit) > 0) return false
+    if (partial || continues || this.#transaction.isOfOneSnapshot) return false
+    if (rowLimitOf(unit) > 0 || !isExecutedOnce(unit)) return false
     return cursorQuery(unit.record?.text ?? '') === null && (unit.portal ?? '') === ''
   }
 
@@ -351,10 +352,7 @@ export class ShardedSession {
       this.#transaction.checkFederated()
       const seat = await this.#seats.federation()
       if (!this.#host.isUnderWay(batch)) return
-      const isKept = ({ record, portal }: Unit): boolean =>
-        portal !== null && portal !== '' ? true : record !== null && cursorQuery(record.text) !== null
-      const goesOn = units.some((unit) => isKept(unit) || rowLimitOf(unit) > 0)
-      if (this.#transaction.isOpen && goesOn) this.#runOn(seat, units, batch)
+      if (this.#transaction.isOpen && units.some(leavesPortal)) this.#runOn(seat, units, batch)
       else {
         // It takes its time, and a standby may not have heard yet how shards are to be reached now.
         batch.onOwn = batch.onPrimary = true

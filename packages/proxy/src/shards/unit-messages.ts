@@ -9,7 +9,7 @@ import {
 } from '../protocol/server-messages.js'
 import type { Request } from '../session/batch.js'
 import { notSupported } from './report-of.js'
-import { describesPortal, type Unit } from './units.js'
+import { describesPortal, isClose, type Unit } from './units.js'
 import { bindBody, readBindBody, type WireValue } from './wire-values.js'
 
 /** What a unit is answered with of which the proxy knows all, such as BEGIN. */
@@ -44,17 +44,17 @@ const ANSWERS: Readonly<Record<string, Buffer>> = {
 const TAKEN = { severity: 'ERROR', code: '42P05', message: 'prepared statement already exists' } as const
 
 /** What a unit prepares, and asks of what it has prepared, before it is run by other texts than its own. */
-export function preparing({ requests }: Unit): Request[] {
-  return requests.filter(({ kind }) => PREPARING.has(kind))
+export function preparing({ requests }: Unit): readonly Request[] {
+  return requests.slice(0, boundAt(requests))
 }
-
-const PREPARING: ReadonlySet<string> = new Set(['parse', 'describe statement', 'close statement'])
 
 /** What is closed after it. */
 export function answersAfter({ requests }: Unit): Buffer[] {
-  return requests.flatMap((request) =>
-    request.kind === 'portal' && request.step === 'close' ? [CLOSE_COMPLETE] : [],
-  )
+  return requests.slice(boundAt(requests)).flatMap((request) => (isClose(request) ? [CLOSE_COMPLETE] : []))
+}
+
+function boundAt(requests: readonly Request[]): number {
+  return requests.findIndex(({ kind }) => kind === 'bind')
 }
 
 /** A part of a unit, as it is asked of a server: with the values that are its own, and so many columns more. */

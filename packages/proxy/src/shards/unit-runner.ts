@@ -11,6 +11,7 @@ import { visitFederation } from './federation-visit.js'
 import { SelectedInsert } from './insert-selected.js'
 import { joinCatalogues } from './join-catalogues.js'
 import { moveRows } from './move-rows.js'
+import { leavesPortal } from './open-portals.js'
 import { type Answered, joinAnswers, readAnswer, ServerError } from './replies.js'
 import { notSupported } from './report-of.js'
 import {
@@ -26,7 +27,7 @@ import type { CatalogueRoute, SessionRoute } from './session-routes.js'
 import { setEverywhere } from './set-everywhere.js'
 import { askOn } from './transaction-part.js'
 import { answersAfter, answerTo, encodePart, preparing } from './unit-messages.js'
-import { rowLimitOf, type Unit } from './units.js'
+import { isExecutedOnce, rowLimitOf, type Unit } from './units.js'
 import type { WireValue } from './wire-values.js'
 
 /** Runs statements, each as a part of its session's transaction, and keeps their answers until they are whole. */
@@ -42,30 +43,44 @@ export class UnitRunner {
     const { record } = unit
     if (route === null)
       return record === null ? this.#prepare(unit, used) : setEverywhere(this.#parts, unit, record, used)
-    if (AT_ONCE.has(route.kind) && rowLimitOf(unit) > 0)
-      throw notSupported('What several groups do together is answered with all of its rows at once.')
     switch (route.kind) {
-      case 'group': {
-        const seat = await this.join(route.group, used)
-        this.#parts.portals.note([unit], seat, true)
-        if (route.text === undefined) return askUnit(seat, unit)
-        const part = { group: route.group, text: route.text, values: unit.values, rows: [] }
-        return this.#runParts(unit, [part], used)
-      }
+      case 'group':
+        return this.#runInGroup(unit, route, used)
       case 'each':
-        return this.#runOnEach(unit, route, used)
+        return atOnce(unit, () => this.#runOnEach(unit, route, used))
       case 'parts':
-        return this.#runParts(unit, route.parts, used)
+        return atOnce(unit, () => this.#runParts(unit, route.parts, used))
       case 'move':
-        return this.#moveRows(unit, route, used)
+        return atOnce(unit, () => this.#moveRows(unit, route, used))
       case 'select insert':
-        return this.#insertSelected(unit, route, used)
+        return atOnce(unit, () => this.#insertSelected(unit, route, used))
       case 'catalogues':
         return this.#readCatalogues(unit, route, used)
       case 'scatter':
       case 'federation':
-        return visitFederation(this.#parts, used, (seat) => askUnit(seat, unit))
+        return leavesPortal(unit)
+          ? this.#openInFederation(unit, used)
+          : visitFederation(this.#parts, used, (seat) => askUnit(seat, unit))
     }
+  }
+
+  /** What is gone on with later is there as long as its transaction. */
+  async #openInFederation(unit: Unit, used: Set<Seat>): Promise<Buffer> {
+    const { seats, transaction, portals } = this.#parts
+    transaction.checkFederated()
+    const seat = await seats.federation()
+    used.add(seat)
+    await transaction.join(seat)
+    portals.note([unit], seat, true)
+    return askUnit(seat, unit)
+  }
+
+  async #runInGroup(unit: Unit, route: Extract<Route, { kind: 'group' }>, used: Set<Seat>): Promise<Buffer> {
+    const seat = await this.join(route.group, used)
+    this.#parts.portals.note([unit], seat, true)
+    if (route.text === undefined) return askUnit(seat, unit)
+    const part = { group: route.group, text: route.text, values: unit.values, rows: [] }
+    return atOnce(unit, () => this.#runParts(unit, [part], used))
   }
 
   /** Makes a group part of the transaction. `several`: others join at the same time. */
@@ -83,6 +98,14 @@ export class UnitRunner {
       if (error !== null) throw new ServerError(error)
       return bytes
     })
+  }
+
+  /** What a transaction lets be done that has failed: closes something, or prepares what ends it. */
+  async runAfterError(unit: Unit, used: Set<Seat>): Promise<Buffer> {
+    if (unit.portal === null) return this.#prepare(unit, used)
+    const { portals, transaction } = this.#parts
+    const seat = portals.portal(unit.portal)
+    return seat !== null && transaction.joined.has(seat) ? askUnit(seat, unit) : answerTo(unit, NOTHING)
   }
 
   /** Prepares by SQL what is about tables that are spread. */
@@ -125,7 +148,7 @@ export class UnitRunner {
   ): Promise<Buffer> {
     const first = await askUnit(await this.join(home, used), unit)
     // It goes by what is asked for at a time.
-    if (rowLimitOf(unit) > 0) return first
+    if (rowLimitOf(unit) > 0 || !isExecutedOnce(unit)) return first
     const second = await askUnit(await this.join(shard, used), unit)
     return joinCatalogues(readAnswer(first), readAnswer(second), order, this.#parts.routes.catalogues)
   }
@@ -174,6 +197,18 @@ export class UnitRunner {
   }
 }
 
+/** Of what is run by other texts than its own, or by several groups, no portal is left to be asked later. */
+async function atOnce(unit: Unit, run: () => Promise<Buffer>): Promise<Buffer> {
+  if (!isExecutedOnce(unit))
+    throw notSupported('What several groups do together is executed once, before the Sync after its Bind.')
+  const answer = await run()
+  const limit = rowLimitOf(unit)
+  // What gives no rows is whole, whatever its limit: drivers that want no rows ask for one.
+  if (limit > 0 && readAnswer(answer).rows.length >= limit)
+    throw notSupported('What several groups do together is answered with all of its rows at once.')
+  return answer
+}
+
 /** The whole answer to a unit of which that was prepared before, and what is run are other texts than its own. */
 async function answerAfter(before: Buffer, unit: Unit, run: () => Promise<Buffer>): Promise<Buffer> {
   try {
@@ -195,6 +230,4 @@ async function readOnly<T>(seat: Seat, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What several groups have changed is answered with when all have. */
-const AT_ONCE: ReadonlySet<SessionRoute['kind']> = new Set(['each', 'parts', 'move', 'select insert'])
 const NOTHING = Buffer.alloc(0)

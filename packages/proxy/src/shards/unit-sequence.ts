@@ -67,10 +67,14 @@ export class UnitSequence {
         if (record !== null && record.facts.kind === 'transaction') {
           mayRepeat = false
           isImplicit &&= !/^(BEGIN|START)/.test(record.facts.command)
-          answers.push(await this.#control(unit, record))
+          answers.push(await this.#control(unit, record, used))
           continue
         }
-        if (transaction.status === 'E') throw transaction.tellLoss() ?? failed()
+        if (transaction.status === 'E') {
+          if (!routes.isLetAfterError(unit)) throw transaction.tellLoss() ?? failed()
+          answers.push(await this.#runner.runAfterError(unit, used))
+          continue
+        }
         if (record !== null && routes.preparesSpread(record)) {
           answers.push(await this.#runner.prepareBySql(unit, record, used))
           continue
@@ -155,7 +159,19 @@ export class UnitSequence {
     this.#parts.portals.ended(hasCommitted)
   }
 
-  async #control(unit: Unit, record: StatementRecord): Promise<Buffer> {
+  /** A session that kept what no server takes could do nothing any more. */
+  async #tryAtHome(used: Set<Seat>): Promise<void> {
+    const { seats, transaction } = this.#parts
+    used.add(seats.home)
+    try {
+      await transaction.join(seats.home)
+    } catch (error) {
+      await transaction.end(false)
+      throw error
+    }
+  }
+
+  async #control(unit: Unit, record: StatementRecord, used: Set<Seat>): Promise<Buffer> {
     const { command, statements } = record.facts
     if (statements > 1)
       throw notSupported('BEGIN, COMMIT and the like go each by themselves to a herd that is sharded.')
@@ -163,6 +179,7 @@ export class UnitSequence {
     const { transaction } = this.#parts
     let tag = 'ROLLBACK'
     try {
+      if (command === 'COMMIT' && transaction.isUntried) await this.#tryAtHome(used)
       tag = await transaction.control(record, record.text)
     } finally {
       if (ends) this.#forgetOpen(tag === 'COMMIT')

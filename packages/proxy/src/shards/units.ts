@@ -30,8 +30,8 @@ export function unitsOf({ simple, requests }: Batch, look: (text: string) => Sta
   let about: string | null = null
   for (const request of requests) {
     const portal = portalOf(request)
-    const begins = request.kind === 'bind' || (request.kind === 'parse' && about !== null)
-    if (about !== null && (begins || (portal !== null && portal !== about))) {
+    const goesOn = request.kind === 'close statement' || (portal === about && request.kind !== 'bind')
+    if (about !== null && !goesOn) {
       units.push(readUnit(part, about, look))
       part = []
       about = null
@@ -76,10 +76,19 @@ export function isExecute(request: Request): request is Execute {
   return request.kind === 'portal' && request.step === 'execute'
 }
 
+/** It is executed when it is bound, and not again: what is open of it then is asked for no more. */
+export function isExecutedOnce({ simple, requests }: Unit): boolean {
+  return simple !== null || requests.filter(isExecute).length === 1
+}
+
 /** How many rows an Execute wants at once; 0: all. */
 export function rowLimitOf({ requests }: Unit): number {
   const execute = requests.find(isExecute)
   return execute === undefined ? 0 : execute.message.readInt32BE(execute.message.length - 4)
+}
+
+export function isClose(request: Request): boolean {
+  return request.kind === 'close statement' || (request.kind === 'portal' && request.step === 'close')
 }
 
 /** Asks how the rows of its portal look. */

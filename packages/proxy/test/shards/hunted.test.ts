@@ -396,3 +396,103 @@ test.each(NAMED)(
     await run('three', works())
   },
 )
+
+const MANY: [what: string, text: string][] = [
+  ['rows of several shards', `insert into users values (101, 'x'), (102, 'x'), (103, 'x')`],
+  ['all shards', `update users set name = 'x'`],
+  ['rows that move', 'update users set id = id + 100'],
+  ['rows of a query', 'insert into users select id + 100, name from users'],
+  ['tables', 'truncate users'],
+]
+
+async function usersNow(): Promise<unknown> {
+  return one(await there.through(), `select string_agg(id || name, ',' order by id) from users`)
+}
+
+test.each(MANY)('what drivers ask one row of and gives none is done: %s', async (_, text) => {
+  const client = await there.raw()
+  const before = await usersNow()
+  expect(typesOf(await client.ask(parse('', text), bind(''), execute('', 1), sync))).toBe('12CZ')
+  expect(await usersNow()).not.toBe(before)
+})
+
+test('what several groups have to give is refused by who wants it piece by piece, and undone', async () => {
+  const client = await there.raw()
+  const before = await usersNow()
+  const text = `update users set name = 'x' returning id`
+  expect(stateOf(await client.ask(parse('', text), bind(''), execute('', 12), sync))).toBe('0A000')
+  expect(await usersNow()).toBe(before)
+  const heard = await client.ask(parse('', text), bind(''), execute('', 13), sync)
+  expect(typesOf(heard)).toBe(`12${'D'.repeat(12)}CZ`)
+})
+
+test.each(MANY)('what is bound and not executed changes nothing: %s', async (_, text) => {
+  const client = await there.raw()
+  const before = await usersNow()
+  expect(stateOf(await client.ask(parse('', text), bind(''), describeIt('P', ''), sync))).toBe('0A000')
+  expect(stateOf(await client.ask(parse('', text), bind(''), execute(), execute(), sync))).toBe('0A000')
+  expect(await usersNow()).toBe(before)
+})
+
+test('a read of all shards that is bound and not executed gives no rows', async () => {
+  const client = await there.raw()
+  const asked = [parse('', 'select id from users'), bind(''), describeIt('P', '')]
+  expect(typesOf(await client.ask(...asked, sync))).toBe('12TZ')
+})
+
+test.each([...MANY, ['a read of all shards', 'select id from users where false']])(
+  'a statement that is closed after its run is closed after it: %s',
+  async (_, text) => {
+    const client = await there.raw()
+    const heard = await client.ask(parse('', text), bind(''), execute(), close('S', ''), sync)
+    expect(typesOf(heard)).toBe('12C3Z')
+  },
+)
+
+test('a transaction that has failed lets things be closed, and what ends it be prepared', async () => {
+  const client = await there.raw()
+  await client.ask(query('begin'))
+  await client.ask(query(`update users set name = 'x' where id = ${A}`))
+  await client.ask(query('savepoint s'))
+  const rows = [parse('all', 'select id from users where id = 1'), bind('all', [], { portal: 'p' })]
+  await client.ask(...rows, execute('p', 1), sync)
+  await client.ask(query('select nothing'))
+  const back = parse('back', 'rollback to s')
+  expect(typesOf(await client.ask(close('P', 'p'), close('S', 'all'), sync))).toBe('33Z')
+  expect(typesOf(await client.ask(back, describeIt('S', 'back'), flush, sync))).toBe('1tnZ')
+  expect(stateOf(await client.ask(parse('no', 'select 1'), sync))).toBe('25P02')
+  expect(typesOf(await client.ask(bind('back'), execute(), sync))).toBe('2CZ')
+  await client.ask(query('select nothing'))
+  const end = [parse('end', 'rollback'), bind('end'), execute()]
+  expect(typesOf(await client.ask(close('P', 'nosuch'), ...end, sync))).toBe('312CZ')
+})
+
+test('a portal over all shards that comes along with BEGIN is gone on with', async () => {
+  const client = await there.raw()
+  const opened = [parse('', 'select id from users order by id'), bind('', [], { portal: 'f' })]
+  const begin = [parse('', 'begin'), bind(''), execute()]
+  expect(typesOf(await client.ask(...begin, ...opened, execute('f', 2), sync))).toBe('12C12DDsZ')
+  expect(typesOf(await client.ask(execute('f', 3), sync))).toBe('DDDsZ')
+  await client.ask(query('rollback'))
+})
+
+test.each(['users', 'notes', 'users where id = 1'])(
+  'a cursor that SQL declares of %s is a portal',
+  async (rows) => {
+    const client = await there.raw()
+    await client.ask(query('begin'))
+    await client.ask(query(`declare "my cursor" cursor for select id from ${rows}`))
+    expect(typesOf(await client.ask(describeIt('P', 'my cursor'), sync))).toBe('TZ')
+    expect(typesOf(await client.ask(execute('my cursor', 0), sync))).toMatch(/^D*CZ$/)
+    await client.ask(query('rollback'))
+  },
+)
+
+test('a session does not keep what no server takes', async () => {
+  const client = await there.through()
+  await client.query('begin')
+  await client.query('set role nosuchrole').catch(() => {})
+  await client.query('commit').catch(() => {})
+  for (const text of [`select name from users where id = ${A}`, 'select 1', 'select count(*) from users'])
+    await client.query(text)
+})
