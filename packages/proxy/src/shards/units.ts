@@ -31,7 +31,9 @@ export function unitsOf({ simple, requests }: Batch, look: (text: string) => Sta
   for (const request of requests) {
     const portal = portalOf(request)
     const goesOn = request.kind === 'close statement' || (portal === about && request.kind !== 'bind')
-    if (about !== null && !goesOn) {
+    const previous = part.at(-1)
+    const isOther = about === null ? previous !== undefined && isOurs(previous) !== isOurs(request) : !goesOn
+    if (isOther) {
       units.push(readUnit(part, about, look))
       part = []
       about = null
@@ -41,6 +43,11 @@ export function unitsOf({ simple, requests }: Batch, look: (text: string) => Sta
   }
   if (part.length > 0) units.push(readUnit(part, about, look))
   return units
+}
+
+/** It is answered here, and no part of what servers are asked for next. */
+function isOurs({ kind }: Request): boolean {
+  return kind === 'answered' || kind === 'refused'
 }
 
 /** The portal that a request is about; null: none. */

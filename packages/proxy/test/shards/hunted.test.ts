@@ -496,3 +496,12 @@ test('a session does not keep what no server takes', async () => {
   for (const text of [`select name from users where id = ${A}`, 'select 1', 'select count(*) from users'])
     await client.query(text)
 })
+
+test.each(MANY)(
+  'a setting of pgherd in one pipeline with others is answered in its turn: %s',
+  async (_, text) => {
+    const client = await there.raw()
+    const set = run(`set pgherd.consistency = 'session'`)
+    expect(typesOf(await client.ask(...set, ...set, ...run(text), ...set, sync))).toBe(`${'12nC'.repeat(4)}Z`)
+  },
+)
