@@ -10,7 +10,7 @@ import { notSupported, sqlError } from './herd-answers.js'
 import { type ClientQuery, MOST_ROUTES, OTHER_EPOCH, type SpreadRoute } from './herd-route.js'
 import { HerdStreams, isSubmittable, readCursor, type Submittable } from './herd-streams.js'
 import { type HerdSource, HerdTransaction } from './herd-transaction.js'
-import { beginStep, settingStep } from './session-steps.js'
+import { beginStep, refuseAmongOthers, settingStep } from './session-steps.js'
 import { runSpread } from './spread-writes.js'
 
 const EVENTS = ['error', 'notice', 'notification'] as const
@@ -72,8 +72,9 @@ export class HerdClient extends EventEmitter {
   }
 
   query(...args: unknown[]): unknown {
-    const done = args.find((each) => typeof each === 'function') as Done | undefined
-    const [input, given] = args.filter((each) => each !== done)
+    const last = args.find((each) => typeof each === 'function') as Done | undefined
+    const [input, given] = args.filter((each) => each !== last)
+    const done = last ?? callbackIn(input)
     if (isSubmittable(input)) {
       const refuse = (error: Error): void => process.nextTick(() => input.handleError(error, null))
       if (this.refusal !== null) refuse(this.refusal)
@@ -93,11 +94,11 @@ export class HerdClient extends EventEmitter {
     this.open()
     const record = this.#source.look(query.text)
     const { facts } = record
-    if (facts.statements > 1 && facts.kind === 'transaction')
-      throw notSupported('BEGIN, COMMIT and the like go each by themselves to a herd that is sharded.')
-    if (facts.kind === 'transaction') return this.#transaction.control(record, query)
+    if (facts.kind === 'transaction' && facts.statements === 1)
+      return this.#transaction.control(record, query)
     this.#transaction.checkNotFailed()
     try {
+      refuseAmongOthers(record, this.#transaction.isOpen)
       const setting = settingStep(record, query.config as pg.QueryConfig)
       return setting === null
         ? await this.#runRouted(record, query)
@@ -236,6 +237,12 @@ export class HerdClient extends EventEmitter {
 // Programs ask `instanceof pg.Client` to tell a client from a pool.
 Object.setPrototypeOf(HerdClient.prototype, pg.Client.prototype)
 
+/** `pg` takes it there, too. */
+function callbackIn(input: unknown): Done | undefined {
+  const { callback } = (input ?? {}) as { callback?: unknown }
+  return typeof callback === 'function' ? (callback as Done) : undefined
+}
+
 function readQuery(input: unknown, given: unknown, types: pg.TypeOverrides | null): ClientQuery {
   const config =
     typeof input === 'string' ? { text: input } : (input as { text?: unknown; values?: unknown[] })
@@ -243,6 +250,7 @@ function readQuery(input: unknown, given: unknown, types: pg.TypeOverrides | nul
   if (typeof text !== 'string')
     throw new HerdError('VALUES_INVALID', `The text of a statement must be a string, not ${typeof text}.`)
   const values = Array.isArray(given) ? given : config.values
-  const typed = types === null ? config : { types, ...config }
+  // Who asked is told here, and by nobody else.
+  const typed = { ...(types === null ? {} : { types }), ...config, text, callback: undefined }
   return { text, values, config: values === undefined ? typed : { ...typed, values } }
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { StatementRecord } from '../statement-book.js'
+import { notSupported } from './herd-answers.js'
 
 /** What every connection of a session must have been told, since it may join later. */
 export interface Step {
@@ -19,6 +20,8 @@ const ANY_CALL = /\bset_config\s*\(/gi
 const PLAIN_SET = /^\s*set\s+(?:session\s+)?([a-z_][\w.]*)\s*(?:=|\s+to\s)/i
 const OTHER_SNAPSHOT = /repeatable|serializable/i
 const ROLE = /\brole\b|authorization/i
+/** SET LOCAL and its like, wherever they stand in a text. */
+const LOCAL_AMONG_OTHERS = /(?:^|;)\s*set (?:local|transaction|constraints)\b/i
 const NAME = /("(?:[^"]|"")+"|[^\s";]+)[\s;]*$/
 
 export function beginStep(text: string): Step {
@@ -39,6 +42,16 @@ export function settingStep({ facts, shape, text }: StatementRecord, config: pg.
   if (!isCall) return null
   const isLocal = text.match(LOCAL_CALL)?.length === text.match(ANY_CALL)?.length
   return { kind: isLocal ? 'local' : 'setting', config, name: null }
+}
+
+/** Throws where one of several statements in a text is for all groups of a session: the text goes to one. */
+export function refuseAmongOthers({ facts, shape }: StatementRecord, inTransaction: boolean): void {
+  if (facts.statements <= 1) return
+  if (facts.traces.includes('transaction'))
+    throw notSupported('BEGIN, COMMIT and the like go each by themselves to a herd that is sharded.')
+  // What is set for a transaction ends with the text where that is one by itself.
+  if (facts.traces.includes('settings') || (inTransaction && LOCAL_AMONG_OTHERS.test(shape)))
+    throw notSupported('SET and the like go each by themselves to a herd that is sharded.')
 }
 
 /** The name in SAVEPOINT, RELEASE and ROLLBACK TO, as PostgreSQL folds it. */

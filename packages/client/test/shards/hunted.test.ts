@@ -59,6 +59,53 @@ test('a transaction begins also where the session is held on a connection alread
   expect((await pool.query(`select from notes where text = 'undone'`)).rowCount).toBe(0)
 })
 
+test.each([
+  ['BEGIN with a write of one shard', () => `begin; ${rename(a, 'begun')}`],
+  ['BEGIN with what it sets', () => 'begin; set transaction read only'],
+  ['BEGIN after something else', () => 'select 1; begin'],
+])('%s in one text is refused: the others would not be part of it', async (_, text) => {
+  await fixture.withClient(async (client) => {
+    await expect(client.query(text())).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
+    expect(client.getTransactionStatus()).toBe('I')
+    await client.query(rename(b, 'by itself'))
+    await client.query('commit')
+  })
+  expect(await nameOf(a, b)).toEqual(['new', 'by itself'])
+})
+
+test.each([
+  ['alone', [], `set application_name to 'mine'; set timezone to 'Asia/Tokyo'`],
+  ['ahead of something else', [], `set application_name to 'mine'; select 1`],
+  ['in a transaction', ['begin'], `set local application_name to 'mine'; select 1`],
+])(
+  'I6: settings in a text of several statements, %s, are refused: one group would have them',
+  async (_, before, text) => {
+    await fixture.withClient(async (client) => {
+      for (const each of before) await client.query(each)
+      await expect(client.query(text)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
+      expect(client.getTransactionStatus()).toBe(before.length > 0 ? 'E' : 'I')
+      await client.query('rollback')
+    })
+  },
+)
+
+test('a callback may stand among what a statement is asked with, as in pg', async () => {
+  await fixture.withClient(async (client) => {
+    await client.query('begin')
+    for (const text of [`select ${a} as id`, `select id::int from users where id = ${a}`]) {
+      const answer = await new Promise<pg.QueryResult>((resolve, reject) => {
+        const callback = (error: Error | null, answer: pg.QueryResult): void => {
+          if (error === null) resolve(answer)
+          else reject(error)
+        }
+        expect(client.query({ text, callback } as pg.QueryConfig)).toBeUndefined()
+      })
+      expect(answer.rows).toEqual([{ id: a }])
+    }
+    await client.query('commit')
+  })
+})
+
 test('COMMIT AND CHAIN begins the next transaction, of the same kind', async () => {
   await fixture.withClient(async (client) => {
     await client.query('begin isolation level repeatable read')
