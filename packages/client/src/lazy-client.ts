@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import type { Answer } from './statement.js'
-import { answerTo, type Done, Turns } from './turns.js'
+import { answerTo, readArguments, Turns } from './turns.js'
 
 /** What a lazy client asks of its pool. */
 export interface ClientSource {
@@ -42,8 +42,7 @@ export class LazyClient extends EventEmitter {
   }
 
   query(...args: unknown[]): unknown {
-    const done = args.find((each) => typeof each === 'function') as Done | undefined
-    const [input, values] = args.filter((each) => each !== done)
+    const { input, values, done } = readArguments(args)
     if (isSubmittable(input)) {
       const submit = async (): Promise<void> => void (await this.#take()).query(input)
       this.#turns.take(submit).catch((error: Error) => input.handleError(error, null))

@@ -67,3 +67,19 @@ export function answerTo(answer: Promise<Answer>, done: Done | undefined): Promi
   )
   return undefined
 }
+
+/** What `query` is given, and who is told the answer: `pg` takes a callback behind the rest, or in the config. */
+export function readArguments(args: readonly unknown[]): { input: unknown; values: unknown; done?: Done } {
+  const last = args.find((each) => typeof each === 'function') as Done | undefined
+  const [input, values] = args.filter((each) => each !== last)
+  const { text, callback } = (input ?? {}) as { text?: unknown; callback?: unknown }
+  if (typeof callback !== 'function' || isSubmittable(input))
+    return last === undefined ? { input, values } : { input, values, done: last }
+  // Whoever runs it must not tell them once more.
+  const rest = { ...(input as object), text, callback: undefined }
+  return { input: rest, values, done: last ?? (callback as Done) }
+}
+
+function isSubmittable(input: unknown): boolean {
+  return typeof (input as { submit?: unknown }).submit === 'function'
+}

@@ -365,6 +365,20 @@ describe.each(ALL)('ending: %s', (_name, open) => {
   })
 })
 
+test('a client takes a callback in the config of a statement, as pg does', async () => {
+  const client = await scratchPool({ nodes: [dsn] }).connect()
+  for (const begin of [null, 'begin']) {
+    if (begin !== null) await client.query(begin)
+    const answer = await new Promise<pg.QueryResult>((resolve, reject) => {
+      const callback = (error: Error | null, result: pg.QueryResult): void =>
+        error === null ? resolve(result) : reject(error)
+      expect(client.query({ text: 'select 1 as one', callback } as pg.QueryConfig)).toBeUndefined()
+    })
+    expect(answer.rows).toEqual([{ one: 1 }])
+  }
+  client.release(true)
+})
+
 test('what onConnect does may take longer than a read on a lane', async () => {
   const onConnect = (client: pg.ClientBase): Promise<unknown> => client.query('select pg_sleep(1.2)')
   const pool = openOurs({ lanes: { patienceMs: 1000 }, onConnect } as PoolOptions) as Pool

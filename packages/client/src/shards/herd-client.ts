@@ -5,7 +5,7 @@ import type { OwnedClient } from '../owned-client.js'
 import { sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
 import type { StatementRecord } from '../statement-book.js'
-import { answerTo, type Done, Turns } from '../turns.js'
+import { answerTo, readArguments, Turns } from '../turns.js'
 import { notSupported, sqlError } from './herd-answers.js'
 import { type ClientQuery, MOST_ROUTES, OTHER_EPOCH, type SpreadRoute } from './herd-route.js'
 import { HerdStreams, isSubmittable, readCursor, type Submittable } from './herd-streams.js'
@@ -72,9 +72,7 @@ export class HerdClient extends EventEmitter {
   }
 
   query(...args: unknown[]): unknown {
-    const last = args.find((each) => typeof each === 'function') as Done | undefined
-    const [input, given] = args.filter((each) => each !== last)
-    const done = last ?? callbackIn(input)
+    const { input, values: given, done } = readArguments(args)
     if (isSubmittable(input)) {
       const refuse = (error: Error): void => process.nextTick(() => input.handleError(error, null))
       if (this.refusal !== null) refuse(this.refusal)
@@ -237,12 +235,6 @@ export class HerdClient extends EventEmitter {
 // Programs ask `instanceof pg.Client` to tell a client from a pool.
 Object.setPrototypeOf(HerdClient.prototype, pg.Client.prototype)
 
-/** `pg` takes it there, too. */
-function callbackIn(input: unknown): Done | undefined {
-  const { callback } = (input ?? {}) as { callback?: unknown }
-  return typeof callback === 'function' ? (callback as Done) : undefined
-}
-
 function readQuery(input: unknown, given: unknown, types: pg.TypeOverrides | null): ClientQuery {
   const config =
     typeof input === 'string' ? { text: input } : (input as { text?: unknown; values?: unknown[] })
@@ -250,7 +242,6 @@ function readQuery(input: unknown, given: unknown, types: pg.TypeOverrides | nul
   if (typeof text !== 'string')
     throw new HerdError('VALUES_INVALID', `The text of a statement must be a string, not ${typeof text}.`)
   const values = Array.isArray(given) ? given : config.values
-  // Who asked is told here, and by nobody else.
-  const typed = { ...(types === null ? {} : { types }), ...config, text, callback: undefined }
+  const typed = types === null ? config : { types, ...config }
   return { text, values, config: values === undefined ? typed : { ...typed, values } }
 }
