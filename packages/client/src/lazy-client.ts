@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import pg from 'pg'
+import { noteEarlyClose } from './early-close.js'
 import type { Answer } from './statement.js'
 import { answerTo, readArguments, Turns } from './turns.js'
 
@@ -45,7 +46,11 @@ export class LazyClient extends EventEmitter {
     const { input, values, done } = readArguments(args)
     if (isSubmittable(input)) {
       const submit = async (): Promise<void> => void (await this.#take()).query(input)
-      this.#turns.take(submit).catch((error: Error) => input.handleError(error, null))
+      const endClose = noteEarlyClose(input)
+      this.#turns.take(submit).catch((error: Error) => {
+        input.handleError(error, null)
+        endClose()
+      })
       return input
     }
     return answerTo(

@@ -726,6 +726,20 @@ describe.each(ALL)('errors: %s', (_name, open) => {
 })
 
 describe.each(ALL)('a lent client: %s', (_name, open) => {
+  test('a cursor or a stream that is closed before it has begun leaves its client free', async () => {
+    const pool = open()
+    const client = await pool.connect()
+    const text = 'select generate_series(1, 1000) as n'
+    await client.query(new Cursor(text)).close()
+    expect((await client.query('select 1 as n')).rows).toEqual([{ n: 1 }])
+    const stream = client.query(new QueryStream(text))
+    const closed = new Promise((resolve) => stream.once('close', resolve))
+    stream.destroy()
+    expect((await client.query('select 2 as n')).rows).toEqual([{ n: 2 }])
+    await closed
+    client.release()
+  })
+
   test('reads with a cursor', async () => {
     const pool = open()
     const client = await pool.connect()

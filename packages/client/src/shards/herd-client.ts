@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { HerdError } from '@pgherd/core'
 import pg from 'pg'
+import { noteEarlyClose } from '../early-close.js'
 import type { OwnedClient } from '../owned-client.js'
 import { sqlStateOf } from '../server-error.js'
 import type { Answer } from '../statement.js'
@@ -74,7 +75,12 @@ export class HerdClient extends EventEmitter {
   query(...args: unknown[]): unknown {
     const { input, values: given, done } = readArguments(args)
     if (isSubmittable(input)) {
-      const refuse = (error: Error): void => process.nextTick(() => input.handleError(error, null))
+      const endClose = noteEarlyClose(input)
+      const refuse = (error: Error): void =>
+        process.nextTick(() => {
+          input.handleError(error, null)
+          endClose()
+        })
       if (this.refusal !== null) refuse(this.refusal)
       else this.#turns.take(() => this.#runStream(input)).catch(refuse)
       return input

@@ -55,6 +55,8 @@ export class ScatterPortal extends EventEmitter {
   /** Lets the reader begin. */
   start(): void {
     this.#reader.submit(this)
+    // It was closed before it could begin.
+    if (this.#state !== 'open') return
     const message = { fields: this.#fields }
     this.emit('rowDescription', message)
     this.#reader.handleRowDescription(message)

@@ -235,3 +235,23 @@ test('a read of all shards says which of them does not answer, while others go o
     return answer?.rows[0].n === ROWS
   })
 })
+
+test.each([
+  ['all shards', 'select id from logs order by id'],
+  ['one shard', 'select id from logs where id = 7'],
+  ['the home group', 'select text from notes'],
+  ['the federation', 'select a.id from logs a join logs b using (n) limit 5'],
+  ['nobody', 'select nothing from nowhere'],
+])(
+  'a cursor or a stream of %s that is closed before it has begun leaves its client free',
+  async (_, text) => {
+    await withClient(async (client) => {
+      await client.query(new Cursor(text)).close()
+      expect((await client.query('select 1 as n')).rows).toEqual([{ n: 1 }])
+      const stream = client.query(new QueryStream(text))
+      stream.destroy()
+      await once(stream, 'close')
+      expect((await client.query('select count(*)::int as n from notes')).rows).toEqual([{ n: 1 }])
+    })
+  },
+)
