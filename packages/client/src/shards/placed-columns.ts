@@ -48,6 +48,8 @@ export interface PlacedCatalogue {
   /** Sequences that are made there give no number that those of other shards give. */
   readonly strided: boolean
   readonly rowText: RowText
+  /** Of tables in `public`, by full name: which other one their name alone means to servers. */
+  readonly hidden: ReadonlyMap<string, string>
 }
 
 /** What shards have of the tables that are called so, as `schema.name`. */
@@ -59,11 +61,13 @@ export async function fetchPlacedCatalogue(
   const { rows: relations } = await client.query<{ name: string }>(RELATIONS, [names])
   const { rows: strided } = await client.query<{ strided: boolean }>(STRIDED)
   const { rows: texts } = await client.query<RowText>(ROW_TEXT)
+  const { rows: hidden } = await client.query<{ table: string; other: string }>(HIDDEN, [names])
   return {
     columns,
     relations: new Set(relations.map(({ name }) => name)),
     strided: strided[0]?.strided === true,
     rowText: texts[0] ?? { bytewise: false, exact: false },
+    hidden: new Map(hidden.map(({ table, other }) => [table, other])),
   }
 }
 
@@ -88,6 +92,14 @@ const COLUMNS = `
     left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
    where c.relkind in ('r', 'p') and n.nspname || '.' || c.relname = any ($1)
    order by c.oid, a.attnum`
+
+/** By the search path, whose first schema is by itself the one that is called like the role. */
+const HIDDEN = `
+  select placed as table, n.nspname || '.' || c.relname as other
+    from unnest($1::text[]) as placed
+    join pg_class c on c.oid = to_regclass(quote_ident(substr(placed, length('public.') + 1)))
+    join pg_namespace n on n.oid = c.relnamespace
+   where placed like 'public.%' and n.nspname <> 'public'`
 
 /** PostgreSQL's built-in locales all sort by code point; so do "C" and "POSIX" of the operating system. */
 const ROW_TEXT = `
@@ -119,7 +131,10 @@ export interface PlacedTables {
   readonly unusable: ReadonlyMap<string, HerdError>
 }
 
-export function shardedTablesOf({ tables }: FullPlacement, columns: readonly PlacedColumn[]): PlacedTables {
+export function shardedTablesOf(
+  { tables }: FullPlacement,
+  { columns, hidden }: Pick<PlacedCatalogue, 'columns' | 'hidden'>,
+): PlacedTables {
   const unusable = new Map<string, HerdError>()
   const found = Object.entries(tables).map(([fullName, { kind, key }]) => {
     const dot = fullName.indexOf('.')
@@ -131,6 +146,8 @@ export function shardedTablesOf({ tables }: FullPlacement, columns: readonly Pla
     })
     // A table that is not there yet has no columns: whatever is asked of it, the server says so.
     if (own.length > 0 && keys.length < key.length) unusable.set(fullName, whyUnusable(fullName, key, own))
+    const other = hidden.get(fullName)
+    if (other !== undefined) unusable.set(fullName, whyHidden(fullName, name, other))
     return {
       schema,
       name,
@@ -141,6 +158,16 @@ export function shardedTablesOf({ tables }: FullPlacement, columns: readonly Pla
     }
   })
   return { tables: found, unusable }
+}
+
+function whyHidden(table: string, name: string, other: string): HerdError {
+  return new HerdError(
+    'NOT_SUPPORTED',
+    `By search_path ${name} is ${other}, and by the spec it is ${table}.`,
+    {
+      hint: `Make ${table} by its full name, with no table of this name ahead of it in search_path.`,
+    },
+  )
 }
 
 function keyTypeOf(column: PlacedColumn | undefined): KeyType | null {

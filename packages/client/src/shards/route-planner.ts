@@ -194,7 +194,7 @@ export class RoutePlanner implements PlacedNames {
       if (copied === undefined) this.#copied.set(full, [column])
       else copied.push(column)
     }
-    const { tables, unusable } = shardedTablesOf(placement, found.columns)
+    const { tables, unusable } = shardedTablesOf(placement, found)
     this.#tables = new ShardedTables(tables)
     this.unusable = unusable
   }

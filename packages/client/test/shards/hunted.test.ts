@@ -381,3 +381,20 @@ test('I8: a row is where its key belongs, whatever order the columns have by now
     expect((await pool.query('select v from late where k = $1', [k])).rows).toEqual([{ v: k * 10 }])
   await other.end()
 })
+
+test('a table that search_path has ahead of the one in the spec is not made', async () => {
+  await pool.query('drop table if exists late')
+  await pool.query('create schema app')
+  try {
+    const why = 'By search_path late is app.late, and by the spec it is public.late.'
+    await expect(pool.query('create table late (k int primary key)')).rejects.toMatchObject({ message: why })
+    const found = `select to_regclass('app.late') is null as gone`
+    expect(await fixture.onEach(found)).toEqual(SHARDS.map(() => [{ gone: true }]))
+    await pool.query('create table public.late (k int primary key)')
+    await pool.query('insert into late values (1), (2), (3)')
+    expect((await pool.query('select count(*)::int as n from late')).rows).toEqual([{ n: 3 }])
+  } finally {
+    await pool.query('drop table if exists public.late')
+    await pool.query('drop schema app')
+  }
+})
