@@ -18,6 +18,9 @@ const LOCAL_CALL = /,\s*(?:true|'t(?:rue)?'|'on'|'1')(?:::bool(?:ean)?)?\s*\)/gi
 const ANY_CALL = /\bset_config\s*\(/gi
 /** SET of one name, which the next of that name takes the place of. */
 const PLAIN_SET = /^\s*set\s+(?:session\s+)?([a-z_][\w.]*)\s*(?:=|\s+to\s)/i
+/** The same by a call of `set_config` with one name, which is no local one. */
+const PLAIN_CALL =
+  /^\s*select\s+(?:pg_catalog\.)?set_config\s*\(\s*(?:'([^'\\]+)'|\$(\d+))(?:::text)?\s*,\s*(?:'(?:[^']|'')*'|\$\d+)(?:::text)?\s*,\s*(?:false|'f(?:alse)?')\s*\)(?:\s+as\s+\w+)?[\s;]*$/i
 const OTHER_SNAPSHOT = /repeatable|serializable/i
 const ROLE = /\brole\b|authorization/i
 /** SET LOCAL and its like, wherever they stand in a text. */
@@ -89,11 +92,17 @@ function stepsReleased(steps: readonly Step[], savepoint: string): Step[] | null
 export function withSetting(settings: readonly Step[], step: Step): Step[] {
   if (/^\s*discard\s+all\b/i.test(step.config.text)) return []
   const said = JSON.stringify(step.config)
-  const name = PLAIN_SET.exec(step.config.text)?.[1]?.toLowerCase()
+  const name = nameSet(step.config)
   const isSame = ({ config }: Step): boolean =>
-    JSON.stringify(config) === said ||
-    (name !== undefined && PLAIN_SET.exec(config.text)?.[1]?.toLowerCase() === name)
+    JSON.stringify(config) === said || (name !== null && nameSet(config) === name)
   return [...settings.filter((each) => !isSame(each)), step]
+}
+
+/** The one name that is set; null: there are several, or it is not plain which. */
+function nameSet({ text, values }: pg.QueryConfig): string | null {
+  const [, written, given] = PLAIN_CALL.exec(text) ?? []
+  const name = PLAIN_SET.exec(text)?.[1] ?? written ?? values?.[Number(given) - 1]
+  return typeof name === 'string' ? name.toLowerCase() : null
 }
 
 /** What a transaction that follows in a chain begins with. */
