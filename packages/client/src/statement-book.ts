@@ -226,14 +226,16 @@ function cameAgain({ keeping }: ShapeRecord): void {
 /** Kinds that set nothing unless they leave traces. */
 const SETS_NOTHING: ReadonlySet<string> = new Set(['read', 'write', 'transaction', 'empty'])
 
-function natureOf({ kind, writes, statements }: StatementFacts, judgement: Judgement): TextNature {
+function natureOf({ kind, command, writes, statements }: StatementFacts, judgement: Judgement): TextNature {
   // A COPY that has ended leaves nothing.
   const leavesTraces = judgement.traces.some((trace) => trace !== 'transaction' && trace !== 'copy')
   const isSingle = statements === 1
+  // It says something else on a standby.
+  const isShow = isSingle && command === 'SHOW'
   return {
     leavesTraces,
     // BEGIN and COMMIT write nothing themselves; what is between them does.
-    writes: !judgement.reads && (kind !== 'transaction' || writes),
+    writes: !judgement.reads && !isShow && (kind !== 'transaction' || writes),
     isSingle,
     mayDeferFlush: leavesTraces || !isSingle || !SETS_NOTHING.has(kind),
   }

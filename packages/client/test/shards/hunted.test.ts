@@ -214,6 +214,15 @@ test('a transaction that has only read may read several shards too', async () =>
   })
 })
 
+test('what SHOW says is no write: a read of several shards sees all there is', async () => {
+  await fixture.withClient(async (client) => {
+    await client.query('begin read only')
+    await client.query('show transaction_isolation')
+    expect((await client.query('select count(*)::int as n from users')).rows).toEqual([{ n: 20 }])
+    await client.query('commit')
+  })
+})
+
 test('a table made in a transaction can be used in it', async () => {
   await pool.transaction(async (tx) => {
     await tx.query('create table made (k int primary key, v int)')

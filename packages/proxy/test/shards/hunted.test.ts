@@ -505,3 +505,12 @@ test.each(MANY)(
     expect(typesOf(await client.ask(...set, ...set, ...run(text), ...set, sync))).toBe(`${'12nC'.repeat(4)}Z`)
   },
 )
+
+test('what SHOW says is no write: a read of several shards sees all there is', async () => {
+  const client = await there.through()
+  await client.query('begin read only')
+  await client.query('show transaction_isolation')
+  const paired = 'select count(*)::int from users u join users o using (name)'
+  expect(await one(client, paired)).toBe(12)
+  await client.query('commit')
+})
