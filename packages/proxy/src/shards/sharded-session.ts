@@ -86,7 +86,7 @@ export class ShardedSession {
     try {
       batch.simple = this.#withoutExecute(batch.simple)
       const units = unitsOf(batch, (text) => this.#database.look(text))
-      batch.records = units.flatMap(({ record }) => record ?? [])
+      batch.records = recordsOf(units)
       const isDone = units.some(({ record, portal }) => record !== null || portal !== null)
       if (this.#flushed !== null) this.#goOnThere(this.#flushed, units, isDone, batch)
       else if (batch.isFunctionCall) this.#runOn(this.#seats.home, units, batch)
@@ -504,6 +504,13 @@ export class ShardedSession {
   #leave(): void {
     for (const seat of this.#seats.all) if (!seat.isExchanging) seat.release()
   }
+}
+
+/** Not by `flatMap`, which takes longer than all of the routing. */
+function recordsOf(units: readonly Unit[]): StatementRecord[] {
+  const records: StatementRecord[] = []
+  for (const { record } of units) if (record !== null) records.push(record)
+  return records
 }
 
 const NOTHING = Buffer.alloc(0)

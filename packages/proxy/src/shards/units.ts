@@ -2,7 +2,7 @@ import type { StatementRecord } from '@pgherd/client/internal'
 import { FROM_CLIENT, readPortal, readTarget } from '../protocol/client-messages.js'
 import type { Request } from '../session/batch.js'
 import type { Batch, SimpleMessage } from '../session/client-batch.js'
-import { readBindBody, type WireValue } from './wire-values.js'
+import { readValues, type WireValue } from './wire-values.js'
 
 type Bind = Extract<Request, { kind: 'bind' }>
 
@@ -64,15 +64,14 @@ function readUnit(
 ): Unit {
   const bind = requests.find((request): request is Bind => request.kind === 'bind') ?? null
   const statement = bind?.statement ?? null
+  const values: WireValue[] = []
+  if (bind !== null && statement !== null) readValues(bind.message, bind.rest, statement.types, values)
   return {
     simple: null,
     requests,
     bind,
     record: statement === null ? null : look(statement.text),
-    values:
-      bind === null || statement === null
-        ? NO_VALUES
-        : readBindBody(bind.message, bind.rest, statement.types).values,
+    values,
     portal,
   }
 }

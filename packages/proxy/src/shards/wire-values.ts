@@ -26,10 +26,16 @@ export interface BindBody {
 
 /** Reads a Bind from `rest` on; `types` are those of its Parse. Throws ProtocolViolation. */
 export function readBindBody(message: Buffer, rest: number, types: Buffer): BindBody {
+  const values: WireValue[] = []
+  const end = readValues(message, rest, types, values)
+  return { values, resultFormats: message.subarray(end) }
+}
+
+/** The same of its values alone, into `values`. Returns where they end. Throws ProtocolViolation. */
+export function readValues(message: Buffer, rest: number, types: Buffer, values: WireValue[]): number {
   try {
     const count = message.readUInt16BE(rest)
     let at = rest + 2 + 2 * count
-    const values: WireValue[] = []
     const named = types.readUInt16BE(0)
     const given = message.readUInt16BE(at)
     at += 2
@@ -45,7 +51,7 @@ export function readBindBody(message: Buffer, rest: number, types: Buffer): Bind
       })
       at += Math.max(length, 0)
     }
-    return { values, resultFormats: message.subarray(at) }
+    return at
   } catch (error) {
     if (error instanceof RangeError) throw new ProtocolViolation('insufficient data left in message')
     throw error
