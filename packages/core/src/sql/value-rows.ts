@@ -25,7 +25,8 @@ const ANY_ROW = new RegExp(
   'iy',
 )
 const BLANKS = new RegExp(`${BLANK}*`, 'y')
-const PARAMETER = /\$(\d+)/g
+/** Or what has a dollar sign in it and is none: a name. */
+const PARAMETER = /"(?:[^"]|"")*"|[\w\x80-\uffff][\w$\x80-\uffff]*|\$(\d+)/g
 /** What does not reach the server as it is written: a NUL, and half of a surrogate pair. */
 const NOT_SENT = /[\0\ud800-\udfff]/u
 
@@ -93,7 +94,7 @@ export class ValueRows {
     for (let row = 0; row < formAt.length; row++)
       this.#foldedAt[row] = places[formAt[row] as number] as number
     let most = 0
-    for (const [, number] of around.tail.matchAll(PARAMETER)) most = Math.max(most, Number(number))
+    for (const [, number] of around.tail.matchAll(PARAMETER)) most = Math.max(most, Number(number ?? 0))
     let literal = 0
     let parameter = most + 1
     this.#folded = known.map((form) => {
@@ -149,8 +150,8 @@ export class ValueRows {
   with(rows: readonly number[], columns: readonly string[] | null): StatementPart {
     const text = this.#text
     const head = this.#headWith(columns)
-    const tail = text.slice(this.#ends.at(-1))
     if (this.maxParameter === 0) {
+      const tail = text.slice(this.#ends.at(-1))
       const slices = rows.map((row) => text.slice(this.#ends[2 * row], this.#ends[2 * row + 1]))
       return { text: `${head}${slices.join(',')}${tail}`, parameters: [] }
     }
@@ -160,12 +161,15 @@ export class ValueRows {
       const { form } = this.#folded[this.#foldedAt[row] as number] as FoldedRow
       form.addPieces(text, this.#ends[2 * row] as number, pieces)
     }
+    // Of the shape, since what stands in comments is no parameter.
+    const { tail: shape } = this.#around
     let from = 0
-    for (const found of tail.matchAll(PARAMETER)) {
-      pieces.push(tail.slice(from, found.index), Number(found[1]))
+    for (const found of shape.matchAll(PARAMETER)) {
+      if (found[1] === undefined) continue
+      pieces.push(shape.slice(from, found.index), Number(found[1]))
       from = found.index + found[0].length
     }
-    pieces.push(tail.slice(from))
+    pieces.push(shape.slice(from))
     return assemble(pieces)
   }
 }

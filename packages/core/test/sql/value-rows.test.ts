@@ -279,6 +279,16 @@ test('as many parameters as PostgreSQL takes are read', () => {
   })
 })
 
+test('a dollar sign in a comment or a name is no parameter', () => {
+  const tail = ' on conflict (a) do update set "b$9" = $1, c$8 = $2 -- costs $7\n returning "x""$6"'
+  const rows = readValueRows(`insert into t values ${'($1, 2), '.repeat(200)}($3, 4)${tail}`, OPTIONS)
+  expect(rows?.maxParameter).toBe(3)
+  expect(rows?.with([200], null)).toEqual({
+    text: 'insert into t values ($1, 4) on conflict (a) do update set "b$9" = $2, c$8 = $3 returning "x""$6"',
+    parameters: [3, 1, 2],
+  })
+})
+
 test('a few rows of each of many forms are read as they are', () => {
   const texts = Array.from(
     { length: 64 },
