@@ -58,6 +58,7 @@ export class StatementText {
     const addPlain = (start: number, end: number): void => {
       let at = start
       for (const match of this.shape.slice(start, end).matchAll(PARAMETER)) {
+        if (match[1] === undefined) continue
         pieces.push(this.shape.slice(at, start + match.index), Number(match[1]))
         at = start + match.index + match[0].length
       }
@@ -153,7 +154,8 @@ function isWord(shape: string, at: number, word: string): boolean {
   return !BEFORE_NAME.test(shape.slice(Math.max(0, at - 5), at))
 }
 
-const PARAMETER = /(?<![\w$\u0080-\uffff])\$(\d+)/g
+/** A parameter, with its number, or what may have a dollar sign in it and is none: a name. */
+export const PARAMETER = /"(?:[^"]|"")*"|[\w\x80-\uffff][\w$\x80-\uffff]*|\$(\d+)/g
 
 function firstFrom(spans: readonly LiteralSpan[], from: number): number {
   let low = 0

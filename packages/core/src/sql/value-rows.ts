@@ -1,7 +1,7 @@
 import { type Lexed, type LexOptions, type LiteralKind, lexStatement } from './lex-statement.js'
 import { BLANK, RowForm } from './row-form.js'
 import type { StatementFacts } from './statement-facts.js'
-import { assemble, type Piece, type StatementPart } from './statement-text.js'
+import { assemble, PARAMETER, type Piece, type StatementPart } from './statement-text.js'
 
 /** A shorter text is lexed as it is. */
 const SHORTEST_TEXT = 1024
@@ -25,8 +25,6 @@ const ANY_ROW = new RegExp(
   'iy',
 )
 const BLANKS = new RegExp(`${BLANK}*`, 'y')
-/** Or what has a dollar sign in it and is none: a name. */
-const PARAMETER = /"(?:[^"]|"")*"|[\w\x80-\uffff][\w$\x80-\uffff]*|\$(\d+)/g
 /** What does not reach the server as it is written: a NUL, and half of a surrogate pair. */
 const NOT_SENT = /[\0\ud800-\udfff]/u
 

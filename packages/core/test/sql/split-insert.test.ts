@@ -64,3 +64,11 @@ test('where there are no VALUES no columns are named', () => {
   expect(nameColumns('with x as (insert into t values (1) returning a) select a from x', ['a'])).toBeNull()
   expect(nameColumns('insert into t select 1', ['a'])).toBeNull()
 })
+
+test('a dollar sign in a name is no parameter', () => {
+  const part = splitInsert('insert into t (a) values ($1), ($2) returning "x$1", "y""$2", z$1')?.with([1])
+  expect(part).toEqual({
+    text: 'insert into t (a) values ($1) returning "x$1", "y""$2", z$1',
+    parameters: [2],
+  })
+})
